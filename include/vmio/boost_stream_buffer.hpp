@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Gives boost::iostreams::stream<D>, stream_buffer<D> and filtering streams our buffer when D is a device over memory.
+///
+/// Boost's generic buffer loses the bytes before a hole and keeps bytes that failed to be written for a later place.
+/// The trait that selects a buffer is a detail of Boost (unchanged since 1.36), hence the version guard; define
+/// VMIO_GENERIC_BOOST_BUFFER before the first include, everywhere in the program, to do without.
+#pragma once
+
+#include <boost/version.hpp>
+
+#if BOOST_VERSION >= 107400 && !defined(VMIO_GENERIC_BOOST_BUFFER)
+#define VMIO_HAS_BOOST_BUFFER 1
+
+#include <exception>
+
+#include <boost/core/typeinfo.hpp>
+#include <boost/iostreams/close.hpp>
+#include <boost/iostreams/detail/streambuf/linked_streambuf.hpp>
+#include <boost/iostreams/stream_buffer.hpp>
+
+#include <vmio/memory_streambuf.hpp>
+
+namespace vmio {
+
+/// A device that memory_streambuf can buffer.
+template <class D>
+concept buffered_memory_device = requires {
+    typename D::memory_type;
+}
+&&requires(D& d, const D& c) {
+    d.move_back(0);
+    c.position();
+    c.memory();
+};
+
+/// What stands behind boost::iostreams::stream_buffer<Device>. Whatever the auto-close setting, what is pending is
+/// written when it is destroyed.
+template <class Device, class Traits>
+class boost_stream_buffer : public memory_streambuf<Device, boost::iostreams::detail::linked_streambuf<char, Traits>> {
+    using base = memory_streambuf<Device, boost::iostreams::detail::linked_streambuf<char, Traits>>;
+
+public:
+    void open(const Device& device, std::streamsize buffer_size = -1, std::streamsize /* putback_size */ = -1) {
+        if (buffer_size < 0) buffer_size = device.optimal_buffer_size();
+        this->attach(device, static_cast<std::size_t>(buffer_size));
+        this->set_needs_close();
+    }
+    bool is_open() const noexcept { return this->is_attached(); }
+    bool auto_close() const override { return auto_close_; }
+    void set_auto_close(bool close) override { auto_close_ = close; }
+    bool strict_sync() override { return this->pubsync() == 0; }
+    Device* component() noexcept { return &this->device(); }
+
+    /// Both directions, whatever happens to the first; then throws what happened.
+    void close() {
+        std::exception_ptr failure;
+        for (const auto which : {std::ios_base::in, std::ios_base::out}) {
+            try {
+                linked::close(which);
+            } catch (...) {
+                if (!failure) failure = std::current_exception();
+            }
+        }
+        this->detach();
+        if (failure) std::rethrow_exception(failure);
+    }
+
+protected:
+    // A filter takes an end for "nothing yet" unless it is told that this is the true one.
+    typename base::int_type underflow() override {
+        const auto c = base::underflow();
+        this->set_true_eof(Traits::eq_int_type(c, Traits::eof()));
+        return c;
+    }
+    std::streamsize xsgetn(char* s, std::streamsize n) override {
+        const std::streamsize got = base::xsgetn(s, n);
+        this->set_true_eof(got < n);
+        return got;
+    }
+
+    using linked = boost::iostreams::detail::linked_streambuf<char, Traits>;
+
+    void close_impl(std::ios_base::openmode which) override {
+        // A filter's chain closes all inputs, then all outputs, and the filters before us may still write in between.
+        if (base::can_write == (which == std::ios_base::out)) this->detach();
+    }
+    const boost::core::typeinfo& component_type() const override { return BOOST_CORE_TYPEID(Device); }
+    void* component_impl() override { return component(); }
+
+private:
+    bool auto_close_ = true;
+};
+
+}  // namespace vmio
+
+namespace boost::iostreams::detail {
+
+template <class Device, class Traits, class Alloc, class Mode>
+requires vmio::buffered_memory_device<Device>
+struct stream_buffer_traits<Device, Traits, Alloc, Mode> {
+    using type = vmio::boost_stream_buffer<Device, Traits>;
+};
+
+}  // namespace boost::iostreams::detail
+
+#endif

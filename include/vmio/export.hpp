@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// Marks what the shared library offers; everything else stays hidden.
+#define VMIO_EXPORT __attribute__((visibility("default")))

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Who: the identity of a process whose memory is to be read or written.
+#pragma once
+
+#include <memory>
+#include <system_error>
+
+#include <sys/types.h>
+
+#include <vmio/export.hpp>
+
+namespace vmio {
+
+/// One process, told apart from a later one that was given the same number: it holds a pidfd (pidfd_open(2)) and a
+/// descriptor of /proc/PID. Copies are cheap and share both; all members are thread-safe.
+///
+/// The number of a process is given to another one only after the process has ended and was waited for. So whoever asks
+/// alive() **after** a call that named the process by its number, and hears yes, knows that the call met this process.
+///
+/// exec(2) keeps the process and replaces its memory; this class does not notice.
+class VMIO_EXPORT process {
+public:
+    /// `id` is that of a process, or of one of its threads (useful when the thread-group leader has ended before the
+    /// others; needs Linux 6.9). Throws memory_error: EINVAL for an id below 1, ESRCH if there is no such process, or
+    /// if it has no memory because it is a zombie or a kernel thread. Permission to access the memory is not looked at.
+    explicit process(pid_t id);
+
+    /// The same without an exception. After an error only id(), alive() (false) and the conversion to bool make sense.
+    process(pid_t id, std::error_code& ec) noexcept;
+
+    /// The calling process. After fork(2) a copy in the child still means the parent.
+    static process self();
+
+    pid_t id() const noexcept { return id_; }
+
+    /// False as soon as the process has ended, waited for or not. One poll(2): about 0.2 microseconds.
+    bool alive() const noexcept;
+
+    explicit operator bool() const noexcept { return state_ != nullptr; }
+
+    /// For calls that take a pidfd; -1 where the kernel has none to give. Owned by this object and its copies.
+    int pidfd() const noexcept;
+
+    /// An O_PATH descriptor of the directory /proc/PID, for openat(2); -1 where /proc is not mounted. Owned by this
+    /// object and its copies. Opening a file below it fails with ESRCH or ENOENT once the process is gone.
+    int proc_directory() const noexcept;
+
+private:
+    struct state;
+    static std::shared_ptr<const state> open(pid_t id, std::error_code& ec) noexcept;
+
+    pid_t id_ = 0;
+    std::shared_ptr<const state> state_;
+};
+
+}  // namespace vmio

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSL-1.0
+/// A process's memory as a std::iostream.
+#pragma once
+
+#include <cstddef>
+#include <istream>
+#include <ostream>
+
+#include <vmio/memory_stream.hpp>
+#include <vmio/process_vm_device.hpp>
+
+namespace vmio {
+
+/// basic_memory_stream over a process, which can be named by its id. Everything said there, on memory_streambuf and on
+/// process_memory holds.
+template <class Device, class Stream>
+class basic_process_vm_stream : public basic_memory_stream<Device, Stream> {
+    using base = basic_memory_stream<Device, Stream>;
+
+public:
+    using base::base;
+    using base::default_buffer_size;
+    basic_process_vm_stream() = default;
+
+    /// The whole address space: a position is an address.
+    explicit basic_process_vm_stream(pid_t id, address start = 0, std::size_t buffer_size = default_buffer_size)
+        : base(Device(id, start), buffer_size) {}
+    basic_process_vm_stream(pid_t id, const address_range& window, std::size_t buffer_size = default_buffer_size)
+        : base(Device(id, window), buffer_size) {}
+
+    using base::open;
+    void open(pid_t id, address start = 0, std::size_t buffer_size = default_buffer_size) {
+        base::open(Device(id, start), buffer_size);
+    }
+    void open(pid_t id, const address_range& window, std::size_t buffer_size = default_buffer_size) {
+        base::open(Device(id, window), buffer_size);
+    }
+};
+
+class process_vm_stream : public basic_process_vm_stream<process_vm_device, std::iostream> {
+public:
+    using basic_process_vm_stream::basic_process_vm_stream;
+};
+
+class process_vm_istream : public basic_process_vm_stream<process_vm_source, std::istream> {
+public:
+    using basic_process_vm_stream::basic_process_vm_stream;
+};
+
+class process_vm_ostream : public basic_process_vm_stream<process_vm_sink, std::ostream> {
+public:
+    using basic_process_vm_stream::basic_process_vm_stream;
+};
+
+}  // namespace vmio

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/process.hpp>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <vmio/error.hpp>
+
+#include "file_descriptor.hpp"
+#include "system_error.hpp"
+
+namespace vmio {
+
+struct process::state {
+    file_descriptor pidfd;
+    file_descriptor directory;
+};
+
+namespace {
+
+// pidfd_open(2), "PIDFD_THREAD"; the installed headers may be older than the kernel.
+constexpr unsigned pidfd_thread = O_EXCL;
+
+file_descriptor open_pidfd(pid_t id, std::error_code& ec) noexcept {
+    auto attempt = [&](unsigned flags) {
+        file_descriptor fd(static_cast<int>(::syscall(SYS_pidfd_open, id, flags)));
+        if (!fd) ec = last_system_error();
+        return fd;
+    };
+    file_descriptor fd = attempt(0);
+    // The id of a thread that leads no group: EINVAL, or ENOENT on newer kernels.
+    if (!fd && (ec.value() == EINVAL || ec.value() == ENOENT)) {
+        const std::error_code first = ec;
+        fd = attempt(pidfd_thread);
+        if (!fd && ec.value() == EINVAL) ec = first;
+    }
+    if (fd) ec.clear();
+    return fd;
+}
+
+/// The state letter and the flags of /proc/PID/stat: proc_pid_stat(5).
+struct process_status {
+    char state = '?';
+    unsigned long flags = 0;
+
+    bool ended() const noexcept { return state == 'Z' || state == 'X'; }
+    bool kernel_thread() const noexcept { return (flags & 0x00200000) != 0; }  // PF_KTHREAD
+};
+
+bool read_status(int directory, process_status& status, std::error_code& ec) noexcept {
+    const file_descriptor file(::openat(directory, "stat", O_RDONLY | O_CLOEXEC));
+    char text[1024];
+    const ssize_t length = file ? ::read(file.get(), text, sizeof text - 1) : -1;
+    if (length <= 0) {
+        ec = length == 0 ? system_error_of(ESRCH) : last_system_error();
+        return false;
+    }
+    text[length] = 0;
+    // The name stands in parentheses and may hold any byte, so count from the last one.
+    const char* rest = std::strrchr(text, ')');
+    return rest != nullptr && std::sscanf(rest, ") %c %*d %*d %*d %*d %*d %lu", &status.state, &status.flags) == 2;
+}
+
+bool readable_now(int pidfd) noexcept {
+    pollfd p{pidfd, POLLIN, 0};
+    return ::poll(&p, 1, 0) > 0;
+}
+
+}  // namespace
+
+std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& ec) noexcept {
+    ec.clear();
+    if (id <= 0) {
+        ec = system_error_of(EINVAL);
+        return nullptr;
+    }
+    file_descriptor pidfd = open_pidfd(id, ec);
+    // Without pidfd_open (before Linux 5.3, or refused by a seccomp filter) /proc/PID alone tells who it is.
+    const bool no_pidfds = ec.value() == ENOSYS || ec.value() == EPERM;
+    if (ec && !no_pidfds) return nullptr;
+
+    char path[32];
+    std::snprintf(path, sizeof path, "/proc/%d", id);
+    file_descriptor directory(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!directory && no_pidfds) {
+        ec = last_system_error();
+        if (ec.value() == ENOENT) ec = system_error_of(ESRCH);
+        return nullptr;
+    }
+    ec.clear();
+    process_status status;
+    std::error_code ignored;  // /proc may be missing or hidden; then the pidfd alone decides
+    if (directory && read_status(directory.get(), status, ignored) && (status.ended() || status.kernel_thread()))
+        ec = system_error_of(ESRCH);
+    // Still there: so /proc/PID was opened on the process that the pidfd is of.
+    if (pidfd && readable_now(pidfd.get())) ec = system_error_of(ESRCH);
+    if (ec) return nullptr;
+    try {
+        return std::make_shared<const state>(state{std::move(pidfd), std::move(directory)});
+    } catch (const std::bad_alloc&) {
+        ec = system_error_of(ENOMEM);
+        return nullptr;
+    }
+}
+
+process::process(pid_t id) : id_(id) {
+    std::error_code ec;
+    state_ = open(id, ec);
+    if (ec) throw memory_error("open", id, 0, ec);
+}
+
+process::process(pid_t id, std::error_code& ec) noexcept : id_(id), state_(open(id, ec)) {}
+
+process process::self() {
+    return process(::getpid());
+}
+
+bool process::alive() const noexcept {
+    if (!state_) return false;
+    if (state_->pidfd) return !readable_now(state_->pidfd.get());
+    process_status status;
+    std::error_code ec;
+    return read_status(state_->directory.get(), status, ec) && !status.ended();
+}
+
+int process::pidfd() const noexcept {
+    return state_ ? state_->pidfd.get() : -1;
+}
+
+int process::proc_directory() const noexcept {
+    return state_ ? state_->directory.get() : -1;
+}
+
+}  // namespace vmio
