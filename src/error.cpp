@@ -21,6 +21,7 @@ public:
             case errc::not_supported: return "not supported here";
             case errc::not_open: return "not open";
             case errc::invalid_argument: return "invalid argument";
+            case errc::program_changed: return "another program";
             case errc::end_of_memory: return "end of the memory";
         }
         return "unknown condition";
@@ -43,6 +44,7 @@ private:
             case EBADF: return static_cast<int>(errc::not_open);
             case EINVAL:
             case EOVERFLOW: return static_cast<int>(errc::invalid_argument);
+            case ESTALE: return static_cast<int>(errc::program_changed);
             case ENOSPC: return static_cast<int>(errc::end_of_memory);
             default: return 0;
         }

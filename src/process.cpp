@@ -15,6 +15,7 @@
 #include <vmio/error.hpp>
 
 #include "file_descriptor.hpp"
+#include "mapping_query.hpp"
 #include "system_error.hpp"
 
 namespace vmio {
@@ -22,6 +23,7 @@ namespace vmio {
 struct process::state {
     file_descriptor pidfd;
     file_descriptor directory;
+    file_descriptor maps;
 };
 
 namespace {
@@ -100,11 +102,12 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
     std::error_code ignored;  // /proc may be missing or hidden; then the pidfd alone decides
     if (directory && read_status(directory.get(), status, ignored) && (status.ended() || status.kernel_thread()))
         ec = system_error_of(ESRCH);
+    file_descriptor maps(::openat(directory.get(), "maps", O_RDONLY | O_CLOEXEC));
     // Still there: so /proc/PID was opened on the process that the pidfd is of.
     if (pidfd && readable_now(pidfd.get())) ec = system_error_of(ESRCH);
     if (ec) return nullptr;
     try {
-        return std::make_shared<const state>(state{std::move(pidfd), std::move(directory)});
+        return std::make_shared<const state>(state{std::move(pidfd), std::move(directory), std::move(maps)});
     } catch (const std::bad_alloc&) {
         ec = system_error_of(ENOMEM);
         return nullptr;
@@ -129,6 +132,20 @@ bool process::alive() const noexcept {
     process_status status;
     std::error_code ec;
     return read_status(state_->directory.get(), status, ec) && !status.ended();
+}
+
+bool process::same_program() const {
+    if (!alive()) return false;
+    if (maps() < 0) throw memory_error("same_program", id_, 0, system_error_of(EACCES));
+    mapped_range ignored;
+    const std::error_code ec = query_mapping_at_or_above(maps(), 0, ignored);
+    if (ec.value() == ESRCH) return false;
+    if (ec && ec.value() != ENOENT) throw memory_error("same_program", id_, 0, ec);
+    return true;
+}
+
+int process::maps() const noexcept {
+    return state_ ? state_->maps.get() : -1;
 }
 
 int process::pidfd() const noexcept {

@@ -3,74 +3,100 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
-#include "iovec_batch.hpp"
+#include "process_memory_state.hpp"
 #include "system_error.hpp"
+#include "vm_call.hpp"
 
 namespace vmio {
-namespace {
 
-using vm_call = ssize_t (*)(pid_t, const iovec*, unsigned long, const iovec*, unsigned long, unsigned long);
-
-/// Asks for batch after batch and stops where the kernel stopped: what lies behind a short batch is never tried, since
-/// its bytes would land in the wrong place.
-std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
-                     std::error_code& ec) noexcept {
-    std::size_t done = 0;
-    while (done < size) {
-        iovec_batch batch;
-        batch.add(remote + done, size - done);
-        const iovec here{local + done, batch.bytes()};
-        const ssize_t moved = call(id, &here, 1, batch.data(), batch.count(), 0);
-        if (moved < 0) {
-            if (done == 0) ec = last_system_error();
-            break;
-        }
-        done += static_cast<std::size_t>(moved);
-        if (static_cast<std::size_t>(moved) < batch.bytes() || remote + done == 0) break;
-    }
-    return done;
+process_memory::process_memory(process who, process_memory_options options, std::error_code& ec)
+    : who_(std::move(who)), state_(std::make_shared<state>(options)) {
+    ec = open(options);
 }
 
-}  // namespace
+process_memory::process_memory(process who, process_memory_options options)
+    : who_(std::move(who)), state_(std::make_shared<state>(options)) {
+    if (const std::error_code ec = open(options)) throw memory_error("open", who_.id(), 0, ec);
+}
 
-std::error_code process_memory::probe() const noexcept {
+std::error_code process_memory::open(process_memory_options options) {
+    if (!who_.alive()) return system_error_of(ESRCH);
+    std::error_code ec;
+    if (options.method == transfer_method::proc_mem || options.force_write) {
+        ec = state_->open_mem(who_);
+        if (ec || options.method == transfer_method::proc_mem) return gone(ec);
+    }
     // A call of length 0 looks at nothing. Asking for the byte at 0, which no program maps, does: EFAULT is a yes.
     std::byte byte;
-    std::error_code ec;
     transfer(::process_vm_readv, who_.id(), 0, &byte, 1, ec);
-    if (!who_.alive()) return system_error_of(ESRCH);
-    return ec.value() == EFAULT ? std::error_code() : ec;
+    if (is_forbidden(ec) && turn_to_mem(ec)) ec.clear();
+    if (ec.value() == EFAULT) ec.clear();
+    return gone(ec);
 }
 
-process_memory::process_memory(process who, std::error_code& ec) noexcept : who_(std::move(who)) {
-    ec = probe();
+transfer_method process_memory::method() const noexcept {
+    return by_mem(direction::reading) ? transfer_method::proc_mem : transfer_method::process_vm;
 }
 
-process_memory::process_memory(process who) : who_(std::move(who)) {
-    if (const std::error_code ec = probe()) throw memory_error("open", who_.id(), 0, ec);
+const char* process_memory::read_operation() const noexcept {
+    return by_mem(direction::reading) ? "read of /proc/PID/mem" : "process_vm_readv";
+}
+
+const char* process_memory::write_operation() const noexcept {
+    return by_mem(direction::writing) ? "write of /proc/PID/mem" : "process_vm_writev";
+}
+
+bool process_memory::by_mem(direction d) const noexcept {
+    return state_->use_mem.load(std::memory_order_acquire) || (d == direction::writing && state_->options.force_write);
+}
+
+/// After a refusal `why`: true if the other way is open from now on.
+bool process_memory::turn_to_mem(std::error_code& why) const noexcept {
+    if (state_->options.method != transfer_method::automatic || state_->open_mem(who_)) return false;
+    state_->use_mem.store(true, std::memory_order_release);
+    why.clear();
+    return true;
+}
+
+/// `ec`, unless the process has ended: whatever was seen then may have been another's.
+std::error_code process_memory::gone(std::error_code ec) const noexcept {
+    return who_.alive() ? ec : system_error_of(ESRCH);
 }
 
 std::size_t process_memory::read_some(address from, std::span<std::byte> to, std::error_code& ec) const noexcept {
     ec.clear();
     if (to.empty()) return 0;
-    const std::size_t done = transfer(::process_vm_readv, who_.id(), from, to.data(), to.size(), ec);
-    if (who_.alive()) return done;
-    ec = system_error_of(ESRCH);
-    return 0;
+    if (!by_mem(direction::reading)) {
+        const std::size_t done = transfer(::process_vm_readv, who_.id(), from, to.data(), to.size(), ec);
+        if (!who_.alive()) {
+            ec = system_error_of(ESRCH);
+            return 0;
+        }
+        if (!is_forbidden(ec) || !turn_to_mem(ec)) return done;
+    }
+    const std::size_t done = state_->mem->read_some(from, to, state_->protections(direction::reading), ec);
+    if (ec) ec = gone(ec);
+    return done;
 }
 
 std::size_t process_memory::write_some(address to, std::span<const std::byte> from,
                                        std::error_code& ec) const noexcept {
     ec.clear();
     if (from.empty()) return 0;
-    if (!who_.alive()) {
-        ec = system_error_of(ESRCH);
-        return 0;
+    if (!by_mem(direction::writing)) {
+        if (!who_.alive()) {
+            ec = system_error_of(ESRCH);
+            return 0;
+        }
+        // process_vm_writev only reads the local side; the iovec has no const form.
+        auto* const local = const_cast<std::byte*>(from.data());
+        const std::size_t done = transfer(::process_vm_writev, who_.id(), to, local, from.size(), ec);
+        if (!is_forbidden(ec) || !turn_to_mem(ec)) return done;
     }
-    // process_vm_writev only reads the local side; the iovec has no const form.
-    return transfer(::process_vm_writev, who_.id(), to, const_cast<std::byte*>(from.data()), from.size(), ec);
+    const std::size_t done = state_->mem->write_some(to, from, state_->protections(direction::writing), ec);
+    if (ec) ec = gone(ec);
+    return done;
 }
 
 void process_memory::read(address from, std::span<std::byte> to) const {
@@ -103,7 +129,7 @@ std::string process_memory::read_string(address from, std::size_t limit) const {
             text.resize(nul);
             break;
         }
-        chunk = align_down(text.size(), page_size()) + page_size();
+        chunk = static_cast<std::size_t>(align_down(text.size(), page_size())) + page_size();
     }
     return text;
 }

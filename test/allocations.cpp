@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 /// No transfer allocates. Every operator new of this program is counted.
 #define BOOST_TEST_MODULE allocations
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -12,32 +9,12 @@
 #include <vmio/process_vm_stream.hpp>
 
 #include "support/child.hpp"
+#include "support/count_allocations.hpp"
 #include "support/pages.hpp"
 
-namespace {
-std::atomic<std::size_t> allocations{0};
-}
-
-void* operator new(std::size_t size) {
-    ++allocations;
-    if (void* p = std::malloc(size)) return p;
-    throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept {
-    std::free(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-    std::free(p);
-}
+using test::allocations_of;
 
 namespace {
-
-template <class F>
-std::size_t allocations_of(F&& f) {
-    const std::size_t before = allocations;
-    f();
-    return allocations - before;
-}
 
 const std::size_t page = vmio::page_size();
 

@@ -17,7 +17,7 @@ namespace vmio {
 /// The number of a process is given to another one only after the process has ended and was waited for. So whoever asks
 /// alive() **after** a call that named the process by its number, and hears yes, knows that the call met this process.
 ///
-/// exec(2) keeps the process and replaces its memory; this class does not notice.
+/// exec(2) keeps the process and replaces its memory: same_program() tells.
 class VMIO_EXPORT process {
 public:
     /// `id` is that of a process, or of one of its threads (useful when the thread-group leader has ended before the
@@ -36,6 +36,11 @@ public:
     /// False as soon as the process has ended, waited for or not. One poll(2): about 0.2 microseconds.
     bool alive() const noexcept;
 
+    /// Whether it still runs the program that it ran when it was opened: false after exit and after exec(2). Nothing
+    /// asks this by itself but transfers through /proc/PID/mem, which cannot miss it. memory_error with EACCES if it
+    /// was not permitted to know (ptrace(2), PTRACE_MODE_READ). One ioctl on /proc/PID/maps: about 0.4 microseconds.
+    bool same_program() const;
+
     explicit operator bool() const noexcept { return state_ != nullptr; }
 
     /// For calls that take a pidfd; -1 where the kernel has none to give. Owned by this object and its copies.
@@ -44,6 +49,10 @@ public:
     /// An O_PATH descriptor of the directory /proc/PID, for openat(2); -1 where /proc is not mounted. Owned by this
     /// object and its copies. Opening a file below it fails with ESRCH or ENOENT once the process is gone.
     int proc_directory() const noexcept;
+
+    /// A descriptor of /proc/PID/maps, opened with this object and bound to the memory of that moment: after exec it
+    /// reads as empty. -1 where that was not permitted. Owned by this object and its copies.
+    int maps() const noexcept;
 
 private:
     struct state;

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Memory that could not be read, and why.
+#pragma once
+
+#include <vmio/address.hpp>
+
+namespace vmio {
+
+enum class gap_reason {
+    unmapped,          ///< nothing is there
+    no_permission,     ///< mapped, but not for reading
+    guard_page,        ///< installed with madvise(2), MADV_GUARD_INSTALL: at the end of stacks, in a mapping that looks
+                       ///< readable
+    past_end_of_file,  ///< of a mapped file, which is shorter than the mapping
+    input_output,      ///< the kernel cannot give the page: device memory, memfd_secret(2), [vvar], a broken disk
+};
+
+struct memory_gap {
+    address_range range;
+    gap_reason reason = gap_reason::unmapped;
+
+    friend bool operator==(const memory_gap&, const memory_gap&) noexcept = default;
+};
+
+/// What to do with our bytes where theirs cannot be read.
+enum class gap_fill { zeros, keep };
+
+}  // namespace vmio

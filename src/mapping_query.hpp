@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What is mapped at an address, asked of the kernel: PROCMAP_QUERY where it is known (Linux 6.11), else the text of
+/// /proc/PID/maps.
+#pragma once
+
+#include <cstdint>
+#include <system_error>
+
+#include <vmio/address.hpp>
+
+namespace vmio {
+
+/// The part of a mapping that transfers ask for.
+struct mapped_range {
+    address_range range;
+    bool read = false;
+    bool write = false;
+    bool execute = false;
+    bool shared = false;
+    bool backed_by_file = false;
+    std::uint64_t offset = 0;
+};
+
+/// The mapping that covers `where`, or else the next one above it. `maps` is a descriptor of /proc/PID/maps, which
+/// stays with the memory it was opened on. Errors: ENOENT, there is none; ESRCH, that memory is gone, after exit or
+/// exec. Does not allocate. About 0.4 microseconds with the ioctl; with the text, as long as its list takes to write.
+std::error_code query_mapping_at_or_above(int maps, address where, mapped_range& found) noexcept;
+
+}  // namespace vmio

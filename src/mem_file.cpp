@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "mem_file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "iovec_batch.hpp"
+#include "mapping_query.hpp"
+#include "system_error.hpp"
+
+namespace vmio {
+
+mem_file::mem_file(const process& who, std::error_code& ec) noexcept
+    : who_(who), file_(::openat(who.proc_directory(), "mem", O_RDWR | O_CLOEXEC)) {
+    ec = file_ ? std::error_code() : last_system_error();
+    if (ec.value() == ENOENT) ec = system_error_of(ESRCH);
+}
+
+template <class Move>
+std::size_t mem_file::transfer(address remote, std::size_t size, bool writing, protections protection, Move&& move,
+                               std::error_code& ec) const noexcept {
+    ec.clear();
+    std::size_t done = 0;
+    auto stop = [&](int error) {
+        if (done == 0) ec = system_error_of(error);
+        return done;
+    };
+    while (done < size) {
+        const address at = remote + done;
+        if (at < remote) return stop(EFAULT);
+        mapped_range mapped;
+        if (const std::error_code none = query_mapping_at_or_above(who_.maps(), at, mapped))
+            return stop(none.value() == ENOENT ? EFAULT : none.value() == ESRCH ? ESTALE : none.value());
+        if (!mapped.range.contains(at)) return stop(EFAULT);
+        const bool honour = protection == protections::honour;
+        if (honour && !(writing ? mapped.write : mapped.read)) return stop(EFAULT);
+        const auto piece = static_cast<std::size_t>(
+            std::min<std::uint64_t>({size - done, mapped.range.end() - at, std::uint64_t{iovec_batch::max_bytes}}));
+        const ssize_t moved = move(static_cast<off_t>(at), done, piece);
+        if (moved < 0) {
+            const int error = last_system_error().value();
+            return stop(honour && error == EIO ? EFAULT : error);
+        }
+        if (moved == 0) return stop(ESTALE);
+        done += static_cast<std::size_t>(moved);
+        if (static_cast<std::size_t>(moved) < piece) break;
+    }
+    return done;
+}
+
+std::size_t mem_file::read_some(address from, std::span<std::byte> to, protections protection,
+                                std::error_code& ec) const noexcept {
+    return transfer(
+        from, to.size(), false, protection,
+        [&](off_t at, std::size_t done, std::size_t size) { return ::pread(file_.get(), to.data() + done, size, at); },
+        ec);
+}
+
+std::size_t mem_file::write_some(address to, std::span<const std::byte> from, protections protection,
+                                 std::error_code& ec) const noexcept {
+    return transfer(
+        to, from.size(), true, protection,
+        [&](off_t at, std::size_t done, std::size_t size) {
+            return ::pwrite(file_.get(), from.data() + done, size, at);
+        },
+        ec);
+}
+
+}  // namespace vmio

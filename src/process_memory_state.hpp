@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What the copies of a process_memory share.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include <vmio/process_memory.hpp>
+
+#include "mem_file.hpp"
+
+namespace vmio {
+
+struct process_memory::state {
+    explicit state(process_memory_options o) : options(o), use_mem(o.method == transfer_method::proc_mem) {}
+
+    /// Opens /proc/PID/mem, once.
+    std::error_code open_mem(const process& who) noexcept {
+        const std::lock_guard lock(opening);
+        if (mem) return {};
+        std::error_code ec;
+        mem.emplace(who, ec);
+        if (ec) mem.reset();
+        return ec;
+    }
+
+    /// One meaning, whichever way automatic has taken.
+    mem_file::protections protections(direction d) const noexcept {
+        const bool ignore =
+            options.method == transfer_method::proc_mem || (d == direction::writing && options.force_write);
+        return ignore ? mem_file::protections::ignore : mem_file::protections::honour;
+    }
+
+    const process_memory_options options;
+    std::atomic<bool> use_mem;
+    std::mutex opening;
+    std::optional<mem_file> mem;  // there before use_mem is set, and never changed after
+};
+
+/// A system call that is not to be had, rather than an address that is bad.
+inline bool is_forbidden(const std::error_code& ec) noexcept {
+    return ec.value() == ENOSYS || ec.value() == EPERM;
+}
+
+}  // namespace vmio
