@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 /// Reads and changes the memory of another process through a std::iostream.
+#include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include <vmio/process_vm_stream.hpp>
 
@@ -23,9 +24,19 @@ std::streamoff position(vmio::address a) {
     return static_cast<std::streamoff>(a);
 }
 
+/// The whole of `text` as a number that fits; hexadecimal after 0x.
+template <class T>
+bool parse(std::string_view text, T& value) {
+    const int base = text.starts_with("0x") ? 16 : 10;
+    if (base == 16) text.remove_prefix(2);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+    return error == std::errc() && end == text.data() + text.size();
+}
+
 std::string line_at(vmio::process_vm_stream& memory, vmio::address where) {
     std::string line;
     memory.seekg(position(where));
+    if (!memory) throw std::runtime_error("no position: " + memory.last_error().message());
     std::getline(memory, line);
     return line;
 }
@@ -76,15 +87,13 @@ bool demonstrate() {
 int main(int argc, char** argv) {
     try {
         if (argc == 1) return demonstrate() ? 0 : 1;
-        char* rest = nullptr;
-        const long id = std::strtol(argv[1], &rest, 10);
-        const bool numbers = *rest == '\0' && argc > 2;
-        const vmio::address where = numbers ? std::strtoull(argv[2], &rest, 0) : 0;
-        if (!numbers || *rest != '\0' || argc > 4) {
+        pid_t id = 0;
+        vmio::address where = 0;
+        if (argc < 3 || argc > 4 || !parse(argv[1], id) || !parse(argv[2], where)) {
             std::cerr << usage;
             return 2;
         }
-        vmio::process_vm_stream memory(static_cast<pid_t>(id), where);
+        vmio::process_vm_stream memory(id, where);
         memory.exceptions(std::ios::badbit);
         if (argc == 4)
             memory << argv[3] << std::flush;

@@ -2,44 +2,27 @@
 #include "advice.hpp"
 
 #include <cerrno>
-#include <fstream>
+
+#include <vmio/access.hpp>
 
 namespace vmio {
-namespace {
-
-/// Yama's switch, or 0 where there is no Yama: Documentation/admin-guide/LSM/Yama.rst.
-int ptrace_scope() {
-    int scope = 0;
-    std::ifstream("/proc/sys/kernel/yama/ptrace_scope") >> scope;
-    return scope;
-}
-
-std::string about_permission(pid_t process) {
-    const std::string who = process == 0 ? "the process" : "process " + std::to_string(process);
-    std::string text = who +
-                       " belongs to another user or is not dumpable: run as its user, as root, or with "
-                       "CAP_SYS_PTRACE";
-    switch (ptrace_scope()) {
-        case 1:
-            text += "; kernel.yama.ptrace_scope is 1: only descendants may be accessed, set it to 0 for others";
-            break;
-        case 2: text += "; kernel.yama.ptrace_scope is 2: only CAP_SYS_PTRACE helps"; break;
-        case 3: text += "; kernel.yama.ptrace_scope is 3: nothing helps before a reboot"; break;
-        default: break;
-    }
-    return text;
-}
-
-}  // namespace
 
 std::string advice(const std::error_code& code, pid_t process) {
     if (code.category() != std::system_category()) return {};
     switch (code.value()) {
-        case ESRCH: return "it has ended, or it is a zombie or a kernel thread and has no memory";
+        case ESRCH:
         case EPERM:
-        case EACCES: return about_permission(process);
+        case EACCES:
+        case ENOSYS:
+            if (process == 0) return {};
+            if (std::string text = diagnose_access(process).text; !text.empty()) return text;
+            return code.value() == ESRCH ? "it has ended, and its id is another process's now" : std::string();
         case EFAULT: return "nothing is mapped there, or its protection forbids it";
-        case ENOSYS: return "this kernel lacks the call, or a seccomp filter refuses it";
+        case EIO:
+            return "the kernel cannot give or take this page: device memory, a guard page, past the end of a file, or "
+                   "a "
+                   "forced write that it refuses (shared read-only file, proc_mem.force_override)";
+        case ESTALE: return "the process has called exec or ended since it was opened: open it again";
         case EBADF: return "the device or stream is not open";
         case EOVERFLOW: return "the position does not fit a signed 64-bit stream offset";
         case ENOSPC: return "the window ends here";

@@ -33,13 +33,18 @@ bool query_by_ioctl(int maps, address where, mapped_range& found, std::error_cod
     return true;
 }
 
+int digit_of(char c) noexcept {
+    if (c >= '0' && c <= '9') return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+}
+
 /// Reads a number up to `end_mark`; null if there is none.
 const char* number(const char* at, const char* end, int base, char end_mark, std::uint64_t& value) noexcept {
     value = 0;
     const char* const first = at;
     for (; at < end; ++at) {
-        const int digit = *at >= 'a' && *at <= 'f' ? *at - 'a' + 10 : *at - '0';
-        if (digit < 0 || digit >= base) break;
+        const int digit = digit_of(*at);
+        if (digit >= base) break;
         value = value * static_cast<unsigned>(base) + static_cast<unsigned>(digit);
     }
     return at != first && at < end && *at == end_mark ? at + 1 : nullptr;

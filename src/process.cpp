@@ -3,8 +3,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <new>
 
 #include <fcntl.h>
@@ -16,6 +14,7 @@
 
 #include "file_descriptor.hpp"
 #include "mapping_query.hpp"
+#include "process_status.hpp"
 #include "system_error.hpp"
 
 namespace vmio {
@@ -48,27 +47,8 @@ file_descriptor open_pidfd(pid_t id, std::error_code& ec) noexcept {
     return fd;
 }
 
-/// The state letter and the flags of /proc/PID/stat: proc_pid_stat(5).
-struct process_status {
-    char state = '?';
-    unsigned long flags = 0;
-
-    bool ended() const noexcept { return state == 'Z' || state == 'X'; }
-    bool kernel_thread() const noexcept { return (flags & 0x00200000) != 0; }  // PF_KTHREAD
-};
-
-bool read_status(int directory, process_status& status, std::error_code& ec) noexcept {
-    const file_descriptor file(::openat(directory, "stat", O_RDONLY | O_CLOEXEC));
-    char text[1024];
-    const ssize_t length = file ? ::read(file.get(), text, sizeof text - 1) : -1;
-    if (length <= 0) {
-        ec = length == 0 ? system_error_of(ESRCH) : last_system_error();
-        return false;
-    }
-    text[length] = 0;
-    // The name stands in parentheses and may hold any byte, so count from the last one.
-    const char* rest = std::strrchr(text, ')');
-    return rest != nullptr && std::sscanf(rest, ") %c %*d %*d %*d %*d %*d %lu", &status.state, &status.flags) == 2;
+bool is_exhaustion(const std::error_code& ec) noexcept {
+    return ec.value() == EMFILE || ec.value() == ENFILE || ec.value() == ENOMEM;
 }
 
 bool readable_now(int pidfd) noexcept {
@@ -92,19 +72,23 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
     char path[32];
     std::snprintf(path, sizeof path, "/proc/%d", id);
     file_descriptor directory(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!directory && no_pidfds) {
+    if (!directory) {
         ec = last_system_error();
-        if (ec.value() == ENOENT) ec = system_error_of(ESRCH);
-        return nullptr;
+        // Not mounted, or hidden from us (hidepid): the pidfd will do.
+        const bool hidden = ec.value() == ENOENT || ec.value() == EACCES || ec.value() == EPERM;
+        if (no_pidfds && ec.value() == ENOENT) ec = system_error_of(ESRCH);
+        if (no_pidfds || !hidden) return nullptr;
     }
     ec.clear();
     process_status status;
-    std::error_code ignored;  // /proc may be missing or hidden; then the pidfd alone decides
-    if (directory && read_status(directory.get(), status, ignored) && (status.ended() || status.kernel_thread()))
+    // /proc may be missing or hidden; then the pidfd alone decides.
+    if (directory && !read_status(directory.get(), status) && (status.ended() || status.kernel_thread()))
         ec = system_error_of(ESRCH);
     file_descriptor maps(::openat(directory.get(), "maps", O_RDONLY | O_CLOEXEC));
+    if (!maps && !ec)
+        if (const std::error_code why = last_system_error(); is_exhaustion(why)) ec = why;
     // Still there: so /proc/PID was opened on the process that the pidfd is of.
-    if (pidfd && readable_now(pidfd.get())) ec = system_error_of(ESRCH);
+    if (!ec && pidfd && readable_now(pidfd.get())) ec = system_error_of(ESRCH);
     if (ec) return nullptr;
     try {
         return std::make_shared<const state>(state{std::move(pidfd), std::move(directory), std::move(maps)});
@@ -130,8 +114,7 @@ bool process::alive() const noexcept {
     if (!state_) return false;
     if (state_->pidfd) return !readable_now(state_->pidfd.get());
     process_status status;
-    std::error_code ec;
-    return read_status(state_->directory.get(), status, ec) && !status.ended();
+    return !read_status(state_->directory.get(), status) && !status.ended();
 }
 
 bool process::same_program() const {

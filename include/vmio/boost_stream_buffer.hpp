@@ -67,11 +67,8 @@ public:
 
 protected:
     // A filter takes an end for "nothing yet" unless it is told that this is the true one.
-    typename base::int_type underflow() override {
-        const auto c = base::underflow();
-        this->set_true_eof(Traits::eq_int_type(c, Traits::eof()));
-        return c;
-    }
+    typename base::int_type underflow() override { return mark(base::underflow()); }
+    typename base::int_type uflow() override { return mark(base::uflow()); }
     std::streamsize xsgetn(char* s, std::streamsize n) override {
         const std::streamsize got = base::xsgetn(s, n);
         this->set_true_eof(got < n);
@@ -88,6 +85,11 @@ protected:
     void* component_impl() override { return component(); }
 
 private:
+    typename base::int_type mark(typename base::int_type c) {
+        this->set_true_eof(Traits::eq_int_type(c, Traits::eof()));
+        return c;
+    }
+
     bool auto_close_ = true;
 };
 

@@ -77,17 +77,18 @@ public:
     /// close(), unless a write succeeds before: boost::iostreams::stream swallows it the first time.
     std::streamsize write(const char* s, std::streamsize n) requires memory_writer<M> {
         require(n);
+        if (n == 0) return 0;
         const cursor before = cursor_;
         const std::size_t size = static_cast<std::size_t>(n);
         std::error_code ec;
         const std::size_t done = write_up_to(std::as_bytes(std::span(s, size)), ec);
-        failed_write_.reset();
+        failed_write_.error.reset();
         if (done == size) return n;
         if (!ec) ec = {ENOSPC, std::system_category()};
-        failed_write_ =
+        failed_write_.error =
             memory_error(naming::write_operation(*memory_), naming::process_id(*memory_), cursor_.where(), ec);
         cursor_ = before;
-        throw memory_error(*failed_write_);
+        throw memory_error(*failed_write_.error);
     }
 
     /// The new position. Beyond the end of a window is its end. EINVAL: before the start; EOVERFLOW: a place that a
@@ -168,12 +169,25 @@ private:
     }
 
     void throw_failed_write() {
-        if (const auto failed = std::exchange(failed_write_, std::nullopt)) throw memory_error(*failed);
+        if (const auto failed = std::exchange(failed_write_.error, std::nullopt)) throw memory_error(*failed);
     }
+
+    /// What a device still has to tell is not for its copies to tell.
+    struct failure {
+        failure() = default;
+        failure(const failure&) noexcept {}
+        failure& operator=(const failure&) noexcept {
+            error.reset();
+            return *this;
+        }
+        ~failure() = default;
+
+        std::optional<memory_error> error;
+    };
 
     std::optional<M> memory_;
     cursor cursor_{0};
-    std::optional<memory_error> failed_write_;
+    failure failed_write_;
 };
 
 }  // namespace vmio

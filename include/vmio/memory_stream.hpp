@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstring>
 #include <ios>
 #include <istream>
 #include <ostream>
@@ -74,15 +75,16 @@ public:
     Device& device() noexcept { return buffer_.device(); }
     buffer_type* rdbuf() const noexcept { return const_cast<buffer_type*>(&buffer_); }
 
-    /// The value at the position, as read() would get its bytes; T() where that fails, with the state set.
+    /// The value at the position, as read() would get its bytes but without setting gcount(); where that fails, the
+    /// state is set and the value is all zeros.
     template <class T>
     requires std::derived_from<Stream, std::istream> T read_value() {
         static_assert(std::is_trivially_copyable_v<T>, "only the bytes of a value can be moved");
-        alignas(T) char bytes[sizeof(T)];
-        if (this->good() && this->tie() == nullptr && buffer_.take_buffered(bytes, sizeof bytes)) [[likely]]
-            return __builtin_bit_cast(T, bytes);
-        if (this->read(bytes, sizeof bytes)) return __builtin_bit_cast(T, bytes);
-        return T();
+        alignas(T) char value[sizeof(T)];
+        if (this->good() && this->tie() == nullptr && buffer_.take_buffered(value, sizeof(T))) [[likely]]
+            return __builtin_bit_cast(T, value);
+        if (!this->read(value, sizeof(T))) std::memset(value, 0, sizeof(T));
+        return __builtin_bit_cast(T, value);
     }
 
     template <class T>

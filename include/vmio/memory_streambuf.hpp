@@ -5,6 +5,7 @@
 #include <cstring>
 #include <ios>
 #include <memory>
+#include <optional>
 #include <streambuf>
 #include <system_error>
 #include <type_traits>
@@ -22,7 +23,8 @@ namespace vmio {
 /// * Large transfers go straight between the caller's memory and the device.
 /// * After a seek it reads to the end of the page, which costs what eight bytes cost, and more with every refill.
 /// * Seeking, asking for the position and sync() drop what was read: the next read sees the memory as it is then.
-/// * Reading into a hole gives what lies before it; only a read that begins there throws memory_error.
+/// * Reading into a hole gives what lies before it, as before an end; only a read that begins there throws
+/// memory_error.
 /// * Writes wait for a full buffer, sync(), a seek, a read or close(). If they fail then, they are dropped with that
 ///   report (never written later or elsewhere) and the position is the first byte that was not written.
 ///
@@ -86,6 +88,7 @@ public:
 
 protected:
     int_type underflow() override;
+    int_type uflow() override;
     std::streamsize xsgetn(char* s, std::streamsize n) override;
     int_type pbackfail(int_type c) override;
     std::streamsize showmanyc() override;
@@ -106,6 +109,7 @@ private:
     void settle() noexcept;
     void drop_buffer() noexcept;
 
+    int_type next(bool hole_is_end);
     std::streamsize take_what_is_there(char* to, std::streamsize n) noexcept;
     std::size_t next_fill() const noexcept;
     void grow_fill() noexcept;
@@ -122,6 +126,8 @@ private:
     std::size_t capacity_ = 0;
     std::size_t fill_ = 0;  // the size of the next fill; 0 after a seek
     std::error_code last_error_;
+    bool at_hole_ = false;                // and has said so
+    std::optional<memory_error> untold_;  // of a failed flush that may have been ignored
     std::ios* owner_ = nullptr;
 };
 

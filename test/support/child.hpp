@@ -88,12 +88,11 @@ void on_self_and_child(Body&& body) {
     body(child.id());
 }
 
-/// Runs `body` in a process of the user nobody and returns its exit status; needs root.
-inline int as_nobody(const std::function<int()>& body) {
+/// Runs `body` in a process of its own and returns its exit status, 99 after an exception.
+inline int in_a_process(const std::function<int()>& body) {
     const pid_t id = ::fork();
     must(id >= 0, "fork");
     if (id == 0) {
-        must(::setgid(65534) == 0 && ::setuid(65534) == 0, "setuid");
         int status = 99;
         try {
             status = body();
@@ -105,6 +104,14 @@ inline int as_nobody(const std::function<int()>& body) {
     int status = 0;
     must(::waitpid(id, &status, 0) == id, "waitpid");
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/// The same as the user nobody; needs root.
+inline int as_nobody(const std::function<int()>& body) {
+    return in_a_process([&] {
+        must(::setgid(65534) == 0 && ::setuid(65534) == 0, "setuid");
+        return body();
+    });
 }
 
 }  // namespace test

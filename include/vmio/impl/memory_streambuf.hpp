@@ -35,7 +35,7 @@ template <class Device, class Base>
 void memory_streambuf<Device, Base>::detach() {
     if (!device_.is_open()) return;
     const std::error_code ec = flush_writes();
-    std::optional<memory_error> failure;
+    std::optional<memory_error> failure = std::exchange(untold_, std::nullopt);
     if (ec) failure = error_here(ec, direction::writing);
     drop_buffer();
     device_.close();
@@ -46,12 +46,29 @@ void memory_streambuf<Device, Base>::detach() {
 
 template <class Device, class Base>
 auto memory_streambuf<Device, Base>::underflow() -> int_type {
+    // Asked only to look ahead, as while a number or a line is read: a hole ends what was read so far, and is an error
+    // for whoever comes again.
+    const bool has_read = this->gptr() != this->eback() && !at_hole_;
+    return next(has_read);
+}
+
+template <class Device, class Base>
+auto memory_streambuf<Device, Base>::uflow() -> int_type {
+    const int_type c = next(false);
+    if (!traits_type::eq_int_type(c, traits_type::eof())) this->gbump(1);
+    return c;
+}
+
+template <class Device, class Base>
+auto memory_streambuf<Device, Base>::next(bool hole_is_end) -> int_type {
     if (this->gptr() < this->egptr()) return traits_type::to_int_type(*this->gptr());
     if (!begin_reading()) return traits_type::eof();
     std::error_code ec;
-    if (fill(ec)) return traits_type::to_int_type(*this->gptr());
+    const bool filled = fill(ec);
     last_error_ = ec;
-    if (ec) throw error_here(ec, direction::reading);
+    at_hole_ = static_cast<bool>(ec);
+    if (filled) return traits_type::to_int_type(*this->gptr());
+    if (ec && !hole_is_end) throw error_here(ec, direction::reading);
     return traits_type::eof();
 }
 
@@ -70,6 +87,7 @@ std::streamsize memory_streambuf<Device, Base>::xsgetn(char* s, std::streamsize 
         done += take_what_is_there(s + done, n - done);
     }
     last_error_ = ec;
+    at_hole_ = static_cast<bool>(ec);
     if (ec && done == 0) throw error_here(ec, direction::reading);
     return done;
 }
@@ -84,8 +102,8 @@ auto memory_streambuf<Device, Base>::pbackfail(int_type c) -> int_type {
 
 template <class Device, class Base>
 std::streamsize memory_streambuf<Device, Base>::showmanyc() {
-    const bool at_end = device_.is_open() && this->pptr() == nullptr && device_.position().past_end();
-    return at_end ? -1 : 0;
+    if (!device_.is_open()) return -1;
+    return this->pptr() == nullptr && device_.position().past_end() ? -1 : 0;
 }
 
 template <class Device, class Base>
@@ -100,19 +118,26 @@ template <class Device, class Base>
 std::streamsize memory_streambuf<Device, Base>::xsputn(const char* s, std::streamsize n) {
     if (n <= 0 || !begin_writing()) return 0;
     const auto size = static_cast<std::size_t>(n);
-    if (put_buffered(s, size)) return n;
+    // Under unitbuf the flush comes from a destructor, which can report nothing: write here.
+    const bool at_once = owner_ != nullptr && (owner_->flags() & std::ios_base::unitbuf);
+    if (!at_once && put_buffered(s, size)) return n;
     std::error_code ec = flush_writes();
-    if (!ec && (size >= capacity_ || !put_buffered(s, size))) ec = write_out(s, size);
+    if (!ec && (at_once || size >= capacity_ || !put_buffered(s, size))) ec = write_out(s, size);
     if (ec) throw error_here(ec, direction::writing);
     return n;
 }
 
 template <class Device, class Base>
 int memory_streambuf<Device, Base>::sync() {
-    if (!device_.is_open()) return -1;
+    if (!device_.is_open()) return 0;
     const std::error_code ec = flush_writes();
     settle();
-    return !ec || report(error_here(ec, direction::writing)) ? 0 : -1;
+    if (!ec) return 0;
+    const memory_error failure = error_here(ec, direction::writing);
+    // Callers may ignore the -1: Boost's chains do.
+    if (owner_ == nullptr) untold_ = failure;
+    report(failure);
+    return -1;
 }
 
 template <class Device, class Base>
@@ -120,17 +145,24 @@ auto memory_streambuf<Device, Base>::seekoff(std::streamoff off, std::ios_base::
                                              std::ios_base::openmode which) -> pos_type {
     const pos_type failed(std::streamoff(-1));
     if (!device_.is_open()) return failed;
+    const bool stays = off == 0 && way == std::ios_base::cur;
     std::error_code ec = flush_writes();
     settle();
-    if (ec) {
-        const memory_error failure = error_here(ec, direction::writing);
-        if (which == std::ios_base::in) throw memory_error(failure);  // std::istream catches it
-        report(failure);
+    std::optional<memory_error> failure = std::exchange(untold_, std::nullopt);
+    if (ec) failure = error_here(ec, direction::writing);
+    if (failure) {
+        if (which == std::ios_base::in) throw memory_error(*failure);  // std::istream catches it
+        if (owner_ == nullptr && stays) untold_ = failure;             // tellp() sets no bit
+        report(*failure);
         return failed;
     }
-    if (device_.try_seek(off, way, ec)) return static_cast<std::streamoff>(device_.position().offset());
-    last_error_ = ec;
-    return failed;
+    if (!stays) drop_buffer();
+    if (!device_.try_seek(off, way, ec)) {
+        last_error_ = ec;
+        return failed;
+    }
+    if (!stays) last_error_.clear();
+    return static_cast<std::streamoff>(device_.position().offset());
 }
 
 template <class Device, class Base>
@@ -155,15 +187,19 @@ bool memory_streambuf<Device, Base>::begin_writing() noexcept {
     if (!can_write || !device_.is_open()) return false;
     if (this->pptr() != nullptr) return true;
     settle();
+    drop_buffer();
     this->setp(space(), space() + capacity_);
     return true;
 }
 
-/// Puts the device where the stream is. What was pending has been dealt with.
+/// Puts the device where the stream is. What was pending has been dealt with; what was read is dropped, but for what
+/// may be put back.
 template <class Device, class Base>
 void memory_streambuf<Device, Base>::settle() noexcept {
     device_.move_back(static_cast<std::uint64_t>(this->egptr() - this->gptr()));
-    drop_buffer();
+    this->setg(this->eback(), this->gptr(), this->gptr());
+    this->setp(nullptr, nullptr);
+    fill_ = 0;
 }
 
 template <class Device, class Base>
@@ -171,6 +207,7 @@ void memory_streambuf<Device, Base>::drop_buffer() noexcept {
     this->setg(nullptr, nullptr, nullptr);
     this->setp(nullptr, nullptr);
     fill_ = 0;
+    at_hole_ = false;
 }
 
 // ---- reading ----
@@ -197,8 +234,7 @@ void memory_streambuf<Device, Base>::grow_fill() noexcept {
 /// One read behind the last few bytes that were read. False: the end, or ec.
 template <class Device, class Base>
 bool memory_streambuf<Device, Base>::fill(std::error_code& ec) noexcept {
-    const auto kept = static_cast<std::size_t>(
-        std::min<std::ptrdiff_t>(this->gptr() - this->eback(), static_cast<std::ptrdiff_t>(putback_size)));
+    const std::size_t kept = std::min(static_cast<std::size_t>(this->gptr() - this->eback()), putback_size);
     if (kept > 0) std::memmove(space() - kept, this->gptr() - kept, kept);
     std::size_t got = 0;
     if constexpr (can_read) got = device_.read_some(std::as_writable_bytes(std::span(space(), next_fill())), ec);
@@ -211,12 +247,16 @@ bool memory_streambuf<Device, Base>::fill(std::error_code& ec) noexcept {
 template <class Device, class Base>
 std::size_t memory_streambuf<Device, Base>::read_directly(char* s, std::size_t done, std::size_t n,
                                                           std::error_code& ec) noexcept {
-    if constexpr (can_read) done += device_.read_up_to(std::as_writable_bytes(std::span(s + done, n - done)), ec);
-    const std::size_t kept = std::min(done, putback_size);
-    if (kept > 0) std::memcpy(space() - kept, s + done - kept, kept);
-    this->setg(space() - kept, space(), space());
+    std::size_t got = 0;
+    if constexpr (can_read) got = device_.read_up_to(std::as_writable_bytes(std::span(s + done, n - done)), ec);
+    // For putting back: the end of what was read now, behind the end of what was read before.
+    const std::size_t fresh = std::min(got, putback_size);
+    const std::size_t older = std::min(static_cast<std::size_t>(this->gptr() - this->eback()), putback_size - fresh);
+    if (older > 0) std::memmove(space() - fresh - older, this->gptr() - older, older);
+    if (fresh > 0) std::memcpy(space() - fresh, s + done + got - fresh, fresh);
+    this->setg(space() - fresh - older, space(), space());
     grow_fill();
-    return done;
+    return done + got;
 }
 
 // ---- writing ----

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Stopping a target, and never leaving it stopped.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include <sys/types.h>
+
+#include <vmio/export.hpp>
+#include <vmio/process.hpp>
+
+namespace vmio {
+
+/// While it exists, no thread of the target runs: PTRACE_SEIZE and PTRACE_INTERRUPT of ptrace(2) on each. The kernel
+/// lets the target go on when the guard goes, and also when our process is killed with SIGKILL. A target that was
+/// stopped before (SIGSTOP) stays stopped after; a signal that arrives meanwhile is delivered then. Some system calls
+/// of the target that wait return EINTR, as after SIGSTOP and SIGCONT: signal(7).
+///
+/// A process can have one tracer: it is refused (EPERM) while a debugger is attached, and a debugger while it is
+/// paused. The tracer is a thread of this object, so the guard may be made and destroyed by different threads. A target
+/// that ends meanwhile is no error. Stopping waits for every thread to leave the kernel; one that a broken device or
+/// file server holds there (state D) holds us too. Cost: a thread of ours, and some 20 microseconds for each of the
+/// target's.
+class VMIO_EXPORT pause_guard {
+public:
+    /// memory_error: EPERM; ESRCH if it has ended; EINVAL for the calling process itself. Nothing is left stopped then.
+    explicit pause_guard(const process& target);
+    pause_guard(pause_guard&&) noexcept;
+    pause_guard& operator=(pause_guard&&) noexcept;
+    ~pause_guard();
+
+    /// Lets it run before the guard goes. Does nothing the second time.
+    void resume() noexcept;
+
+    /// The ids of the threads that were stopped.
+    const std::vector<pid_t>& threads() const noexcept;
+
+private:
+    class tracer;
+    std::unique_ptr<tracer> tracer_;
+};
+
+}  // namespace vmio

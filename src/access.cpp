@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/access.hpp>
+
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "file_descriptor.hpp"
+#include "process_status.hpp"
+#include "system_error.hpp"
+
+namespace vmio {
+namespace {
+
+std::string content(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The rest of the line of /proc/PID/status that begins with `key`.
+std::string status_line(const std::string& directory, const std::string& key) {
+    std::ifstream file(directory + "/status");
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with(key)) return line.substr(key.size());
+    return {};
+}
+
+int ptrace_scope() {
+    int scope = 0;
+    std::ifstream("/proc/sys/kernel/yama/ptrace_scope") >> scope;
+    return scope;
+}
+
+bool has_ptrace_capability() {
+    constexpr int cap_sys_ptrace = 19;
+    return (std::strtoull(status_line("/proc/self", "CapEff:").c_str(), nullptr, 16) >> cap_sys_ptrace & 1) != 0;
+}
+
+bool runs_as(const std::string& ids, unsigned long wanted) {
+    std::istringstream in(ids);  // real, effective, saved, file system
+    unsigned long id = 0;
+    for (int i = 0; i < 3 && in >> id; ++i)
+        if (id != wanted) return false;
+    return true;
+}
+
+access_diagnosis about_scope(int scope) {
+    static constexpr const char* help[] = {
+        "only descendants of the reader may be accessed; set it to 0, have the target call prctl(PR_SET_PTRACER), or "
+        "run as root",
+        "only CAP_SYS_PTRACE helps: run as root, or set it to 0", "nothing helps before a reboot"};
+    return {access_obstacle::ptrace_scope,
+            "kernel.yama.ptrace_scope is " + std::to_string(scope) + ": " + help[scope > 3 ? 2 : scope - 1]};
+}
+
+/// The kernel says no (ptrace(2), "Ptrace access mode checking"): in the order in which it looks.
+access_diagnosis refused(pid_t id, const std::string& directory) {
+    const std::string who = "process " + std::to_string(id);
+    const std::string users = status_line(directory, "Uid:");
+    const bool may_trace = has_ptrace_capability();
+    if (content(directory + "/uid_map") != content("/proc/self/uid_map"))
+        return {access_obstacle::other_user_namespace,
+                who + " lives in another user namespace: run as root outside of it, or inside of it as its user"};
+    if (!may_trace && !runs_as(users, ::getuid()))
+        return {access_obstacle::other_user, who + " runs as another user (uid " +
+                                                 std::to_string(std::strtoul(users.c_str(), nullptr, 10)) +
+                                                 "): run as that user or as root, or with CAP_SYS_PTRACE"};
+    struct stat owner {};
+    if (!may_trace && ::stat(directory.c_str(), &owner) == 0 && !runs_as(users, owner.st_uid))
+        return {access_obstacle::not_dumpable,
+                who +
+                    " is not dumpable (it changed its user, cannot be read, or asked for it by prctl(2)): run as root, "
+                    "or with CAP_SYS_PTRACE"};
+    if (const int scope = ptrace_scope(); scope > 0) return about_scope(scope);
+    return {access_obstacle::unknown, "the kernel refuses access to " + who +
+                                          ": a security module, or a capability that is missing "
+                                          "(CAP_SYS_PTRACE)"};
+}
+
+}  // namespace
+
+access_diagnosis diagnose_access(pid_t id) {
+    if (id <= 0) return {access_obstacle::invalid_id, "a process id is at least 1; 0 does not mean oneself"};
+    const std::string who = "process " + std::to_string(id);
+    const std::string directory = "/proc/" + std::to_string(id);
+
+    std::byte byte;
+    const iovec ours{&byte, 1};
+    const iovec theirs{nullptr, 1};  // never mapped: EFAULT means that the way there is free
+    const bool moved = ::process_vm_readv(id, &ours, 1, &theirs, 1, 0) == 1;
+    const std::error_code ec = moved ? std::error_code() : last_system_error();
+    if (moved || ec.value() == EFAULT) return {};
+
+    const file_descriptor place(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    process_status status;
+    if (!place || read_status(place.get(), status)) {
+        if (ec.value() == ESRCH) return {access_obstacle::gone, who + " is gone: no process has this id"};
+        return {access_obstacle::other_user,
+                who +
+                    " is hidden from this user (/proc is mounted with hidepid): run as its "
+                    "user or as root"};
+    }
+    if (status.ended())
+        return {access_obstacle::zombie, who +
+                                             " is a zombie and has no memory left; if threads of it are alive, open "
+                                             "one by its own id from " +
+                                             directory + "/task"};
+    if (status.kernel_thread()) return {access_obstacle::kernel_thread, who + " is a kernel thread and has no memory"};
+    if (ec.value() == ESRCH) return {access_obstacle::gone, who + " has no memory any more: it is about to end"};
+    if (file_descriptor(::openat(place.get(), "mem", O_RDONLY | O_CLOEXEC)))
+        return {access_obstacle::forbidden_call,
+                "process_vm_readv is refused by a seccomp filter or missing in this kernel: use "
+                "transfer_method::proc_mem or automatic, or allow the call in the container's profile"};
+    return refused(id, directory);
+}
+
+}  // namespace vmio

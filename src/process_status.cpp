@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "process_status.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "file_descriptor.hpp"
+#include "system_error.hpp"
+
+namespace vmio {
+
+std::error_code read_status(int directory, process_status& status) noexcept {
+    const file_descriptor file(::openat(directory, "stat", O_RDONLY | O_CLOEXEC));
+    if (!file) return last_system_error();
+    char text[1024];
+    const ssize_t length = ::read(file.get(), text, sizeof text - 1);
+    if (length < 0) return last_system_error();
+    if (length == 0) return system_error_of(ESRCH);
+    text[length] = 0;
+    // The name stands in parentheses and may hold any byte, so count from the last one.
+    const char* rest = std::strrchr(text, ')');
+    const bool sense =
+        rest != nullptr && std::sscanf(rest, ") %c %*d %*d %*d %*d %*d %lu", &status.state, &status.flags) == 2;
+    return sense ? std::error_code() : system_error_of(EINVAL);
+}
+
+}  // namespace vmio

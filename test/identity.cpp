@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Whose memory it is: a number that was given away again, and a program that was replaced.
+#define BOOST_TEST_MODULE identity
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <vector>
+
+#include <linux/sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include <vmio/process_vm_stream.hpp>
+
+#include "support/child.hpp"
+#include "support/pages.hpp"
+#include "support/skip.hpp"
+
+namespace {
+
+using vmio::process;
+using vmio::process_memory;
+using vmio::transfer_method;
+
+/// A child with the number `id`, which nobody has now; -1 if that cannot be had.
+pid_t fork_with_id(pid_t id) {
+    clone_args args{};
+    args.exit_signal = SIGCHLD;
+    args.set_tid = reinterpret_cast<std::uintptr_t>(&id);
+    args.set_tid_size = 1;
+    const long result = ::syscall(SYS_clone3, &args, sizeof args);
+    if (result == 0)
+        for (;;) ::pause();
+    return static_cast<pid_t>(result);
+}
+
+boost::test_tools::assertion_result can_choose_ids(boost::unit_test::test_unit_id) {
+    test::child_process child;
+    child.end();
+    const pid_t id = fork_with_id(child.id());
+    if (id > 0) {
+        ::kill(id, SIGKILL);
+        ::waitpid(id, nullptr, 0);
+    }
+    return test::unless_missing(id == child.id(), "root, and clone3 with set_tid");
+}
+
+/// cat(1) in the place of a fork of this process, once told.
+class replaced_process {
+public:
+    replaced_process() {
+        test::must(::pipe2(hold_, O_CLOEXEC) == 0 && ::pipe2(executed_, O_CLOEXEC) == 0 && ::pipe2(go_, O_CLOEXEC) == 0,
+                   "pipe2");
+        id_ = ::fork();
+        if (id_ == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            char byte;
+            ::dup2(hold_[0], 0);
+            test::must(::read(go_[0], &byte, 1) == 1, "read");
+            ::execlp("cat", "cat", nullptr);
+            ::_exit(127);
+        }
+        ::close(executed_[1]);
+    }
+    ~replaced_process() {
+        ::kill(id_, SIGKILL);
+        ::waitpid(id_, nullptr, 0);
+        for (const int fd : {hold_[0], hold_[1], executed_[0], go_[0], go_[1]}) ::close(fd);
+    }
+    pid_t id() const { return id_; }
+    void exec() {
+        char byte;
+        test::must(::write(go_[1], "", 1) == 1, "write");
+        test::must(::read(executed_[0], &byte, 1) == 0, "exec");
+    }
+
+private:
+    pid_t id_ = 0;
+    int hold_[2];
+    int executed_[2];
+    int go_[2];
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_number_given_away_again_is_no_such_process, *boost::unit_test::precondition(can_choose_ids)) {
+    const test::pages some(2);
+    test::child_process child;
+    const process who(child.id());
+    const process_memory vm(who, {.method = transfer_method::process_vm});
+    const process_memory mem(who, {.method = transfer_method::proc_mem});
+    const process_memory automatic(who);
+    const process_memory forced(who, {.force_write = true});
+    vmio::process_vm_stream stream(automatic, some.start());
+    stream.read_value<int>();
+    child.end();
+    const pid_t other = fork_with_id(child.id());
+    BOOST_REQUIRE(other == child.id());
+    // The other one has the same memory at the same place, so only who it is can make the difference.
+    BOOST_TEST((process_memory{process(other)}.read_value<std::byte>(some.start()) == test::pattern(some.start())));
+
+    std::vector<std::byte> bytes(64, std::byte{0x5a});
+    for (const process_memory& memory : {vm, mem, automatic, forced}) {
+        std::error_code ec;
+        BOOST_TEST(memory.read_some(some.start(), bytes, ec) == 0u);
+        BOOST_TEST(ec.value() == ESRCH);
+        BOOST_TEST(memory.write_some(some.start(), bytes, ec) == 0u);
+        BOOST_TEST(ec.value() == ESRCH);
+        BOOST_TEST(memory.read_some(0, bytes, ec) == 0u);
+        BOOST_TEST(ec.value() == ESRCH);
+        const std::vector<vmio::remote_block> blocks{{some.start(), bytes}, {0, bytes}};
+        std::vector<vmio::block_transfer> results(2);
+        memory.read_blocks(blocks, results);
+        for (const auto& r : results) BOOST_TEST((r.moved == 0 && r.error.value() == ESRCH));
+        memory.write_blocks(blocks, results);
+        for (const auto& r : results) BOOST_TEST((r.moved == 0 && r.error.value() == ESRCH));
+        BOOST_CHECK_THROW(memory.read_past_gaps(some.start(), bytes), vmio::memory_error);
+    }
+    BOOST_TEST(!who.alive());
+    BOOST_TEST(!who.same_program());
+    stream.seekg(static_cast<std::streamoff>(some.start()));
+    stream.get();
+    BOOST_TEST(stream.bad());
+    BOOST_TEST(stream.last_error().value() == ESRCH);
+    BOOST_TEST(test::is_pattern(some.start(), test::peek(other, some.start(), some.size())));
+    ::kill(other, SIGKILL);
+    ::waitpid(other, nullptr, 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_exec_is_noticed_by_whoever_asks_and_by_mem) {
+    const test::pages some(1);
+    replaced_process target;
+    const process who(target.id());
+    const process_memory mem(who, {.method = transfer_method::proc_mem});
+    const process_memory forced(who, {.force_write = true});
+    BOOST_TEST(who.same_program());
+    BOOST_TEST((mem.read_value<std::byte>(some.start()) == test::pattern(some.start())));
+    target.exec();
+    BOOST_TEST(who.alive());
+    BOOST_TEST(!who.same_program());
+    std::byte byte{};
+    std::error_code ec;
+    BOOST_TEST(mem.read_some(some.start(), {&byte, 1}, ec) == 0u);
+    BOOST_TEST(ec.value() == ESTALE);
+    BOOST_TEST((ec == vmio::errc::program_changed));
+    BOOST_TEST(forced.write_some(some.start(), {&byte, 1}, ec) == 0u);
+    BOOST_TEST(ec.value() == ESTALE);
+    const process again(target.id());
+    BOOST_TEST(again.same_program());
+}
+
+BOOST_AUTO_TEST_CASE(asking_without_permission_is_an_error, *boost::unit_test::precondition(test::as_root)) {
+    test::child_process child;
+    BOOST_TEST(test::as_nobody([&] {
+                   const process who(child.id());
+                   try {
+                       who.same_program();
+                   } catch (const vmio::memory_error& e) {
+                       return e.code() == vmio::errc::permission_denied ? 0 : 2;
+                   }
+                   return 1;
+               }) == 0);
+}

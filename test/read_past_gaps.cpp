@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSL-1.0
+#define BOOST_TEST_MODULE read_past_gaps
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include <vmio/process_memory.hpp>
+
+#include "support/child.hpp"
+#include "support/maps.hpp"
+#include "support/pages.hpp"
+
+using vmio::address;
+using vmio::address_range;
+using vmio::gap_reason;
+using vmio::memory_gap;
+using vmio::process;
+using vmio::process_memory;
+
+namespace std {
+ostream& operator<<(ostream& out, const memory_gap& g) {
+    return out << hex << g.range.start() << '-' << g.range.end() << dec << " reason " << static_cast<int>(g.reason);
+}
+}  // namespace std
+
+namespace {
+
+const std::size_t page = vmio::page_size();
+using gaps = std::vector<memory_gap>;
+
+memory_gap gap(const test::pages& of, std::size_t first, std::size_t count, gap_reason why) {
+    return {address_range::of_size(of.page(first), count * page), why};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(what_can_be_read_is_and_the_rest_is_zero_and_listed) {
+    test::pages some(12);
+    some.protect(1, PROT_NONE);
+    some.protect(4, PROT_NONE, 3);
+    some.protect(11, PROT_WRITE);
+    test::child_process child([&] { ::munmap(some.data() + 8 * page, 2 * page); });
+    const process_memory memory{process(child.id())};
+    std::vector<std::byte> bytes(12 * page, std::byte{0xee});
+    const gaps found = memory.read_past_gaps(some.start(), bytes);
+    const gaps expected{gap(some, 1, 1, gap_reason::no_permission), gap(some, 4, 3, gap_reason::no_permission),
+                        gap(some, 8, 2, gap_reason::unmapped), gap(some, 11, 1, gap_reason::no_permission)};
+    BOOST_TEST(found == expected, boost::test_tools::per_element());
+    for (const std::size_t good : {0, 2, 3, 7, 10})
+        BOOST_TEST(test::is_pattern(some.page(good), std::span(bytes).subspan(good * page, page)));
+    for (const std::size_t bad : {1, 4, 5, 6, 8, 9, 11})
+        BOOST_TEST(test::all_equal(std::span(bytes).subspan(bad * page, page), std::byte{0}));
+}
+
+BOOST_AUTO_TEST_CASE(the_callers_bytes_stay_where_that_is_asked_for) {
+    test::pages some(3);
+    some.make_hole(1);
+    const process_memory memory(process::self());
+    std::vector<std::byte> bytes(2 * page, std::byte{0xee});
+    // From the middle of a page to the middle of a page.
+    const gaps found = memory.read_past_gaps(some.start() + page / 2, bytes, vmio::gap_fill::keep);
+    BOOST_TEST(found == (gaps{gap(some, 1, 1, gap_reason::no_permission)}), boost::test_tools::per_element());
+    BOOST_TEST(test::is_pattern(some.start() + page / 2, std::span(bytes).first(page / 2)));
+    BOOST_TEST(test::all_equal(std::span(bytes).subspan(page / 2, page), std::byte{0xee}));
+    BOOST_TEST(test::is_pattern(some.page(2), std::span(bytes).last(page / 2)));
+}
+
+BOOST_AUTO_TEST_CASE(guard_pages_file_ends_and_io_pages_have_reasons_of_their_own) {
+    test::pages some(8);
+    const int fd = ::memfd_create("short", MFD_CLOEXEC);
+    BOOST_REQUIRE(::ftruncate(fd, static_cast<off_t>(page + 10)) == 0);
+    BOOST_REQUIRE(::mmap(some.data() + 4 * page, 4 * page, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) != MAP_FAILED);
+    constexpr int guard_install = 102;
+    const bool guards = ::madvise(some.data() + page, 2 * page, guard_install) == 0;
+    BOOST_TEST_MESSAGE("MADV_GUARD_INSTALL: " << guards);
+    test::on_self_and_child([&](pid_t id) {
+        const process_memory memory{process(id)};
+        std::vector<std::byte> bytes(8 * page, std::byte{0xee});
+        gaps expected;
+        if (guards) expected.push_back(gap(some, 1, 2, gap_reason::guard_page));
+        expected.push_back(gap(some, 6, 2, gap_reason::past_end_of_file));
+        BOOST_TEST(memory.read_past_gaps(some.start(), bytes) == expected, boost::test_tools::per_element());
+        BOOST_TEST(test::is_pattern(some.page(3), std::span(bytes).subspan(3 * page, page)));
+
+        if (const address_range vvar = test::mapping_named(id, "[vvar]"); !vvar.empty()) {
+            std::vector<std::byte> there(vvar.size());
+            const gaps found = memory.read_past_gaps(vvar.start(), there);
+            BOOST_TEST(found == (gaps{{vvar, gap_reason::input_output}}), boost::test_tools::per_element());
+        }
+    });
+    ::close(fd);
+}
+
+BOOST_AUTO_TEST_CASE(a_large_hole_costs_a_few_calls_and_not_one_a_page) {
+    // 64 GiB of address space with a page at each end; our side is as large, but never touched.
+    const std::size_t size = std::size_t{64} << 30;
+    void* const theirs = ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const ours =
+        ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    BOOST_REQUIRE((theirs != MAP_FAILED && ours != MAP_FAILED));
+    auto* const first = static_cast<std::byte*>(theirs);
+    for (std::byte* edge : {first, first + size - page}) {
+        test::must(::mprotect(edge, page, PROT_READ | PROT_WRITE) == 0, "mprotect");
+        *edge = std::byte{7};
+    }
+    test::child_process child([&] { ::munmap(first + size / 2, size / 4); });
+    const process_memory memory{process(child.id())};
+    auto* const to = static_cast<std::byte*>(ours);
+    const address at = test::address_of(theirs);
+    const gaps expected{{{at + page, at + size / 2}, gap_reason::no_permission},
+                        {{at + size / 2, at + size / 2 + size / 4}, gap_reason::unmapped},
+                        {{at + size / 2 + size / 4, at + size - page}, gap_reason::no_permission}};
+    BOOST_TEST(memory.read_past_gaps(at, {to, size}, vmio::gap_fill::keep) == expected,
+               boost::test_tools::per_element());
+    BOOST_TEST((to[0] == std::byte{7} && to[size - page] == std::byte{7}));
+    ::munmap(theirs, size);
+    ::munmap(ours, size);
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_is_gone_is_an_error_and_not_one_large_gap) {
+    const test::pages some(2);
+    test::child_process child;
+    const process_memory memory{process(child.id())};
+    child.end();
+    std::vector<std::byte> bytes(2 * page);
+    BOOST_CHECK_THROW(memory.read_past_gaps(some.start(), bytes), vmio::memory_error);
+    BOOST_TEST(process_memory(process::self()).read_past_gaps(0, {}).empty());
+}
