@@ -73,7 +73,8 @@ access_diagnosis refused(pid_t id, const std::string& directory) {
                                                  std::to_string(std::strtoul(users.c_str(), nullptr, 10)) +
                                                  "): run as that user or as root, or with CAP_SYS_PTRACE"};
     struct stat owner {};
-    if (!may_trace && ::stat(directory.c_str(), &owner) == 0 && !runs_as(users, owner.st_uid))
+    // What lies in the directory of such a process belongs to root: proc(5).
+    if (!may_trace && ::stat((directory + "/mem").c_str(), &owner) == 0 && !runs_as(users, owner.st_uid))
         return {access_obstacle::not_dumpable,
                 who +
                     " is not dumpable (it changed its user, cannot be read, or asked for it by prctl(2)): run as root, "

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <mutex>
@@ -63,8 +64,27 @@ private:
         error_ = ec;
         stopped_ = true;
         changed_.notify_all();
-        if (!error_) changed_.wait(lock, [this] { return released_; });
+        // A killed target stays half dead until its tracer lets go, and its parent waits: look from time to time.
+        while (!error_ && !released_ && !all_ended())
+            changed_.wait_for(lock, std::chrono::milliseconds(20), [this] { return released_; });
         let_go();
+    }
+
+    bool all_ended() noexcept {
+        bool all = true;
+        for (std::size_t i = 0; i < ids_.size(); ++i) {
+            if (signals_[i] == ended) continue;
+            siginfo_t info{};
+            constexpr int look = WEXITED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD;
+            if (::waitid(P_PID, static_cast<id_t>(ids_[i]), &info, look) == 0 && info.si_pid == ids_[i]) {
+                // Its threads are ours to wait for; the process itself is its parent's, which may be us.
+                if (ids_[i] != target_.id()) ::waitpid(ids_[i], nullptr, WNOHANG | __WALL | __WNOTHREAD);
+                signals_[i] = ended;
+            } else {
+                all = false;
+            }
+        }
+        return all;
     }
 
     /// Goes over the threads until there is none left that was not stopped: those that still run may make more.
@@ -146,8 +166,10 @@ private:
     void let_go() noexcept {
         // ESRCH: it was killed meanwhile. What this thread still traces, its end lets go of.
         for (std::size_t i = 0; i < ids_.size(); ++i)
-            ::ptrace(PTRACE_DETACH, ids_[i], nullptr, static_cast<long>(signals_[i]));
+            if (signals_[i] != ended) ::ptrace(PTRACE_DETACH, ids_[i], nullptr, static_cast<long>(signals_[i]));
     }
+
+    static constexpr int ended = -1;
 
     process target_;
     std::mutex mutex_;
@@ -156,7 +178,7 @@ private:
     bool released_ = false;
     std::error_code error_;
     std::vector<pid_t> ids_;
-    std::vector<int> signals_;  // to be delivered when it goes on; 0: none
+    std::vector<int> signals_;  // to be delivered when it goes on; 0: none; or ended
     std::thread thread_;        // last: it uses the others
 };
 

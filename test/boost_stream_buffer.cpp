@@ -355,3 +355,50 @@ BOOST_AUTO_TEST_CASE(a_stream_buffer_can_be_poured_into_another_stream) {
     out << in.rdbuf();
     BOOST_TEST(out.str() == "poured out");
 }
+
+BOOST_AUTO_TEST_CASE(a_chain_whose_sink_fails_says_so_when_it_ends) {
+    test::pages some(1);
+    some.protect(0, PROT_READ);
+    const process_vm_sink sink(::getpid(), some.start());
+    {
+        io::filtering_ostream out;
+        out.push(sink);
+        out << "abc";
+        BOOST_CHECK_THROW(out.reset(), memory_error);
+    }
+    {
+        io::filtering_ostream out;
+        out.push(io::gzip_compressor());
+        out.push(sink);
+        out << "abc";
+        BOOST_CHECK_THROW(out.reset(), memory_error);
+    }
+    {
+        io::filtering_ostream out;
+        out.push(io::counter());
+        out.push(sink);
+        out << "abc";
+        BOOST_CHECK_THROW(io::close(out), memory_error);
+    }
+    {
+        io::filtering_ostream out;
+        out.push(io::counter());
+        out.push(sink);
+        std::istringstream in("hello");
+        BOOST_CHECK_THROW(io::copy(in, out), memory_error);
+    }
+    {
+        io::stream_buffer<process_vm_sink> buffer(sink);
+        std::ostream out(&buffer);
+        out << "x";
+        buffer.pubsync();
+        BOOST_CHECK_THROW(buffer.close(), memory_error);
+    }
+    {
+        io::stream<process_vm_sink> out(sink);
+        out << "x";
+        out.tellp();
+        BOOST_CHECK_THROW(out.close(), memory_error);
+    }
+    BOOST_TEST(test::is_pattern(some.start(), some.bytes()));
+}

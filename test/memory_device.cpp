@@ -200,6 +200,13 @@ BOOST_AUTO_TEST_CASE(a_failed_write_is_told_once_more_by_the_next_seek_or_close)
     fails_with(EFAULT, [&] { healed.write("xy", 2); });
     BOOST_TEST(healed.write("x", 1) == 1);
     BOOST_TEST(healed.seek(0, cur) == 0x1064);
+
+    device original(hundred(), 0x1064);
+    fails_with(EFAULT, [&] { original.write("x", 1); });
+    device copy = original;
+    BOOST_TEST(copy.seek(0x1000, beg) == 0x1000);  // the copy has nothing to tell
+    BOOST_TEST(original.write("x", 0) == 0);       // and writing nothing makes nothing good
+    fails_with(EFAULT, [&] { original.seek(0x1000, beg); });
 }
 
 BOOST_AUTO_TEST_CASE(a_copy_shares_the_memory_and_has_its_own_position) {

@@ -204,3 +204,21 @@ BOOST_AUTO_TEST_CASE(short_counts_of_the_memory_are_gone_on_from) {
     BOOST_TEST(f.buf.pubsync() == 0);
     BOOST_TEST(f.content(3 * page + 50, 151) == std::string(150, 'w') + f.content(3 * page + 200, 1));
 }
+
+BOOST_AUTO_TEST_CASE(small_direct_reads_and_asking_for_the_position_leave_something_to_put_back) {
+    for (const std::size_t size : {0, 1, 23}) {
+        fixture f(page, size);
+        char c = 0;
+        for (int i = 0; i < 20; ++i) f.buf.sgetn(&c, 1);
+        for (int i = 19; i >= 4; --i) BOOST_TEST(f.buf.sungetc() == f.content(static_cast<std::size_t>(i), 1)[0]);
+        BOOST_TEST(f.buf.pubseekoff(0, cur) == static_cast<std::streamoff>(base + 4));
+    }
+    fixture f(page);
+    f.buf.sbumpc();
+    f.buf.sbumpc();
+    f.buf.pubseekoff(0, cur);
+    BOOST_TEST(f.buf.sungetc() == f.content(1, 1)[0]);
+    BOOST_TEST(f.buf.pubseekoff(0, cur) == static_cast<std::streamoff>(base + 1));
+    f.memory->bytes[1] = std::byte{'!'};
+    BOOST_TEST(f.buf.sgetc() == '!');
+}

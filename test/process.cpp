@@ -8,6 +8,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -137,4 +138,17 @@ BOOST_AUTO_TEST_CASE(a_thread_can_be_opened_by_its_own_id, *boost::unit_test::pr
     BOOST_REQUIRE(::write(done[1], "", 1) == 1);
     thread.join();
     for (const int fd : {done[0], done[1], told[0], told[1]}) ::close(fd);
+}
+
+BOOST_AUTO_TEST_CASE(running_out_of_descriptors_is_an_error) {
+    for (unsigned long room = 0; room < 3; ++room)
+        BOOST_TEST(test::in_a_process([room] {
+                       const int next = ::dup(0);
+                       ::close(next);
+                       const rlimit limit{static_cast<rlim_t>(next) + room, static_cast<rlim_t>(next) + room};
+                       test::must(::setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
+                       std::error_code ec;
+                       const vmio::process p(::getpid(), ec);
+                       return ec.value() == EMFILE ? 0 : 1;
+                   }) == 0);
 }

@@ -364,3 +364,88 @@ BOOST_AUTO_TEST_CASE(a_hundred_mebibytes_go_through_a_stream) {
     BOOST_TEST(s.good());
     BOOST_TEST(test::all_equal(test::peek(child.id(), some.start(), size), std::byte{'q'}));
 }
+
+BOOST_AUTO_TEST_CASE(what_stands_just_before_a_hole_is_extracted_as_before_an_end) {
+    test::pages some(2);
+    std::memcpy(some.data() + page - 10, "line\n 1234", 10);
+    some.make_hole(1);
+    process_vm_stream s(::getpid(), some.page(1) - 5);
+    int number = -1;
+    s >> number;
+    BOOST_TEST(number == 1234);
+    BOOST_TEST(s.eof());
+    BOOST_TEST(!s.fail());
+    BOOST_TEST(s.last_error().value() == EFAULT);
+    s.clear();
+    BOOST_TEST(!(s >> number));
+    BOOST_TEST(s.bad());  // this one began in the hole
+
+    s.clear();
+    s.seekg(off(some.page(1) - 10));
+    std::string line;
+    std::getline(s, line);
+    BOOST_TEST(line == "line");
+    std::getline(s, line);
+    BOOST_TEST(line == " 1234");
+    BOOST_TEST(s.eof());
+    BOOST_TEST(!s.fail());
+
+    s.clear();
+    s.seekg(off(some.page(1) - 10));
+    const std::string all{std::istreambuf_iterator<char>(s), {}};
+    BOOST_TEST(all == "line\n 1234");
+    s.exceptions(std::ios::badbit);
+    throws_error(EFAULT, some.page(1), [&] { s.get(); });
+}
+
+BOOST_AUTO_TEST_CASE(a_value_needs_no_default_constructor) {
+    struct point {
+        int x;
+        explicit point(int v) : x(v) {}
+    };
+    const point there(7);
+    process_vm_stream s(::getpid(), test::address_of(&there));
+    BOOST_TEST(s.read_value<point>().x == 7);
+    s.seekg(0);
+    BOOST_TEST(s.read_value<point>().x == 0);
+    BOOST_TEST(s.bad());
+}
+
+BOOST_AUTO_TEST_CASE(the_last_error_is_that_of_the_last_transfer) {
+    test::pages some(2);
+    some.make_hole(1);
+    process_vm_stream s(::getpid(), some.page(1) - 4);
+    char bytes[64];
+    s.read(bytes, 64);
+    BOOST_TEST(s.last_error().value() == EFAULT);
+    s.clear();
+    s.seekg(off(some.start()));
+    s.get();
+    BOOST_TEST(!s.last_error());
+    s.seekg(-1);
+    BOOST_TEST(s.last_error().value() == EINVAL);
+    s.clear();
+    s.seekg(off(some.start()));
+    BOOST_TEST(!s.last_error());
+}
+
+BOOST_AUTO_TEST_CASE(a_unit_stream_with_exceptions_throws_from_the_insertion) {
+    test::pages some(2);
+    some.protect(1, PROT_READ);
+    process_vm_stream s(::getpid(), some.page(1));
+    s.exceptions(std::ios::badbit);
+    s << std::unitbuf;
+    throws_error(EFAULT, some.page(1), [&] { s << "text"; });
+}
+
+BOOST_AUTO_TEST_CASE(a_device_with_a_failure_behind_it_makes_a_sound_stream) {
+    test::pages some(1);
+    vmio::process_vm_device d(::getpid(), 0);
+    BOOST_CHECK_THROW(d.write("x", 1), memory_error);
+    process_vm_stream s(d);
+    s.seekp(off(some.start()));
+    s << "ok";
+    s.close();
+    BOOST_TEST(s.good());
+    BOOST_TEST(std::memcmp(some.data(), "ok", 2) == 0);
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSL-1.0
+#define BOOST_TEST_MODULE pause_guard
+#include <vmio/pause_guard.hpp>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <fstream>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include <vmio/error.hpp>
+
+#include "support/child.hpp"
+#include "support/skip.hpp"
+
+using vmio::memory_error;
+using vmio::pause_guard;
+using vmio::process;
+
+namespace {
+
+constexpr int thread_count = 4;
+
+/// A process whose threads count as fast as they can, each in a word that we share with it.
+class counting_process {
+public:
+    counting_process()
+        : words_(static_cast<std::atomic<unsigned long>*>(
+              ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))),
+          child_([this] {
+              for (int i = 0; i < thread_count; ++i) std::thread([this, i] { count(i); }).detach();
+          }) {}
+    ~counting_process() { ::munmap(words_, 4096); }
+
+    pid_t id() const { return child_.id(); }
+    test::child_process& child() { return child_; }
+
+    /// Whether every thread makes progress: waits until each has.
+    void wait_until_counting() const {
+        for (int i = 0; i < thread_count; ++i)
+            for (const unsigned long before = words_[i]; words_[i] == before;) std::this_thread::yield();
+    }
+    unsigned long sum() const {
+        unsigned long s = 0;
+        for (int i = 0; i < thread_count; ++i) s += words_[i];
+        return s;
+    }
+    /// None of them moves while we have the processors for ourselves for a while.
+    bool stands_still() const {
+        const unsigned long before = sum();
+        for (int i = 0; i < 2000; ++i) std::this_thread::yield();
+        return sum() == before;
+    }
+
+private:
+    [[noreturn]] void count(int i) {
+        for (;;) {
+            ++words_[i];
+            std::this_thread::yield();
+        }
+    }
+
+    std::atomic<unsigned long>* words_;
+    test::child_process child_;
+};
+
+/// The state letters of all threads.
+std::set<char> states(pid_t id) {
+    std::set<char> letters;
+    std::ifstream status;
+    const std::string stat = "/proc/" + std::to_string(id) + "/stat";
+    std::string text;
+    std::getline(std::ifstream(stat), text);
+    letters.insert(text[text.rfind(')') + 2]);
+    return letters;
+}
+
+void wait_for_state(pid_t id, char letter) {
+    while (!states(id).contains(letter)) std::this_thread::yield();
+}
+
+int error_of_pausing(const process& target) {
+    try {
+        const pause_guard guard(target);
+        return 0;
+    } catch (const memory_error& e) {
+        BOOST_TEST(e.operation() == std::string("pause"));
+        return e.code().value();
+    }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(every_thread_stands_still_until_the_guard_goes) {
+    counting_process target;
+    target.wait_until_counting();
+    {
+        const pause_guard guard{process(target.id())};
+        BOOST_TEST(guard.threads().size() == thread_count + 1u);
+        BOOST_TEST(target.stands_still());
+    }
+    target.wait_until_counting();
+    pause_guard guard{process(target.id())};
+    BOOST_TEST(target.stands_still());
+    guard.resume();
+    target.wait_until_counting();
+    guard.resume();
+}
+
+BOOST_AUTO_TEST_CASE(pausing_again_and_again_harms_nobody) {
+    counting_process target;
+    const process who(target.id());
+    for (int i = 0; i < 100; ++i) const pause_guard guard(who);
+    target.wait_until_counting();
+}
+
+BOOST_AUTO_TEST_CASE(a_guard_may_be_moved_and_destroyed_by_another_thread) {
+    counting_process target;
+    std::optional<pause_guard> guard;
+    std::thread([&] { guard.emplace(process(target.id())); }).join();
+    BOOST_TEST(target.stands_still());
+    pause_guard moved = std::move(*guard);
+    guard.reset();
+    BOOST_TEST(target.stands_still());
+    std::thread([&] { const pause_guard last = std::move(moved); }).join();
+    target.wait_until_counting();
+}
+
+BOOST_AUTO_TEST_CASE(a_target_that_was_stopped_before_stays_stopped_after) {
+    counting_process target;
+    target.wait_until_counting();
+    BOOST_REQUIRE(::kill(target.id(), SIGSTOP) == 0);
+    wait_for_state(target.id(), 'T');
+    {
+        const pause_guard guard{process(target.id())};
+        BOOST_TEST(target.stands_still());
+    }
+    wait_for_state(target.id(), 'T');
+    BOOST_TEST(target.stands_still());
+    BOOST_REQUIRE(::kill(target.id(), SIGCONT) == 0);
+    target.wait_until_counting();
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_that_arrives_meanwhile_is_delivered_after) {
+    static std::atomic<int>* const seen = static_cast<std::atomic<int>*>(
+        ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    test::child_process child([] { ::signal(SIGUSR1, [](int) { ++*seen; }); });
+    for (int round = 1; round <= 50; ++round) {
+        if (round % 2 == 0) BOOST_REQUIRE(::kill(child.id(), SIGUSR1) == 0);  // or just before the pause
+        {
+            const pause_guard guard{process(child.id())};
+            if (round % 2 == 1) BOOST_REQUIRE(::kill(child.id(), SIGUSR1) == 0);
+        }
+        while (*seen != round) std::this_thread::yield();
+    }
+}
+
+BOOST_AUTO_TEST_CASE(when_the_guards_process_is_killed_the_target_goes_on) {
+    counting_process target;
+    target.wait_until_counting();
+    int told[2];
+    BOOST_REQUIRE(::pipe(told) == 0);
+    const pid_t guard = ::fork();
+    if (guard == 0) {
+        const pause_guard pausing{process(target.id())};
+        test::must(::write(told[1], "", 1) == 1, "write");
+        for (;;) ::pause();
+    }
+    char byte;
+    BOOST_REQUIRE(::read(told[0], &byte, 1) == 1);
+    BOOST_TEST(target.stands_still());
+    BOOST_REQUIRE(::kill(guard, SIGKILL) == 0);
+    BOOST_REQUIRE(::waitpid(guard, nullptr, 0) == guard);
+    target.wait_until_counting();
+    ::close(told[0]);
+    ::close(told[1]);
+}
+
+BOOST_AUTO_TEST_CASE(a_target_that_ends_meanwhile_is_no_error_and_stays_its_parents_to_wait_for) {
+    counting_process target;
+    {
+        const pause_guard guard{process(target.id())};
+        target.child().end();  // kills, and waits: the status is there for us
+    }
+    BOOST_TEST(error_of_pausing(process::self()) == EINVAL);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_paused_is_an_error) {
+    test::child_process child;
+    const process who(child.id());
+    {
+        const pause_guard guard(who);
+        BOOST_TEST(error_of_pausing(who) == EPERM);  // one tracer only
+    }
+    BOOST_TEST(error_of_pausing(who) == 0);
+    child.end();
+    BOOST_TEST(error_of_pausing(who) == ESRCH);
+}
+
+BOOST_AUTO_TEST_CASE(another_users_process_is_not_paused, *boost::unit_test::precondition(test::as_root)) {
+    test::child_process child;
+    BOOST_TEST(test::as_nobody([&] {
+                   try {
+                       const pause_guard guard{process(child.id())};
+                   } catch (const memory_error& e) {
+                       return e.code() == vmio::errc::permission_denied ? 0 : 2;
+                   }
+                   return 1;
+               }) == 0);
+}
