@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What vmio/memory_streambuf.hpp keeps in its buffer; include that.
+///
+///     reading   | kept for unget | read already | to be read |          the device stands behind the last byte
+///               eback            space()        gptr         egptr
+///
+///     writing                    | pending      | room       |          the device stands where the first pending
+///                                pbase, space() pptr         epptr      byte belongs
+///
+/// At most one of the two areas exists; with neither, the device stands where the stream is.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <span>
+
+#include <vmio/memory.hpp>
+
+namespace vmio {
+
+// ---- the two directions ----
+
+template <class Device, class Base>
+bool memory_streambuf<Device, Base>::begin_reading() {
+    if (!can_read || !device_.is_open()) return false;
+    if (this->pptr() == nullptr) return true;
+    const std::error_code ec = flush_writes();
+    settle();
+    if (ec) throw error_here(ec, direction::writing);
+    return true;
+}
+
+template <class Device, class Base>
+bool memory_streambuf<Device, Base>::begin_writing() noexcept {
+    if (!can_write || !device_.is_open()) return false;
+    if (this->pptr() != nullptr) return true;
+    settle();
+    drop_buffer();
+    this->setp(space(), space() + capacity_);
+    return true;
+}
+
+/// Puts the device where the stream is. What was pending has been dealt with; what was read is dropped, but for what
+/// may be put back.
+template <class Device, class Base>
+void memory_streambuf<Device, Base>::settle() noexcept {
+    device_.move_back(static_cast<std::uint64_t>(this->egptr() - this->gptr()));
+    this->setg(this->eback(), this->gptr(), this->gptr());
+    this->setp(nullptr, nullptr);
+    fill_ = 0;
+}
+
+template <class Device, class Base>
+void memory_streambuf<Device, Base>::drop_buffer() noexcept {
+    this->setg(nullptr, nullptr, nullptr);
+    this->setp(nullptr, nullptr);
+    fill_ = 0;
+    at_hole_ = false;
+}
+
+// ---- reading ----
+
+template <class Device, class Base>
+std::streamsize memory_streambuf<Device, Base>::take_what_is_there(char* to, std::streamsize n) noexcept {
+    const std::streamsize size = std::min<std::streamsize>(n, this->egptr() - this->gptr());
+    return size > 0 && take_buffered(to, static_cast<std::size_t>(size)) ? size : 0;
+}
+
+/// To the end of the page first, then a page, then twice as much each time.
+template <class Device, class Base>
+std::size_t memory_streambuf<Device, Base>::next_fill() const noexcept {
+    const auto in_page = static_cast<std::size_t>(device_.position().where() & (page_size() - 1));
+    const std::size_t size = fill_ == 0 ? page_size() - in_page : fill_;
+    return std::min(size, std::max<std::size_t>(capacity_, 1));
+}
+
+template <class Device, class Base>
+void memory_streambuf<Device, Base>::grow_fill() noexcept {
+    fill_ = std::max(2 * std::min(fill_, capacity_), page_size());
+}
+
+/// One read behind the last few bytes that were read. False: the end, or ec.
+template <class Device, class Base>
+bool memory_streambuf<Device, Base>::fill(std::error_code& ec) noexcept {
+    const std::size_t kept = std::min(static_cast<std::size_t>(this->gptr() - this->eback()), putback_size);
+    if (kept > 0) std::memmove(space() - kept, this->gptr() - kept, kept);
+    std::size_t got = 0;
+    if constexpr (can_read) got = device_.read_some(std::as_writable_bytes(std::span(space(), next_fill())), ec);
+    this->setg(space() - kept, space(), space() + got);
+    grow_fill();
+    return got > 0;
+}
+
+/// Reads behind the `done` bytes at `s` until there are `n`, or as far as it goes; returns how many there are then.
+template <class Device, class Base>
+std::size_t memory_streambuf<Device, Base>::read_directly(char* s, std::size_t done, std::size_t n,
+                                                          std::error_code& ec) noexcept {
+    std::size_t got = 0;
+    if constexpr (can_read) got = device_.read_up_to(std::as_writable_bytes(std::span(s + done, n - done)), ec);
+    // For putting back: the end of what was read now, behind the end of what was read before.
+    const std::size_t fresh = std::min(got, putback_size);
+    const std::size_t older = std::min(static_cast<std::size_t>(this->gptr() - this->eback()), putback_size - fresh);
+    if (older > 0) std::memmove(space() - fresh - older, this->gptr() - older, older);
+    if (fresh > 0) std::memcpy(space() - fresh, s + done + got - fresh, fresh);
+    this->setg(space() - fresh - older, space(), space());
+    grow_fill();
+    return done + got;
+}
+
+// ---- writing ----
+
+template <class Device, class Base>
+std::error_code memory_streambuf<Device, Base>::write_out(const char* s, std::size_t size) noexcept {
+    std::error_code ec;
+    if constexpr (can_write) {
+        if (device_.write_up_to(std::as_bytes(std::span(s, size)), ec) < size && !ec)
+            ec = {ENOSPC, std::system_category()};
+    }
+    last_error_ = ec;
+    return ec;
+}
+
+template <class Device, class Base>
+std::error_code memory_streambuf<Device, Base>::flush_writes() noexcept {
+    const auto pending = static_cast<std::size_t>(this->pptr() - this->pbase());
+    if (pending == 0) return {};
+    this->setp(space(), space() + capacity_);  // gone, whether or not they can be written
+    return write_out(space(), pending);
+}
+
+// ---- errors ----
+
+template <class Device, class Base>
+memory_error memory_streambuf<Device, Base>::error_here(std::error_code ec, direction d) const {
+    const auto& m = device_.memory();
+    return {d == direction::writing ? naming::write_operation(m) : naming::read_operation(m), naming::process_id(m),
+            device_.position().where(), ec};
+}
+
+/// See set_owner(). Returns false.
+template <class Device, class Base>
+bool memory_streambuf<Device, Base>::report(const memory_error& failure) {
+    if (owner_ == nullptr || (owner_->flags() & std::ios_base::unitbuf)) return false;
+    const bool wanted = (owner_->exceptions() & std::ios_base::badbit) != 0;
+    try {
+        owner_->setstate(std::ios_base::badbit);
+    } catch (const std::ios_base::failure&) {
+        // It carries no errno; the one below does.
+    }
+    if (wanted) throw memory_error(failure);
+    return false;
+}
+
+}  // namespace vmio
