@@ -52,12 +52,16 @@ bool runs_as(const std::string& ids, unsigned long wanted) {
 }
 
 access_diagnosis about_scope(int scope) {
-    static constexpr const char* help[] = {
-        "only descendants of the reader may be accessed; set it to 0, have the target call prctl(PR_SET_PTRACER), or "
-        "run as root",
-        "only CAP_SYS_PTRACE helps: run as root, or set it to 0", "nothing helps before a reboot"};
-    return {access_obstacle::ptrace_scope,
-            "kernel.yama.ptrace_scope is " + std::to_string(scope) + ": " + help[scope > 3 ? 2 : scope - 1]};
+    std::string text = "kernel.yama.ptrace_scope is " + std::to_string(scope) + ": ";
+    if (scope == 1)
+        text +=
+            "only descendants of the reader may be accessed; set it to 0, have the target call "
+            "prctl(PR_SET_PTRACER), or run as root";
+    else if (scope == 2)
+        text += "only CAP_SYS_PTRACE helps: run as root, or set it to 0";
+    else
+        text += "nothing helps before a reboot";
+    return {access_obstacle::ptrace_scope, text};
 }
 
 /// The kernel says no (ptrace(2), "Ptrace access mode checking"): in the order in which it looks.

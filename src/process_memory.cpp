@@ -68,7 +68,8 @@ std::size_t process_memory::read_some(address from, std::span<std::byte> to, std
     ec.clear();
     if (to.empty()) return 0;
     if (!by_mem(direction::reading)) {
-        const std::size_t done = transfer(::process_vm_readv, who_.id(), from, to.data(), to.size(), ec);
+        const std::size_t done =
+            transfer(::process_vm_readv, who_.id(), from, to.data(), to.size(), state_->options.threads, ec);
         if (!who_.alive()) {
             ec = system_error_of(ESRCH);
             return 0;
@@ -91,7 +92,8 @@ std::size_t process_memory::write_some(address to, std::span<const std::byte> fr
         }
         // process_vm_writev only reads the local side; the iovec has no const form.
         auto* const local = const_cast<std::byte*>(from.data());
-        const std::size_t done = transfer(::process_vm_writev, who_.id(), to, local, from.size(), ec);
+        const std::size_t done =
+            transfer(::process_vm_writev, who_.id(), to, local, from.size(), state_->options.threads, ec);
         if (!is_forbidden(ec) || !turn_to_mem(ec)) return done;
     }
     const std::size_t done = state_->mem->write_some(to, from, state_->protections(direction::writing), ec);

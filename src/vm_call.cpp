@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "vm_call.hpp"
 
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <functional>
+#include <thread>
+
 #include "iovec_batch.hpp"
 #include "system_error.hpp"
 
@@ -22,6 +28,58 @@ std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* local, s
         const bool at_the_top = remote + done == 0;
         if (static_cast<std::size_t>(moved) < batch.bytes() || at_the_top) break;
     }
+    return done;
+}
+
+namespace {
+
+struct share {
+    std::size_t offset = 0;
+    std::size_t size = 0;
+    std::size_t done = 0;
+    std::error_code error;
+    std::thread worker;
+};
+
+}  // namespace
+
+std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size, unsigned threads,
+                     std::error_code& ec) noexcept {
+    constexpr std::size_t worth_sharing = std::size_t{16} << 20;
+    constexpr unsigned most_threads = 16;
+    threads = std::min(threads, most_threads);
+    if (threads < 2 || size < worth_sharing || size - 1 > ~remote) return transfer(call, id, remote, local, size, ec);
+
+    std::array<share, most_threads> shares;
+    const std::size_t each = (size / threads + iovec_batch::default_run - 1) & ~(iovec_batch::default_run - 1);
+    std::size_t count = 0;
+    for (std::size_t offset = 0; offset < size; offset += each, ++count) {
+        shares[count].offset = offset;
+        shares[count].size = std::min(each, size - offset);
+    }
+    const auto move = [&](share& s) {
+        s.done = transfer(call, id, remote + s.offset, local + s.offset, s.size, s.error);
+    };
+    for (std::size_t i = 1; i < count; ++i) {
+        try {
+            shares[i].worker = std::thread(move, std::ref(shares[i]));
+        } catch (const std::exception&) {
+            // No thread to be had: done below.
+        }
+    }
+    move(shares[0]);
+    for (std::size_t i = 1; i < count; ++i) {
+        if (shares[i].worker.joinable())
+            shares[i].worker.join();
+        else
+            move(shares[i]);
+    }
+    std::size_t done = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        done += shares[i].done;
+        if (shares[i].done < shares[i].size) break;
+    }
+    if (done == 0) ec = shares[0].error;
     return done;
 }
 

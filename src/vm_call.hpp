@@ -19,4 +19,9 @@ using vm_call = ssize_t (*)(pid_t, const iovec*, unsigned long, const iovec*, un
 std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
                      std::error_code& ec) noexcept;
 
+/// The same, shared among up to `threads` threads if it is large. What lies behind a gap may have been moved too, at
+/// its place, and is not counted.
+std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size, unsigned threads,
+                     std::error_code& ec) noexcept;
+
 }  // namespace vmio

@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(changes_are_seen_after_invalidating) {
 BOOST_AUTO_TEST_CASE(a_failure_is_not_remembered) {
     test::pages some(3);
     some.make_hole(1);
-    const cached_memory cached(vmio::process_memory(vmio::process::self()));
+    const cached_memory cached{vmio::process_memory(vmio::process::self())};
     std::vector<std::byte> bytes(3 * page);
     std::error_code ec;
     BOOST_TEST(cached.read_some(some.start(), bytes, ec) == page);
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(a_stream_runs_over_it) {
 BOOST_AUTO_TEST_CASE(copies_share_and_threads_may_use_them) {
     const test::pages some(32);
     test::child_process child;
-    const cached_memory cached(vmio::process_memory(vmio::process(child.id())), 8 * page);
+    const cached_memory cached{vmio::process_memory(vmio::process(child.id())), 8 * page};
     auto work = [&some, copy = cached](unsigned step) mutable {
         std::vector<std::byte> bytes(64);
         std::error_code ec;

@@ -346,3 +346,25 @@ BOOST_AUTO_TEST_CASE(many_threads_may_use_one_object) {
     a.join();
     b.join();
 }
+
+BOOST_AUTO_TEST_CASE(two_threads_share_a_large_transfer_and_a_hole_is_still_exact) {
+    const std::size_t count = (std::size_t{40} << 20) / page;
+    test::pages some(count);
+    const std::size_t hole = count / 4;
+    for (const unsigned threads : {2u, 3u, 100u})
+        for (const std::size_t bad : {count, hole, 3 * hole, std::size_t{0}}) {
+            if (bad < count) some.protect(bad, PROT_NONE);
+            test::child_process child;
+            const process_memory memory(process(child.id()), {.threads = threads});
+            std::vector<std::byte> bytes(count * page);
+            std::error_code ec;
+            BOOST_TEST(memory.read_some(some.start(), bytes, ec) == bad * page);
+            BOOST_TEST(ec.value() == (bad == 0 ? EFAULT : 0));
+            if (bad < count) some.protect(bad, PROT_READ | PROT_WRITE);
+            BOOST_TEST(std::memcmp(bytes.data(), some.data(), bad * page) == 0);
+            if (bad < count) continue;
+            std::fill(bytes.begin(), bytes.end(), std::byte{0x44});
+            BOOST_TEST(memory.write_some(some.start() + 1, std::span(bytes).subspan(1), ec) == bytes.size() - 1);
+            BOOST_TEST(test::all_equal(test::peek(child.id(), some.start() + 1, bytes.size() - 1), std::byte{0x44}));
+        }
+}

@@ -35,6 +35,9 @@ struct process_memory_options {
     /// copied first. How a debugger plants a breakpoint. EIO where the kernel refuses: shared read-only files, or
     /// everything under proc_mem.force_override=never (Linux 6.12).
     bool force_write = false;
+    /// How many threads may share a transfer of 16 MiB or more by process_vm; they are made for each, which allocates.
+    /// With more than 1, bytes of `to` behind a hole may have been read too: they are right, but do not count.
+    unsigned threads = 1;
 };
 
 /// A range of the target's memory and the bytes of ours that it is moved to or from.

@@ -109,6 +109,14 @@ void memory(benchmark::State& state) {
     });
 }
 
+void memory_two_threads(benchmark::State& state) {
+    const vmio::process_memory m(vmio::process(the_target().id()), {.threads = 2});
+    measure(state, [&](std::size_t size) {
+        m.read(the_target().start(), the_target().here.bytes(size));
+        return true;
+    });
+}
+
 /// From a fresh position each time, through whatever stream.
 template <way w, class Stream>
 void through(benchmark::State& state, Stream& s) {
@@ -185,6 +193,7 @@ BENCHMARK(generic_buffer<way::writing, -1>)->Name("write/generic_buffer")->Apply
 BENCHMARK(generic_buffer<way::reading, 1 << 20>)->Name("read/generic_buffer_1MiB")->Apply(sizes);
 BENCHMARK(generic_buffer<way::writing, 1 << 20>)->Name("write/generic_buffer_1MiB")->Apply(sizes);
 BENCHMARK(memcpy_here)->Name("read/memcpy")->Apply(sizes);
+BENCHMARK(memory_two_threads)->Name("read/memory_two_threads")->Arg(1L << 30)->UseRealTime();
 BENCHMARK(peekdata)->Name("read/peekdata")->Apply(small_sizes);
 
 }  // namespace

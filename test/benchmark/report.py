@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSL-1.0
+"""Makes ratios and a plot of what vmio_benchmark measured.
+
+usage: report.py RESULT.json OUTPUT_DIRECTORY
+
+Prints a table of every claim: a ratio of medians of one run, the bound, and whether it holds. Writes ratios.md, and
+throughput.svg by gnuplot. Exit status: 0 all bounds hold, 1 some do not.
+"""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+
+def medians(path):
+    """The median time of each benchmark in nanoseconds, and its counters."""
+    times, counters = {}, {}
+    unit = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
+    for run in json.loads(path.read_text())["benchmarks"]:
+        if run.get("aggregate_name") != "median" or run.get("error_occurred"):
+            continue
+        name = run["run_name"].removesuffix("/real_time")
+        times[name] = run["real_time"] * unit[run["time_unit"]]
+        counters[name] = run
+    return times, counters
+
+
+def claims(t, counters):
+    """(what, ratio, bound, at most or at least)"""
+    def ratio(a, b):
+        return t[a] / t[b] if a in t and b in t else None
+
+    def at_most(what, a, b, bound):
+        return (what, ratio(a, b), bound, "<=")
+
+    def at_least(what, slower, ours, bound):
+        return (what, ratio(slower, ours), bound, ">=")
+
+    for way in ("read", "write"):
+        for size, bound in ((64, 1.35), (4 * KIB, 1.25), (64 * KIB, 1.08), (MIB, 1.03), (16 * MIB, 1.03), (256 * MIB, 1.03)):
+            yield at_most(f"process_memory::{way}, {words(size)}, against the raw call",
+                          f"{way}/memory/{size}", f"{way}/raw_call/{size}", bound)
+        for size, bound in ((64 * KIB, 1.12), (MIB, 1.05), (16 * MIB, 1.05), (256 * MIB, 1.05)):
+            yield at_most(f"process_vm_stream::{way}, {words(size)}, against the raw call",
+                          f"{way}/stream/{size}", f"{way}/raw_call/{size}", bound)
+        yield at_least(f"std::fstream on mem, {way}, 1 MiB, against the stream",
+                       f"{way}/fstream_on_mem/{MIB}", f"{way}/stream/{MIB}", 1.6)
+        yield at_least(f"Boost's generic buffer, {way}, 1 MiB, against the stream",
+                       f"{way}/generic_buffer/{MIB}", f"{way}/stream/{MIB}", 1.4 if way == "read" else 1.8)
+    yield at_least("8-byte values: std::ifstream on mem against read_value", "values/ifstream", "values/read_value", 6)
+    yield at_most("131072 values by read_value, against a raw read of 1 MiB", "values/read_value", "values/raw_mebibyte",
+                  4 * 131072 / 90000)
+    for what in ("numbers", "lines", "characters"):
+        yield at_most(f"{what}, against std::ifstream on mem", f"{what}/stream", f"{what}/ifstream", 1.0)
+    yield at_most("8 bytes here and there, against the raw call", "random8/stream", "random8/raw_call", 1.6)
+    yield at_least("1024 blocks: single calls against read_blocks", "blocks/one_by_one", "blocks/read_blocks", 2.5)
+    yield at_most("1024 blocks: read_blocks against a batch packed by hand", "blocks/read_blocks", "blocks/packed_by_hand",
+                  1.15)
+    yield at_least("256 MiB: an iovec per page against process_memory::read", f"read/iovec_per_page/{256 * MIB}",
+                   f"read/memory/{256 * MIB}", 1.1)
+    busy = [counters.get(f"busy/{who}", {}).get("rounds") for who in ("memory", "iovec_per_page")]
+    yield ("a target that maps and unmaps meanwhile: its rate, against an iovec per page",
+           busy[0] / busy[1] if all(busy) else None, 1.8, ">=")
+    yield at_least("1 GiB: one thread against threads = 2", f"read/memory/{GIB}", f"read/memory_two_threads/{GIB}", 1.6)
+
+
+def words(size):
+    for unit, name in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
+        if size >= unit:
+            return f"{size // unit} {name}"
+    return f"{size} B"
+
+
+def table(rows):
+    yield "| what | ratio | bound | holds |"
+    yield "|---|---|---|---|"
+    for what, ratio, bound, relation in rows:
+        shown = "not measured" if ratio is None else f"{ratio:.2f}"
+        yield f"| {what} | {shown} | {relation} {bound:.2f} | {'yes' if holds(ratio, bound, relation) else '**no**'} |"
+
+
+def holds(ratio, bound, relation):
+    return ratio is not None and (ratio <= bound if relation == "<=" else ratio >= bound)
+
+
+SERIES = (("memcpy", "memcpy in one process"), ("raw_call", "one raw call"), ("memory", "vmio::process_memory"),
+          ("stream", "vmio::process_vm_stream"), ("iovec_per_page", "an iovec per page"), ("mem_file", "pread on /proc/PID/mem"),
+          ("fstream_on_mem", "std::fstream on /proc/PID/mem"), ("generic_buffer", "Boost's generic buffer"))
+
+
+def plot(t, directory):
+    blocks, titles = [], []
+    for name, title in SERIES:
+        points = sorted((int(m[1]), ns) for key, ns in t.items() if (m := re.fullmatch(rf"read/{name}/(\d+)", key)))
+        if points:
+            titles.append(title)
+            blocks.append("\n".join(f"{size} {ns / 1e3} {size / ns}" for size, ns in points))
+    data = directory / "throughput.dat"
+    data.write_text("\n\n\n".join(blocks) + "\n")
+
+    def lines(column):
+        return ", ".join(f"'{data}' index {i} using 1:{column} with linespoints title \"{title}\""
+                         for i, title in enumerate(titles))
+    script = f"""
+        set terminal svg size 900,760 font 'sans,12' background '#ffffff'
+        set output '{directory / "throughput.svg"}'
+        set multiplot layout 2,1
+        set logscale x 2
+        set xtics ("64 B" 64, "4 KiB" 4096, "64 KiB" 65536, "1 MiB" 1048576, "16 MiB" 16777216, "256 MiB" 268435456, "1 GiB" 1073741824)
+        set grid
+        set key outside right
+        set title 'Reading another process: throughput, GB/s'
+        plot {lines(3)}
+        set logscale y
+        set title 'Reading another process: time of a read, microseconds'
+        plot {lines(2)}
+    """
+    subprocess.run(["gnuplot"], input=script, text=True, check=True)
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    directory = pathlib.Path(sys.argv[2])
+    directory.mkdir(parents=True, exist_ok=True)
+    times, counters = medians(pathlib.Path(sys.argv[1]))
+    rows = list(claims(times, counters))
+    text = "\n".join(table(rows)) + "\n"
+    (directory / "ratios.md").write_text(text)
+    print(text)
+    plot(times, directory)
+    return 0 if all(holds(*row[1:]) for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
