@@ -72,13 +72,15 @@ access_diagnosis refused(pid_t id, const std::string& directory) {
     if (content(directory + "/uid_map") != content("/proc/self/uid_map"))
         return {access_obstacle::other_user_namespace,
                 who + " lives in another user namespace: run as root outside of it, or inside of it as its user"};
-    if (!may_trace && !runs_as(users, ::getuid()))
+    const bool changed_user = std::strtoul(users.c_str(), nullptr, 10) == ::getuid() && !runs_as(users, ::getuid());
+    if (!may_trace && !changed_user && !runs_as(users, ::getuid()))
         return {access_obstacle::other_user, who + " runs as another user (uid " +
                                                  std::to_string(std::strtoul(users.c_str(), nullptr, 10)) +
                                                  "): run as that user or as root, or with CAP_SYS_PTRACE"};
     struct stat owner {};
     // What lies in the directory of such a process belongs to root: proc(5).
-    if (!may_trace && ::stat((directory + "/mem").c_str(), &owner) == 0 && !runs_as(users, owner.st_uid))
+    if (!may_trace &&
+        (changed_user || ::stat((directory + "/mem").c_str(), &owner) != 0 || !runs_as(users, owner.st_uid)))
         return {access_obstacle::not_dumpable,
                 who +
                     " is not dumpable (it changed its user, cannot be read, or asked for it by prctl(2)): run as root, "
@@ -104,6 +106,9 @@ access_diagnosis diagnose_access(pid_t id) {
     if (moved || ec.value() == EFAULT) return {};
 
     const file_descriptor place(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!place && is_exhaustion(last_system_error()))
+        return {access_obstacle::unknown,
+                "we have run out of descriptors or memory, and cannot look what is in the way"};
     process_status status;
     if (!place || read_status(place.get(), status)) {
         if (ec.value() == ESRCH) return {access_obstacle::gone, who + " is gone: no process has this id"};

@@ -3,17 +3,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <mutex>
-#include <string_view>
 #include <system_error>
 #include <thread>
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +17,7 @@
 #include <vmio/error.hpp>
 
 #include "system_error.hpp"
+#include "thread_list.hpp"
 
 namespace vmio {
 
@@ -29,7 +26,8 @@ class pause_guard::tracer {
 public:
     explicit tracer(const process& target) : target_(target), thread_([this] { run(); }) {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return stopped_; });
+        while (!changed_.wait_for(lock, std::chrono::milliseconds(5), [this] { return finished_; }))
+            reap_dead_threads();
         if (!error_) return;
         lock.unlock();
         thread_.join();
@@ -49,6 +47,9 @@ public:
 
     const std::vector<pid_t>& threads() const noexcept { return ids_; }
 
+    /// In a fork of our process there is no thread to join, and nothing of ours to let go.
+    bool belongs_to_another_process() const noexcept { return owner_ != ::getpid(); }
+
 private:
     void run() noexcept {
         sigset_t all;
@@ -61,125 +62,140 @@ private:
             ec = system_error_of(ENOMEM);
         }
         std::unique_lock lock(mutex_);
+        if (!ec)
+            for (const traced_thread& t : threads_)
+                if (t.stopped) ids_.push_back(t.id);  // there is room: see add()
         error_ = ec;
-        stopped_ = true;
+        finished_ = true;
         changed_.notify_all();
         // A killed target stays half dead until its tracer lets go, and its parent waits: look from time to time.
         while (!error_ && !released_ && !all_ended())
             changed_.wait_for(lock, std::chrono::milliseconds(20), [this] { return released_; });
-        let_go();
+        // ESRCH: it was killed meanwhile. What this thread still traces, its end lets go of.
+        for (const traced_thread& t : threads_)
+            if (!t.ended) ::ptrace(PTRACE_DETACH, t.id, nullptr, nullptr);
+    }
+
+    struct traced_thread {
+        pid_t id = 0;
+        bool stopped = false;
+        bool ended = false;
+    };
+
+    /// Until two passes over the threads find none that was not stopped: those that still run may make more, and one
+    /// that ends cuts the list short.
+    std::error_code stop_all() {
+        for (int clean = 0; clean < 2;) {
+            std::error_code ec;
+            bool fresh = false;
+            for (const pid_t id : list_threads(target_.proc_directory(), ec)) {
+                if (is_settled(id)) continue;
+                fresh = true;
+                add(id);
+                if (ec = seize(threads_.back()); ec) return target_.alive() ? ec : system_error_of(ESRCH);
+            }
+            if (ec) return ec;
+            wait_for_stops();
+            clean = fresh ? 0 : clean + 1;
+        }
+        if (!target_.alive()) return system_error_of(ESRCH);
+        const bool any = std::any_of(threads_.begin(), threads_.end(), [](const auto& t) { return t.stopped; });
+        return any ? std::error_code() : system_error_of(ESRCH);
+    }
+
+    /// Stopped by us, or dead and listed all the same: a leader that ended before its threads. An exec can revive that.
+    bool is_settled(pid_t id) const noexcept {
+        return std::any_of(threads_.begin(), threads_.end(), [&](const traced_thread& t) {
+            return t.id == id && (t.stopped || (t.ended && is_ending(target_.proc_directory(), id)));
+        });
+    }
+
+    void add(pid_t id) {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(threads_, [id](const traced_thread& t) { return t.id == id; });
+        ids_.reserve(threads_.size() + 1);
+        threads_.push_back({.id = id});
+    }
+
+    std::error_code seize(traced_thread& thread) noexcept {
+        if (::ptrace(PTRACE_SEIZE, thread.id, nullptr, nullptr) == 0) {
+            ::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr);
+            return {};
+        }
+        const std::error_code ec = last_system_error();
+        // A thread that is ending cannot be seized and needs no stopping.
+        thread.ended = ec.value() == ESRCH || is_ending(target_.proc_directory(), thread.id);
+        return thread.ended ? std::error_code() : ec;
+    }
+
+    void wait_for_stops() noexcept {
+        for (unsigned pause = 20;; pause = std::min(2 * pause, 1000u)) {
+            bool waiting = false;
+            for (traced_thread& t : threads_)
+                if (!t.stopped && !t.ended && !look_at(t)) waiting = true;
+            if (!waiting) return;
+            ::usleep(pause);
+        }
+    }
+
+    /// True if it has stopped or ended. Asks the thread's state rather than waiting for the report of it, which
+    /// somebody else's wait(2) may have taken.
+    bool look_at(traced_thread& thread) noexcept {
+        siginfo_t info{};
+        if (::ptrace(PTRACE_GETSIGINFO, thread.id, nullptr, &info) == 0 || last_system_error().value() == EINVAL) {
+            siginfo_t report{};
+            ::waitid(P_PID, static_cast<id_t>(thread.id), &report, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
+            const bool signal_arrived = info.si_signo != 0 && info.si_code >> 8 != PTRACE_EVENT_STOP;
+            if (signal_arrived) {
+                // Delivered at once, so that it is never ours to lose; the interrupt comes before any instruction.
+                ::ptrace(PTRACE_CONT, thread.id, nullptr, static_cast<long>(info.si_signo));
+                return false;
+            }
+            thread.stopped = true;
+            return true;
+        }
+        if (is_ending(target_.proc_directory(), thread.id)) {
+            reap(thread.id);
+            thread.ended = true;
+            return true;
+        }
+        // After an exec the thread that called it goes on under the leader's id, perhaps not seized yet.
+        if (::ptrace(PTRACE_SEIZE, thread.id, nullptr, nullptr) == 0)
+            ::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr);
+        return false;
+    }
+
+    /// A dead thread that we traced is ours to wait for; the process itself is its parent's, which may be us.
+    void reap(pid_t id) const noexcept {
+        if (id != target_.id()) ::waitpid(id, nullptr, WNOHANG | __WALL);
+    }
+
+    /// For the constructor's thread: an exec in the target waits until its dead threads are reaped, and the tracer may
+    /// itself be waiting for the exec.
+    void reap_dead_threads() noexcept {
+        for (const traced_thread& t : threads_)
+            if (is_ending(target_.proc_directory(), t.id)) reap(t.id);
     }
 
     bool all_ended() noexcept {
-        bool all = true;
-        for (std::size_t i = 0; i < ids_.size(); ++i) {
-            if (signals_[i] == ended) continue;
-            siginfo_t info{};
-            constexpr int look = WEXITED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD;
-            if (::waitid(P_PID, static_cast<id_t>(ids_[i]), &info, look) == 0 && info.si_pid == ids_[i]) {
-                // Its threads are ours to wait for; the process itself is its parent's, which may be us.
-                if (ids_[i] != target_.id()) ::waitpid(ids_[i], nullptr, WNOHANG | __WALL | __WNOTHREAD);
-                signals_[i] = ended;
-            } else {
-                all = false;
-            }
+        for (traced_thread& t : threads_) {
+            if (t.ended || !is_ending(target_.proc_directory(), t.id)) continue;
+            reap(t.id);
+            t.ended = true;
         }
-        return all;
+        return std::all_of(threads_.begin(), threads_.end(), [](const auto& t) { return t.ended; });
     }
 
-    /// Goes over the threads until there is none left that was not stopped: those that still run may make more.
-    std::error_code stop_all() {
-        std::error_code ec;
-        for (bool found = true; found && !ec;) {
-            found = false;
-            for (const pid_t id : list_threads(ec)) {
-                if (std::find(ids_.begin(), ids_.end(), id) != ids_.end()) continue;
-                ids_.reserve(ids_.size() + 1);
-                signals_.reserve(ids_.size() + 1);
-                bool stopped = false;
-                ec = stop(id, stopped);
-                if (ec) break;
-                found = found || stopped;
-            }
-        }
-        if (!ec && ids_.empty()) ec = system_error_of(ESRCH);
-        return target_.alive() ? ec : system_error_of(ESRCH);
-    }
-
-    std::vector<pid_t> list_threads(std::error_code& ec) const {
-        std::vector<pid_t> ids;
-        const int fd = ::openat(target_.proc_directory(), "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR* const directory = fd >= 0 ? ::fdopendir(fd) : nullptr;
-        if (directory == nullptr) {
-            ec = last_system_error();
-            if (fd >= 0) ::close(fd);
-            if (ec.value() == ENOENT) ec = system_error_of(ESRCH);
-            return ids;
-        }
-        while (const dirent* entry = ::readdir(directory)) {
-            const std::string_view name = entry->d_name;
-            pid_t id = 0;
-            if (std::from_chars(name.data(), name.data() + name.size(), id).ec == std::errc()) ids.push_back(id);
-        }
-        ::closedir(directory);
-        return ids;
-    }
-
-    std::error_code stop(pid_t id, bool& stopped) noexcept {
-        if (::ptrace(PTRACE_SEIZE, id, nullptr, nullptr) != 0) {
-            const std::error_code ec = last_system_error();
-            // A thread that is ending cannot be seized and needs no stopping.
-            return ec.value() == ESRCH || is_ending(id) ? std::error_code() : ec;
-        }
-        ::ptrace(PTRACE_INTERRUPT, id, nullptr, nullptr);
-        siginfo_t info{};
-        // Looked at before it is taken: the end of a child of ours is its parent's to wait for.
-        while (::waitid(P_PID, static_cast<id_t>(id), &info, WSTOPPED | WEXITED | WNOWAIT | __WALL) != 0) {
-            if (last_system_error().value() != EINTR) return {};
-        }
-        if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED) return {};
-        int status = 0;
-        if (::waitpid(id, &status, __WALL) != id) return {};
-        const bool signal_arrived = status >> 16 != PTRACE_EVENT_STOP;
-        ids_.push_back(id);
-        signals_.push_back(signal_arrived ? WSTOPSIG(status) : 0);
-        stopped = true;
-        return {};
-    }
-
-    bool is_ending(pid_t id) const noexcept {
-        std::error_code ec;
-        char path[64];
-        const int length = std::snprintf(path, sizeof path, "task/%d/stat", id);
-        if (length <= 0) return false;
-        const int fd = ::openat(target_.proc_directory(), path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0) return true;
-        char text[512];
-        const ssize_t got = ::read(fd, text, sizeof text);
-        ::close(fd);
-        const std::string_view stat(text, got > 0 ? static_cast<std::size_t>(got) : 0);
-        const auto name_end = stat.rfind(") ");
-        return name_end == stat.npos || stat.substr(name_end + 2).starts_with('Z') ||
-               stat.substr(name_end + 2).starts_with('X');
-    }
-
-    void let_go() noexcept {
-        // ESRCH: it was killed meanwhile. What this thread still traces, its end lets go of.
-        for (std::size_t i = 0; i < ids_.size(); ++i)
-            if (signals_[i] != ended) ::ptrace(PTRACE_DETACH, ids_[i], nullptr, static_cast<long>(signals_[i]));
-    }
-
-    static constexpr int ended = -1;
-
-    process target_;
+    const process target_;
+    const pid_t owner_ = ::getpid();
     std::mutex mutex_;
     std::condition_variable changed_;
-    bool stopped_ = false;
+    bool finished_ = false;
     bool released_ = false;
     std::error_code error_;
+    std::vector<traced_thread> threads_;  // changes size under the mutex
     std::vector<pid_t> ids_;
-    std::vector<int> signals_;  // to be delivered when it goes on; 0: none; or ended
-    std::thread thread_;        // last: it uses the others
+    std::thread thread_;  // last: it uses the others
 };
 
 pause_guard::pause_guard(const process& target) {
@@ -189,10 +205,13 @@ pause_guard::pause_guard(const process& target) {
 
 pause_guard::pause_guard(pause_guard&&) noexcept = default;
 pause_guard& pause_guard::operator=(pause_guard&&) noexcept = default;
-pause_guard::~pause_guard() = default;
+pause_guard::~pause_guard() {
+    if (tracer_ && tracer_->belongs_to_another_process()) [[maybe_unused]]
+        auto* const left_alone = tracer_.release();
+}
 
 void pause_guard::resume() noexcept {
-    if (tracer_) tracer_->resume();
+    if (tracer_ && !tracer_->belongs_to_another_process()) tracer_->resume();
 }
 
 const std::vector<pid_t>& pause_guard::threads() const noexcept {

@@ -6,7 +6,7 @@
 #include <new>
 
 #include <fcntl.h>
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,6 +21,7 @@ namespace vmio {
 
 struct process::state {
     file_descriptor pidfd;
+    file_descriptor end;  // an epoll(7) that watches the pidfd: asking it costs no more than entering the kernel
     file_descriptor directory;
     file_descriptor maps;
 };
@@ -47,13 +48,18 @@ file_descriptor open_pidfd(pid_t id, std::error_code& ec) noexcept {
     return fd;
 }
 
-bool is_exhaustion(const std::error_code& ec) noexcept {
-    return ec.value() == EMFILE || ec.value() == ENFILE || ec.value() == ENOMEM;
+/// An epoll that becomes ready when the process of `pidfd` ends.
+file_descriptor watch_end(int pidfd, std::error_code& ec) noexcept {
+    file_descriptor watch(::epoll_create1(EPOLL_CLOEXEC));
+    epoll_event event{};
+    event.events = EPOLLIN;
+    if (!watch || ::epoll_ctl(watch.get(), EPOLL_CTL_ADD, pidfd, &event) != 0) ec = last_system_error();
+    return watch;
 }
 
-bool readable_now(int pidfd) noexcept {
-    pollfd p{pidfd, POLLIN, 0};
-    return ::poll(&p, 1, 0) > 0;
+bool has_ended(int watch) noexcept {
+    epoll_event event;
+    return ::epoll_wait(watch, &event, 1, 0) > 0;
 }
 
 }  // namespace
@@ -88,10 +94,13 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
     if (!maps && !ec)
         if (const std::error_code why = last_system_error(); is_exhaustion(why)) ec = why;
     // Still there: so /proc/PID was opened on the process that the pidfd is of.
-    if (!ec && pidfd && readable_now(pidfd.get())) ec = system_error_of(ESRCH);
+    file_descriptor end;
+    if (!ec && pidfd) end = watch_end(pidfd.get(), ec);
+    if (!ec && pidfd && has_ended(end.get())) ec = system_error_of(ESRCH);
     if (ec) return nullptr;
     try {
-        return std::make_shared<const state>(state{std::move(pidfd), std::move(directory), std::move(maps)});
+        return std::make_shared<const state>(
+            state{std::move(pidfd), std::move(end), std::move(directory), std::move(maps)});
     } catch (const std::bad_alloc&) {
         ec = system_error_of(ENOMEM);
         return nullptr;
@@ -112,7 +121,7 @@ process process::self() {
 
 bool process::alive() const noexcept {
     if (!state_) return false;
-    if (state_->pidfd) return !readable_now(state_->pidfd.get());
+    if (state_->end) return !has_ended(state_->end.get());
     process_status status;
     return !read_status(state_->directory.get(), status) && !status.ended();
 }

@@ -53,7 +53,11 @@ bool process_memory::by_mem(direction d) const noexcept {
 
 /// After a refusal `why`: true if the other way is open from now on.
 bool process_memory::turn_to_mem(std::error_code& why) const noexcept {
-    if (state_->options.method != transfer_method::automatic || state_->open_mem(who_)) return false;
+    if (state_->options.method != transfer_method::automatic) return false;
+    if (const std::error_code ec = state_->open_mem(who_)) {
+        if (is_exhaustion(ec)) why = ec;  // a refusal that is not for good must not look like one
+        return false;
+    }
     state_->use_mem.store(true, std::memory_order_release);
     why.clear();
     return true;
@@ -76,25 +80,34 @@ std::size_t process_memory::read_some(address from, std::span<std::byte> to, std
         }
         if (!is_forbidden(ec) || !turn_to_mem(ec)) return done;
     }
+    if (!state_->mem) {
+        ec = state_->opening_error;
+        return 0;
+    }
     const std::size_t done = state_->mem->read_some(from, to, state_->protections(direction::reading), ec);
-    if (ec) ec = gone(ec);
-    return done;
+    if (who_.alive()) return done;
+    ec = system_error_of(ESRCH);
+    return 0;
 }
 
 std::size_t process_memory::write_some(address to, std::span<const std::byte> from,
                                        std::error_code& ec) const noexcept {
     ec.clear();
     if (from.empty()) return 0;
+    if (!who_.alive()) {
+        ec = system_error_of(ESRCH);
+        return 0;
+    }
     if (!by_mem(direction::writing)) {
-        if (!who_.alive()) {
-            ec = system_error_of(ESRCH);
-            return 0;
-        }
         // process_vm_writev only reads the local side; the iovec has no const form.
         auto* const local = const_cast<std::byte*>(from.data());
         const std::size_t done =
             transfer(::process_vm_writev, who_.id(), to, local, from.size(), state_->options.threads, ec);
         if (!is_forbidden(ec) || !turn_to_mem(ec)) return done;
+    }
+    if (!state_->mem) {
+        ec = state_->opening_error;
+        return 0;
     }
     const std::size_t done = state_->mem->write_some(to, from, state_->protections(direction::writing), ec);
     if (ec) ec = gone(ec);

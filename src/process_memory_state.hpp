@@ -23,6 +23,7 @@ struct process_memory::state {
         std::error_code ec;
         mem.emplace(who, ec);
         if (ec) mem.reset();
+        opening_error = ec;
         return ec;
     }
 
@@ -36,6 +37,7 @@ struct process_memory::state {
     const process_memory_options options;
     std::atomic<bool> use_mem;
     std::mutex opening;
+    std::error_code opening_error;
     std::optional<mem_file> mem;  // there before use_mem is set, and never changed after
 };
 

@@ -19,8 +19,9 @@ namespace {
 
 constexpr std::uint64_t pagemap_guard = std::uint64_t{1} << 58;  // Documentation/admin-guide/mm/pagemap.rst
 
-/// The end of the guard pages that begin at `at`; `at` itself if there are none.
+/// The end of the guard pages around and behind `at`; at most `at` if there are none.
 address guard_end(const process& who, address at, address end) {
+    at = align_down(at, page_size());
     const file_descriptor pagemap(::openat(who.proc_directory(), "pagemap", O_RDONLY | O_CLOEXEC));
     if (!pagemap) return at;
     std::array<std::uint64_t, 512> entries;
@@ -41,21 +42,25 @@ address file_end(const process& who, const mapped_range& m) {
     std::snprintf(name, sizeof name, "map_files/%llx-%llx", static_cast<unsigned long long>(m.range.start()),
                   static_cast<unsigned long long>(m.range.end()));
     struct stat status {};
-    if (!m.backed_by_file || ::fstatat(who.proc_directory(), name, &status, 0) != 0) return m.range.end();
+    if (!m.backed_by_file || ::fstatat(who.proc_directory(), name, &status, 0) != 0 || !S_ISREG(status.st_mode))
+        return m.range.end();
     const auto size = align_up(static_cast<std::uint64_t>(status.st_size), page_size());
     if (size <= m.offset) return m.range.start();
     return std::min(m.range.end(), m.range.start() + (size - m.offset));
 }
 
 /// What is wrong at `at`, which could not be read, and how far that goes.
-memory_gap examine(const process& who, address at, address end) {
+memory_gap examine(const process& who, address at, address end, bool protections_count) {
     mapped_range m;
     const std::error_code none = query_mapping_at_or_above(who.maps(), at, m);
     if (none.value() == ENOENT) return {{at, end}, gap_reason::unmapped};
-    if (none) throw memory_error("query of /proc/PID/maps", who.id(), at, none);
+    if (none) {
+        const bool replaced = none.value() == ESRCH && who.alive();
+        throw memory_error("query of /proc/PID/maps", who.id(), at, replaced ? system_error_of(ESTALE) : none);
+    }
     if (m.range.start() > at) return {{at, std::min(end, m.range.start())}, gap_reason::unmapped};
     end = std::min(end, m.range.end());
-    if (!m.read) return {{at, end}, gap_reason::no_permission};
+    if (protections_count && !m.read) return {{at, end}, gap_reason::no_permission};
     if (const address guarded = guard_end(who, at, end); guarded > at) return {{at, guarded}, gap_reason::guard_page};
     if (at >= file_end(who, m)) return {{at, end}, gap_reason::past_end_of_file};
     const address next_page = align_down(at, page_size()) + page_size();
@@ -73,7 +78,16 @@ std::vector<memory_gap> process_memory::read_past_gaps(address from, std::span<s
         at += read_some(at, rest, ec);
         if (!ec) continue;
         if (ec != errc::bad_address) throw memory_error(read_operation(), who_.id(), at, ec);
-        const memory_gap gap = examine(who_, at, range.end());
+        const bool protections_count =
+            !by_mem(direction::reading) || state_->protections(direction::reading) == mem_file::protections::honour;
+        const memory_gap gap = examine(who_, at, range.end(), protections_count);
+        if (gap.reason == gap_reason::input_output) {
+            // Or the target has made it readable since: try again before saying so.
+            if (const std::size_t step = read_some(at, rest, ec); step > 0) {
+                at += step;
+                continue;
+            }
+        }
         if (fill == gap_fill::zeros) std::memset(rest.data(), 0, static_cast<std::size_t>(gap.range.size()));
         if (!gaps.empty() && gaps.back().range.end() == at && gaps.back().reason == gap.reason)
             gaps.back().range = {gaps.back().range.start(), gap.range.end()};

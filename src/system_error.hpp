@@ -16,4 +16,9 @@ inline std::error_code system_error_of(int number) noexcept {
     return {number, std::system_category()};
 }
 
+/// We have run out of something; it says nothing about the target.
+inline bool is_exhaustion(const std::error_code& ec) noexcept {
+    return ec.value() == EMFILE || ec.value() == ENFILE || ec.value() == ENOMEM;
+}
+
 }  // namespace vmio

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <thread>
@@ -14,6 +15,15 @@ namespace vmio {
 
 std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
                      std::error_code& ec) noexcept {
+    // What fits into one piece, as most does, needs no batch.
+    if (size <= iovec_batch::default_run && size - 1 <= ~remote) {
+        const iovec here{local, size};
+        const iovec there{reinterpret_cast<void*>(static_cast<std::uintptr_t>(remote)), size};
+        const ssize_t moved = call(id, &here, 1, &there, 1, 0);
+        if (moved >= 0) return static_cast<std::size_t>(moved);
+        ec = last_system_error();
+        return 0;
+    }
     std::size_t done = 0;
     while (done < size) {
         iovec_batch batch;

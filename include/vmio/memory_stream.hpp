@@ -81,7 +81,7 @@ public:
     requires std::derived_from<Stream, std::istream> T read_value() {
         static_assert(std::is_trivially_copyable_v<T>, "only the bytes of a value can be moved");
         alignas(T) char value[sizeof(T)];
-        if (this->good() && this->tie() == nullptr && buffer_.take_buffered(value, sizeof(T))) [[likely]]
+        if (state_.good() && state_.tie() == nullptr && buffer_.take_buffered(value, sizeof(T))) [[likely]]
             return __builtin_bit_cast(T, value);
         if (!this->read(value, sizeof(T))) std::memset(value, 0, sizeof(T));
         return __builtin_bit_cast(T, value);
@@ -96,6 +96,7 @@ public:
 
 private:
     buffer_type buffer_;
+    const std::ios& state_ = *this;  // the virtual base, found once
 };
 
 /// Streams over any memory: a cache, a frozen process, a test's fake.

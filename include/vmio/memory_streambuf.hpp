@@ -2,6 +2,7 @@
 /// The stream buffer around a memory_device.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <ios>
 #include <memory>
@@ -102,6 +103,9 @@ private:
     static constexpr std::size_t putback_size = 16;
 
     char* space() noexcept { return buffer_.get() + putback_size; }
+
+    /// From here on, copying into the buffer costs more than a call of its own would.
+    std::size_t bulk_size() const noexcept { return std::min(capacity_, std::max(capacity_ / 4, page_size())); }
 
     // False: this device cannot, or is closed. Reading begins by writing what is pending, and throws if that fails.
     bool begin_reading();

@@ -11,8 +11,8 @@
 
 namespace vmio {
 
-/// One process, told apart from a later one that was given the same number: it holds a pidfd (pidfd_open(2)) and a
-/// descriptor of /proc/PID. Copies are cheap and share both; all members are thread-safe.
+/// One process, told apart from a later one that was given the same number: it holds a pidfd (pidfd_open(2)) and
+/// descriptors of /proc/PID and its maps, four in all. Copies are cheap and share both; all members are thread-safe.
 ///
 /// The number of a process is given to another one only after the process has ended and was waited for. So whoever asks
 /// alive() **after** a call that named the process by its number, and hears yes, knows that the call met this process.
@@ -33,7 +33,8 @@ public:
 
     pid_t id() const noexcept { return id_; }
 
-    /// False as soon as the process has ended, waited for or not. One poll(2): about 0.2 microseconds.
+    /// False as soon as the process has ended, waited for or not. One epoll_wait(2) that does not wait: hardly more
+    /// than the price of entering the kernel.
     bool alive() const noexcept;
 
     /// Whether it still runs the program that it ran when it was opened: false after exit and after exec(2). Nothing

@@ -58,7 +58,8 @@ struct block_transfer {
 /// **Whose bytes.** Every transfer asks the pidfd whether the process is still there: after a read, so that bytes of
 /// another process that was given the same number are never handed out, and before a write. Between that question and
 /// the write lies a moment in which the process could end and its number be given away; proc_mem and force_write have
-/// no such moment, since their descriptor belongs to the memory itself.
+/// no such moment, since their descriptor belongs to the memory itself. A buffer of ours at an address that no user can
+/// have fails the whole call that it is part of.
 ///
 /// **What a running target makes untrue.** It may change, unmap or exec(2) at any time: two transfers need not see the
 /// same moment, and a transfer of more than a few bytes need not see one. After exec, process_vm moves the new
@@ -125,7 +126,8 @@ public:
     /// Fills `to` with all that can be read from `from` on and returns what cannot, sorted, with the reason for each;
     /// there `to` is zeroed, or left alone. Asks the kernel what is mapped rather than trying each page, so a large
     /// hole costs little; a mapping that looks readable and is not (gap_reason::input_output) costs one try a page.
-    /// memory_error if the process cannot be read at all, or not any more.
+    /// memory_error if the process cannot be read at all, or not any more (ESTALE after exec); std::out_of_range beyond
+    /// 2^64.
     std::vector<memory_gap> read_past_gaps(address from, std::span<std::byte> to,
                                            gap_fill fill = gap_fill::zeros) const;
 

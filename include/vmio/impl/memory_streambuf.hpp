@@ -112,9 +112,11 @@ std::streamsize memory_streambuf<Device, Base>::xsputn(const char* s, std::strea
     const auto size = static_cast<std::size_t>(n);
     // Under unitbuf the flush comes from a destructor, which can report nothing: write here.
     const bool at_once = owner_ != nullptr && (owner_->flags() & std::ios_base::unitbuf);
-    if (!at_once && put_buffered(s, size)) return n;
+    const bool pending = this->pptr() != this->pbase();
+    const bool straight = at_once || size >= (pending ? capacity_ : bulk_size());
+    if (!straight && put_buffered(s, size)) return n;
     std::error_code ec = flush_writes();
-    if (!ec && (at_once || size >= capacity_ || !put_buffered(s, size))) ec = write_out(s, size);
+    if (!ec && (straight || size >= bulk_size() || !put_buffered(s, size))) ec = write_out(s, size);
     if (ec) throw error_here(ec, direction::writing);
     return n;
 }

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSL-1.0
+/// The threads of a process, from /proc/PID/task.
+#pragma once
+
+#include <system_error>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace vmio {
+
+/// `directory`: a descriptor of /proc/PID. The state of a moment, and incomplete if a thread ends meanwhile. ESRCH if
+/// the process is gone.
+std::vector<pid_t> list_threads(int directory, std::error_code& ec);
+
+/// Whether a thread is a zombie, or gone.
+bool is_ending(int directory, pid_t thread) noexcept;
+
+}  // namespace vmio
