@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(every_thread_stands_still_until_the_guard_goes) {
     target.wait_until_counting();
     {
         const pause_guard guard{process(target.id())};
-        BOOST_TEST(guard.threads().size() == thread_count + 1u);
+        BOOST_TEST(guard.threads().size() >= thread_count + 1u);  // a sanitizer has its own
         BOOST_TEST(target.stands_still());
     }
     target.wait_until_counting();

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include <sys/mman.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <boost/iostreams/stream.hpp>
@@ -23,6 +23,7 @@
 
 #include "support/child.hpp"
 #include "support/pages.hpp"
+#include "support/storm.hpp"
 
 namespace {
 
@@ -30,53 +31,48 @@ using vmio::address;
 using vmio::process_memory;
 
 const std::size_t page = vmio::page_size();
-constexpr std::size_t page_count = 256;
 
-/// A file of the pattern, each page of which is mapped at its place again and again, and the place that stays reserved.
-class arena {
+/// The program that makes the storm: see support/storm_target.cpp. It ends with this object.
+class storm_target {
 public:
-    arena() : reserved_(page_count), file_(::memfd_create("arena", MFD_CLOEXEC)) {
-        test::must(file_ >= 0, "memfd_create");
-        test::must(::pwrite(file_, reserved_.data(), reserved_.size(), 0) == static_cast<ssize_t>(reserved_.size()),
-                   "pwrite");
-    }
-    ~arena() { ::close(file_); }
-
-    address start() const { return reserved_.start(); }
-    std::size_t size() const { return reserved_.size(); }
-
-    /// Something happens to some pages.
-    void disturb(std::mt19937& random) const {
-        const std::size_t first = random() % page_count;
-        const std::size_t count = 1 + random() % std::min<std::size_t>(8, page_count - first);
-        std::byte* const at = reserved_.data() + first * page;
-        switch (random() % 5) {
-            case 0: ::mprotect(at, count * page, PROT_NONE); break;
-            case 1: ::mprotect(at, count * page, PROT_READ); break;
-            case 2: ::munmap(at, count * page); break;  // nothing else is mapped here meanwhile
-            case 3: rewrite(at, count * page); break;
-            default:
-                ::mmap(at, count * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file_,
-                       static_cast<off_t>(first * page));
+    storm_target() {
+        int from[2];
+        int hold[2];
+        test::must(::pipe2(from, O_CLOEXEC) == 0 && ::pipe2(hold, O_CLOEXEC) == 0, "pipe2");
+        id_ = ::fork();
+        if (id_ == 0) {
+            ::dup2(hold[0], 0);
+            ::dup2(from[1], 1);
+            ::execl(VMIO_STORM_TARGET, "storm_target", nullptr);
+            ::_exit(127);
         }
+        ::close(from[1]);
+        ::close(hold[0]);
+        hold_ = hold[1];
+        test::must(::read(from[0], &start_, sizeof start_) == sizeof start_, VMIO_STORM_TARGET);
+        ::close(from[0]);
     }
+    ~storm_target() {
+        ::close(hold_);
+        ::waitpid(id_, nullptr, 0);
+    }
+
+    pid_t id() const { return id_; }
+    address start() const { return start_; }
+    std::size_t size() const { return test::storm_pages * page; }
 
 private:
-    /// The same bytes again, if the page can be written at all: by the kernel, which only fails where we would crash.
-    void rewrite(std::byte* at, std::size_t size) const {
-        [[maybe_unused]] const ssize_t n = ::pread(file_, at, size, at - reserved_.data());
-    }
-
-    test::pages reserved_;
-    int file_;
+    pid_t id_ = 0;
+    int hold_ = -1;
+    address start_ = 0;
 };
 
 struct reader {
-    reader(const arena& a, pid_t id, unsigned seed)
-        : from(a),
+    reader(const storm_target& target, unsigned seed)
+        : from(target),
           random(seed),
-          vm(vmio::process(id)),
-          mem(vmio::process(id), {.method = vmio::transfer_method::proc_mem}),
+          vm(vmio::process(target.id())),
+          mem(vmio::process(target.id()), {.method = vmio::transfer_method::proc_mem}),
           stream(vm),
           boosted(vmio::process_vm_device(vm)),
           cached(vm, 8 * page),
@@ -133,7 +129,7 @@ struct reader {
         return cached.read_some(where, to, ec);
     }
 
-    const arena& from;
+    const storm_target& from;
     std::mt19937 random;
     process_memory vm;
     process_memory mem;
@@ -150,24 +146,23 @@ struct reader {
 BOOST_AUTO_TEST_CASE(every_byte_that_comes_out_of_a_storm_is_right) {
     const char* const wanted = std::getenv("VMIO_STORM");
     const long rounds = wanted != nullptr ? std::atol(wanted) : 20000;
-    const arena a;
-    test::child_process target([&] {
-        for (unsigned i = 0; i < 3; ++i)
-            std::thread([&a, i] {
-                for (std::mt19937 random(i);;) a.disturb(random);
-            }).detach();
-    });
+    const storm_target target;
     std::atomic<long> wrong{0};
     std::atomic<std::size_t> moved{0};
     std::atomic<std::size_t> failed{0};
     std::vector<std::thread> readers;
     for (unsigned seed = 1; seed <= 2; ++seed)
         readers.emplace_back([&, seed] {
-            reader r(a, target.id(), seed);
-            for (long i = 0; i < rounds; ++i)
-                if (!r.read_once()) ++wrong;
-            moved += r.moved;
-            failed += r.failed;
+            try {
+                reader r(target, seed);
+                for (long i = 0; i < rounds; ++i)
+                    if (!r.read_once()) ++wrong;
+                moved += r.moved;
+                failed += r.failed;
+            } catch (const std::exception& e) {
+                std::fprintf(stderr, "a reader failed: %s\n", e.what());
+                ++wrong;
+            }
         });
     for (std::thread& t : readers) t.join();
     BOOST_TEST(wrong == 0);
