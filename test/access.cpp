@@ -3,7 +3,6 @@
 #include <vmio/access.hpp>
 
 #include <cerrno>
-#include <fstream>
 #include <string>
 
 #include <fcntl.h>
@@ -37,12 +36,6 @@ boost::test_tools::assertion_result can_make_user_namespaces(boost::unit_test::t
                                 "user namespaces");
 }
 
-boost::test_tools::assertion_result kernel_threads_are_seen(boost::unit_test::test_unit_id) {
-    std::string name;
-    std::getline(std::ifstream("/proc/2/comm"), name);
-    return test::unless_missing(name == "kthreadd", "the kernel's threads in sight");
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(where_nothing_is_in_the_way_it_says_nothing) {
@@ -61,7 +54,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_process_is_told_apart) {
     BOOST_TEST((obstacle(child.id()) == access_obstacle::gone));
 }
 
-BOOST_AUTO_TEST_CASE(a_kernel_thread_is_one, *boost::unit_test::precondition(kernel_threads_are_seen)) {
+BOOST_AUTO_TEST_CASE(a_kernel_thread_is_one, *boost::unit_test::precondition(test::kernel_threads_are_seen)) {
     BOOST_TEST((obstacle(2) == access_obstacle::kernel_thread));
 }
 

@@ -163,3 +163,65 @@ BOOST_AUTO_TEST_CASE(asking_without_permission_is_an_error, *boost::unit_test::p
                    return 1;
                }) == 0);
 }
+
+BOOST_AUTO_TEST_CASE(a_vfork_child_that_has_ended_does_not_leave_its_parents_memory_open) {
+    static int value = 42;
+    int told[2];
+    int go[2];
+    int over[2];
+    BOOST_REQUIRE((::pipe(told) == 0 && ::pipe(go) == 0 && ::pipe(over) == 0));
+    const pid_t parent = ::fork();
+    if (parent == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        const pid_t child = ::vfork();
+        if (child == 0) {  // in its parent's memory, and its parent waits
+            const auto id = static_cast<pid_t>(::syscall(SYS_getpid));
+            char byte;
+            if (::write(told[1], &id, sizeof id) != sizeof id || ::read(go[0], &byte, 1) != 1) ::_exit(1);
+            ::_exit(0);
+        }
+        ::waitpid(child, nullptr, 0);
+        test::must(::write(over[1], "", 1) == 1, "write");
+        for (;;) ::pause();
+    }
+    pid_t id = 0;
+    BOOST_REQUIRE(::read(told[0], &id, sizeof id) == static_cast<ssize_t>(sizeof id));
+    {
+        const process who(id);
+        const process_memory mem(who, {.method = transfer_method::proc_mem});
+        const process_memory forced(who, {.force_write = true});
+        const auto where = test::address_of(&value);
+        BOOST_TEST(mem.read_value<int>(where) == 42);
+        char byte;
+        BOOST_REQUIRE(::write(go[1], "", 1) == 1);
+        BOOST_REQUIRE(::read(over[0], &byte, 1) == 1);
+        std::error_code ec;
+        int other = 99;
+        BOOST_TEST(mem.read_some(where, std::as_writable_bytes(std::span(&other, 1)), ec) == 0u);
+        BOOST_TEST(ec.value() == ESRCH);
+        other = 99;
+        BOOST_TEST(forced.write_some(where, std::as_bytes(std::span(&other, 1)), ec) == 0u);
+        BOOST_TEST(ec.value() == ESRCH);
+        BOOST_TEST((process_memory{process(parent)}.read_value<int>(where) == 42));
+    }
+    ::kill(parent, SIGKILL);
+    ::waitpid(parent, nullptr, 0);
+    for (const int fd : {told[0], told[1], go[0], go[1], over[0], over[1]}) ::close(fd);
+}
+
+BOOST_AUTO_TEST_CASE(what_could_not_be_opened_says_why_at_every_transfer,
+                     *boost::unit_test::precondition(test::as_root)) {
+    test::child_process child;
+    BOOST_TEST(
+        test::as_nobody([&] {
+            std::error_code ec;
+            const process_memory mem(process(child.id()), {.method = transfer_method::proc_mem}, ec);
+            if (ec != vmio::errc::permission_denied) return 1;
+            std::byte byte{};
+            if (mem.read_some(test::address_of(&child), {&byte, 1}, ec) != 0 || ec != vmio::errc::permission_denied)
+                return 2;
+            if (mem.write_some(test::address_of(&child), {&byte, 1}, ec) != 0 || ec != vmio::errc::permission_denied)
+                return 3;
+            return 0;
+        }) == 0);
+}

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <set>
@@ -57,7 +58,7 @@ public:
     /// None of them moves while we have the processors for ourselves for a while.
     bool stands_still() const {
         const unsigned long before = sum();
-        for (int i = 0; i < 2000; ++i) std::this_thread::yield();
+        for (int i = 0; i < 100; ++i) std::this_thread::yield();
         return sum() == before;
     }
 
@@ -216,4 +217,109 @@ BOOST_AUTO_TEST_CASE(another_users_process_is_not_paused, *boost::unit_test::pre
                    }
                    return 1;
                }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(somebody_elses_wait_takes_nothing_that_the_guard_needs) {
+    counting_process target;
+    const process who(target.id());
+    std::atomic<bool> over{false};
+    std::thread waiter([&] {
+        // As a harness does that waits for its child while another thread looks at it.
+        int status = 0;
+        while (::waitpid(target.id(), &status, 0) > 0 && !WIFSIGNALED(status)) {
+        }
+        over = true;
+    });
+    for (int i = 0; i < 50; ++i) {
+        const pause_guard guard(who);
+        BOOST_TEST(!over);
+    }
+    ::kill(target.id(), SIGKILL);
+    waiter.join();
+    target.child().forget();
+}
+
+BOOST_AUTO_TEST_CASE(threads_that_come_and_go_all_stand_still) {
+    // Each thread starts the next and ends, so there is one to miss at any moment.
+    struct shared {
+        std::atomic<unsigned long> started{0};
+    };
+    auto* const seen = new (::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) shared;
+    static shared* counter;
+    counter = seen;
+    struct chain {
+        static void next() {
+            ++counter->started;
+            std::thread(next).detach();
+        }
+    };
+    test::child_process child([] { std::thread(chain::next).detach(); });
+    const process who(child.id());
+    for (int i = 0; i < 30; ++i) {
+        const pause_guard guard(who);
+        const unsigned long before = seen->started;
+        for (int k = 0; k < 20; ++k) std::this_thread::yield();
+        BOOST_TEST(seen->started == before);
+    }
+    const unsigned long before = seen->started;
+    while (seen->started == before) std::this_thread::yield();
+    {
+        const pause_guard guard(who);
+        child.end();  // killed and waited for, however many of its threads were seized as they ended
+    }
+    ::munmap(seen, 4096);
+}
+
+BOOST_AUTO_TEST_CASE(a_target_that_calls_exec_meanwhile_is_paused_before_or_after) {
+    // Itself again and again, with threads that die of it each time.
+    test::child_process child([] {
+        if (::fork() != 0) return;
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        ::setenv("VMIO_EXEC_LOOP", "1", 1);
+        ::execl("/proc/self/exe", "test_pause_guard", "--run_test=exec_loop", nullptr);
+        ::_exit(127);
+    });
+    pid_t looping = 0;
+    while (looping == 0) {
+        std::ifstream children("/proc/" + std::to_string(child.id()) + "/task/" + std::to_string(child.id()) +
+                               "/children");
+        if (!(children >> looping)) looping = 0;
+    }
+    const process who(looping);
+    int paused = 0;
+    for (int i = 0; i < 30; ++i) {
+        try {
+            const pause_guard guard(who);
+            ++paused;
+        } catch (const memory_error& e) {
+            BOOST_TEST((e.code() == vmio::errc::permission_denied || e.code() == vmio::errc::no_such_process));
+        }
+    }
+    BOOST_TEST(paused > 0);
+    BOOST_TEST(who.alive());
+    ::kill(looping, SIGKILL);
+}
+
+BOOST_AUTO_TEST_CASE(exec_loop, *boost::unit_test::disabled()) {
+    // Only as the target of the test above.
+    if (std::getenv("VMIO_EXEC_LOOP") == nullptr) return;
+    for (int i = 0; i < 3; ++i)
+        std::thread([] {
+            for (;;) std::this_thread::yield();
+        }).detach();
+    ::execl("/proc/self/exe", "test_pause_guard", "--run_test=exec_loop", nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(a_fork_of_ours_leaves_the_guard_alone) {
+    counting_process target;
+    std::optional<pause_guard> guard;
+    guard.emplace(process(target.id()));
+    BOOST_TEST(test::in_a_process([&] {
+                   guard->resume();
+                   guard.reset();
+                   return 0;
+               }) == 0);
+    BOOST_TEST(target.stands_still());
+    guard.reset();
+    target.wait_until_counting();
 }

@@ -3,7 +3,6 @@
 #include <vmio/process.hpp>
 
 #include <cerrno>
-#include <fstream>
 #include <string>
 #include <thread>
 
@@ -46,12 +45,6 @@ pid_t unused_id() {
     return child.id();
 }
 
-boost::test_tools::assertion_result kernel_threads_are_seen(boost::unit_test::test_unit_id) {
-    std::string name;
-    std::getline(std::ifstream("/proc/2/comm"), name);
-    return test::unless_missing(name == "kthreadd", "the kernel's threads in sight");
-}
-
 bool knows_threads_by_pidfd() {
     const long fd = ::syscall(SYS_pidfd_open, ::getpid(), O_EXCL);
     if (fd >= 0) ::close(static_cast<int>(fd));
@@ -78,7 +71,8 @@ BOOST_AUTO_TEST_CASE(a_zombie_is_no_such_process) {
     BOOST_TEST(error_of(child.id()) == ESRCH);
 }
 
-BOOST_AUTO_TEST_CASE(a_kernel_thread_is_no_such_process, *boost::unit_test::precondition(kernel_threads_are_seen)) {
+BOOST_AUTO_TEST_CASE(a_kernel_thread_is_no_such_process,
+                     *boost::unit_test::precondition(test::kernel_threads_are_seen)) {
     BOOST_TEST(error_of(2) == ESRCH);
 }
 

@@ -87,6 +87,14 @@ BOOST_AUTO_TEST_CASE(guard_pages_file_ends_and_io_pages_have_reasons_of_their_ow
         expected.push_back(gap(some, 6, 2, gap_reason::past_end_of_file));
         BOOST_TEST(memory.read_past_gaps(some.start(), bytes) == expected, boost::test_tools::per_element());
         BOOST_TEST(test::is_pattern(some.page(3), std::span(bytes).subspan(3 * page, page)));
+        if (guards) {
+            // From within a guard page, and to where pages are whole again.
+            const auto rest = std::span(bytes).first(3 * page - 100);
+            const gaps found = memory.read_past_gaps(some.page(1) + 100, rest);
+            BOOST_TEST(found == (gaps{{{some.page(1) + 100, some.page(3)}, gap_reason::guard_page}}),
+                       boost::test_tools::per_element());
+            BOOST_TEST(test::is_pattern(some.page(3), rest.last(page)));
+        }
 
         if (const address_range vvar = test::mapping_named(id, "[vvar]"); !vvar.empty()) {
             std::vector<std::byte> there(vvar.size());
@@ -131,4 +139,17 @@ BOOST_AUTO_TEST_CASE(a_process_that_is_gone_is_an_error_and_not_one_large_gap) {
     std::vector<std::byte> bytes(2 * page);
     BOOST_CHECK_THROW(memory.read_past_gaps(some.start(), bytes), vmio::memory_error);
     BOOST_TEST(process_memory(process::self()).read_past_gaps(0, {}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(by_mem_only_what_the_kernel_cannot_give_is_a_gap) {
+    test::pages some(4);
+    constexpr int guard_install = 102;
+    const bool guards = ::madvise(some.data() + page, page, guard_install) == 0;
+    some.protect(0, PROT_NONE, 4);
+    const process_memory memory(process::self(), {.method = vmio::transfer_method::proc_mem});
+    std::vector<std::byte> bytes(4 * page);
+    gaps expected;
+    if (guards) expected.push_back(gap(some, 1, 1, gap_reason::guard_page));
+    BOOST_TEST(memory.read_past_gaps(some.start(), bytes) == expected, boost::test_tools::per_element());
+    BOOST_TEST(test::is_pattern(some.page(2), std::span(bytes).subspan(2 * page)));
 }

@@ -56,6 +56,8 @@ def claims(t, counters):
                   4 * 131072 / 90000)
     for what in ("numbers", "lines", "characters"):
         yield at_most(f"{what}, against std::ifstream on mem", f"{what}/stream", f"{what}/ifstream", 1.0)
+    yield at_most("4 KiB after 4 KiB through the stream, identity included, against raw calls", "pages/stream",
+                  "pages/raw_call", 1.1)
     yield at_most("8 bytes here and there, against the raw call", "random8/stream", "random8/raw_call", 1.6)
     yield at_least("1024 blocks: single calls against read_blocks", "blocks/one_by_one", "blocks/read_blocks", 2.5)
     yield at_most("1024 blocks: read_blocks against a batch packed by hand", "blocks/read_blocks", "blocks/packed_by_hand",

@@ -154,6 +154,33 @@ void stream_random(benchmark::State& state, Stream (*open)()) {
     bench::check(state, s.good(), "the stream failed");
 }
 
+/// A page after the other, over 16 MiB: what asking who it is costs, among all else.
+template <class Read>
+void pages_in_sequence(benchmark::State& state, Read&& read) {
+    for (auto _ : state)
+        for (std::size_t at = 0; at < 16 * mebibyte; at += 4096) read(at);
+    state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(16 * mebibyte));
+}
+
+void raw_pages(benchmark::State& state) {
+    pages_in_sequence(state, [](std::size_t at) {
+        const iovec local{the_target().here.data(), 4096};
+        const iovec remote{the_target().memory.data() + at, 4096};
+        ::process_vm_readv(the_target().id(), &local, 1, &remote, 1, 0);
+    });
+}
+
+void stream_pages(benchmark::State& state) {
+    auto s = ours();
+    pages_in_sequence(state, [&](std::size_t at) {
+        if (at == 0) s.seekg(start());
+        s.read(the_target().here.data(), 4096);
+    });
+    bench::check(state, s.good(), "the stream failed");
+}
+
+BENCHMARK(raw_pages)->Name("pages/raw_call");
+BENCHMARK(stream_pages)->Name("pages/stream");
 BENCHMARK(raw_mebibyte)->Name("values/raw_mebibyte");
 BENCHMARK(read_value)->Name("values/read_value");
 BENCHMARK(ifstream_read_value)->Name("values/ifstream");

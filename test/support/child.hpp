@@ -74,6 +74,9 @@ public:
         must(::waitpid(id_, nullptr, 0) == id_, "waitpid");
     }
 
+    /// It has been waited for elsewhere.
+    void forget() { ended_ = true; }
+
 private:
     pid_t id_ = 0;
     int hold_ = -1;

@@ -3,7 +3,9 @@
 /// failure.
 #pragma once
 
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 
 #include <unistd.h>
@@ -26,6 +28,12 @@ inline boost::test_tools::assertion_result unless_missing(bool here, const std::
 
 inline boost::test_tools::assertion_result as_root(boost::unit_test::test_unit_id) {
     return unless_missing(::geteuid() == 0, "root");
+}
+
+inline boost::test_tools::assertion_result kernel_threads_are_seen(boost::unit_test::test_unit_id) {
+    std::string name;
+    std::getline(std::ifstream("/proc/2/comm"), name);
+    return unless_missing(name == "kthreadd", "the kernel's threads in sight");
 }
 
 }  // namespace test
