@@ -103,11 +103,17 @@ private:
         return any ? std::error_code() : system_error_of(ESRCH);
     }
 
-    /// Stopped by us, or dead and listed all the same: a leader that ended before its threads. An exec can revive that.
+    /// Stopped by us, or dead and listed all the same: a leader that ended before its threads. An exec gives either id
+    /// to another thread.
     bool is_settled(pid_t id) const noexcept {
         return std::any_of(threads_.begin(), threads_.end(), [&](const traced_thread& t) {
-            return t.id == id && (t.stopped || (t.ended && is_ending(target_.proc_directory(), id)));
+            return t.id == id && (t.stopped ? is_stopped(id) : t.ended && is_ending(target_.proc_directory(), id));
         });
+    }
+
+    static bool is_stopped(pid_t id) noexcept {
+        siginfo_t info;
+        return ::ptrace(PTRACE_GETSIGINFO, id, nullptr, &info) == 0 || last_system_error().value() == EINVAL;
     }
 
     void add(pid_t id) {
@@ -123,6 +129,7 @@ private:
             return {};
         }
         const std::error_code ec = last_system_error();
+        if (::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr) == 0) return {};  // ours already, by another id
         // A thread that is ending cannot be seized and needs no stopping.
         thread.ended = ec.value() == ESRCH || is_ending(target_.proc_directory(), thread.id);
         return thread.ended ? std::error_code() : ec;
@@ -159,9 +166,10 @@ private:
             thread.ended = true;
             return true;
         }
-        // After an exec the thread that called it goes on under the leader's id, perhaps not seized yet.
-        if (::ptrace(PTRACE_SEIZE, thread.id, nullptr, nullptr) == 0)
-            ::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr);
+        // After an exec the thread that called it goes on under the leader's id: perhaps not seized yet, perhaps seized
+        // under its old id and never asked to stop. Asking twice does no harm.
+        ::ptrace(PTRACE_SEIZE, thread.id, nullptr, nullptr);
+        ::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr);
         return false;
     }
 

@@ -271,19 +271,12 @@ BOOST_AUTO_TEST_CASE(threads_that_come_and_go_all_stand_still) {
 }
 
 BOOST_AUTO_TEST_CASE(a_target_that_calls_exec_meanwhile_is_paused_before_or_after) {
-    // Itself again and again, with threads that die of it each time.
-    test::child_process child([] {
-        if (::fork() != 0) return;
+    // See support/exec_loop.cpp.
+    const pid_t looping = ::fork();
+    if (looping == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        ::setenv("VMIO_EXEC_LOOP", "1", 1);
-        ::execl("/proc/self/exe", "test_pause_guard", "--run_test=exec_loop", nullptr);
+        ::execl(VMIO_TARGET, "exec_loop", nullptr);
         ::_exit(127);
-    });
-    pid_t looping = 0;
-    while (looping == 0) {
-        std::ifstream children("/proc/" + std::to_string(child.id()) + "/task/" + std::to_string(child.id()) +
-                               "/children");
-        if (!(children >> looping)) looping = 0;
     }
     const process who(looping);
     int paused = 0;
@@ -298,16 +291,7 @@ BOOST_AUTO_TEST_CASE(a_target_that_calls_exec_meanwhile_is_paused_before_or_afte
     BOOST_TEST(paused > 0);
     BOOST_TEST(who.alive());
     ::kill(looping, SIGKILL);
-}
-
-BOOST_AUTO_TEST_CASE(exec_loop, *boost::unit_test::disabled()) {
-    // Only as the target of the test above.
-    if (std::getenv("VMIO_EXEC_LOOP") == nullptr) return;
-    for (int i = 0; i < 3; ++i)
-        std::thread([] {
-            for (;;) std::this_thread::yield();
-        }).detach();
-    ::execl("/proc/self/exe", "test_pause_guard", "--run_test=exec_loop", nullptr);
+    BOOST_TEST(::waitpid(looping, nullptr, 0) == looping);
 }
 
 BOOST_AUTO_TEST_CASE(a_fork_of_ours_leaves_the_guard_alone) {

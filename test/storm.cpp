@@ -43,13 +43,13 @@ public:
         if (id_ == 0) {
             ::dup2(hold[0], 0);
             ::dup2(from[1], 1);
-            ::execl(VMIO_STORM_TARGET, "storm_target", nullptr);
+            ::execl(VMIO_TARGET, "storm_target", nullptr);
             ::_exit(127);
         }
         ::close(from[1]);
         ::close(hold[0]);
         hold_ = hold[1];
-        test::must(::read(from[0], &start_, sizeof start_) == sizeof start_, VMIO_STORM_TARGET);
+        test::must(::read(from[0], &start_, sizeof start_) == sizeof start_, VMIO_TARGET);
         ::close(from[0]);
     }
     ~storm_target() {
