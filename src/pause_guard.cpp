@@ -106,13 +106,16 @@ private:
     /// Stopped by us, or dead and listed all the same: a leader that ended before its threads. An exec gives either id
     /// to another thread.
     bool is_settled(pid_t id) const noexcept {
+        siginfo_t info;
         return std::any_of(threads_.begin(), threads_.end(), [&](const traced_thread& t) {
-            return t.id == id && (t.stopped ? is_stopped(id) : t.ended && is_ending(target_.proc_directory(), id));
+            return t.id == id &&
+                   (t.stopped ? is_stopped(id, info) : t.ended && is_ending(target_.proc_directory(), id));
         });
     }
 
-    static bool is_stopped(pid_t id) noexcept {
-        siginfo_t info;
+    /// `info` says what stopped it; nothing for a stop of the whole group (EINVAL).
+    static bool is_stopped(pid_t id, siginfo_t& info) noexcept {
+        info = {};
         return ::ptrace(PTRACE_GETSIGINFO, id, nullptr, &info) == 0 || last_system_error().value() == EINVAL;
     }
 
@@ -148,8 +151,8 @@ private:
     /// True if it has stopped or ended. Asks the thread's state rather than waiting for the report of it, which
     /// somebody else's wait(2) may have taken.
     bool look_at(traced_thread& thread) noexcept {
-        siginfo_t info{};
-        if (::ptrace(PTRACE_GETSIGINFO, thread.id, nullptr, &info) == 0 || last_system_error().value() == EINVAL) {
+        siginfo_t info;
+        if (is_stopped(thread.id, info)) {
             siginfo_t report{};
             ::waitid(P_PID, static_cast<id_t>(thread.id), &report, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
             const bool signal_arrived = info.si_signo != 0 && info.si_code >> 8 != PTRACE_EVENT_STOP;

@@ -30,8 +30,7 @@ std::error_code process_memory::open(process_memory_options options) {
     // A call of length 0 looks at nothing. Asking for the byte at 0, which no program maps, does: EFAULT is a yes.
     std::byte byte;
     transfer(::process_vm_readv, who_.id(), 0, &byte, 1, ec);
-    if (is_forbidden(ec) && turn_to_mem(ec)) ec.clear();
-    if (ec.value() == EFAULT) ec.clear();
+    if (ec.value() == EFAULT || (is_forbidden(ec) && turn_to_mem(ec))) ec.clear();
     return gone(ec);
 }
 

@@ -83,7 +83,6 @@ public:
     ssize_t move(vm_call call, pid_t id) const noexcept {
         return call(id, ours_.data(), ours_count_, theirs_.data(), theirs_count_, 0);
     }
-    std::size_t bytes() const noexcept { return bytes_; }
 
 private:
     void add_local(std::byte* at, std::size_t size) noexcept {
