@@ -68,6 +68,14 @@ def claims(t, counters):
     yield ("a target that maps and unmaps meanwhile: its rate, against an iovec per page",
            busy[0] / busy[1] if all(busy) else None, 1.8, ">=")
     yield at_least("1 GiB: one thread against threads = 2", f"read/memory/{GIB}", f"read/memory_two_threads/{GIB}", 1.6)
+    for who in ("memory", "stream"):
+        ratios = {size: ratio(f"growth/{who}/{size}", f"growth/raw_call/{size}")
+                  for size in (MIB, 16 * MIB, 256 * MIB, GIB, 4 * GIB)}
+        measured = all(ratios.values())
+        yield (f"growth: the ratio of {who} to the raw call, 1 MiB to 4 GiB, strays from that at 1 MiB by at most",
+               max(abs(r / ratios[MIB] - 1) for r in ratios.values()) if measured else None, 0.05, "<=")
+        allocations = [counters.get(f"growth/{who}/{size}", {}).get("allocations") for size in ratios]
+        yield (f"heap allocations of {who}, 1 MiB to 4 GiB", None if None in allocations else max(allocations), 0, "<=")
 
 
 def words(size):
