@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "file_descriptor.hpp"
-#include "mapping_query.hpp"
+#include "mapped_range.hpp"
 #include "process_memory_state.hpp"
 #include "system_error.hpp"
 
@@ -42,7 +42,7 @@ address file_end(const process& who, const mapped_range& m) {
     std::snprintf(name, sizeof name, "map_files/%llx-%llx", static_cast<unsigned long long>(m.range.start()),
                   static_cast<unsigned long long>(m.range.end()));
     struct stat status {};
-    if (!m.backed_by_file || ::fstatat(who.proc_directory(), name, &status, 0) != 0 || !S_ISREG(status.st_mode))
+    if (!m.file_backed || ::fstatat(who.proc_directory(), name, &status, 0) != 0 || !S_ISREG(status.st_mode))
         return m.range.end();
     const auto size = align_up(static_cast<std::uint64_t>(status.st_size), page_size());
     if (size <= m.offset) return m.range.start();
@@ -52,7 +52,7 @@ address file_end(const process& who, const mapped_range& m) {
 /// What is wrong at `at`, which could not be read, and how far that goes.
 memory_gap examine(const process& who, address at, address end, bool protections_count) {
     mapped_range m;
-    const std::error_code none = query_mapping_at_or_above(who.maps(), at, m);
+    const std::error_code none = mapped_range_at_or_above(who.maps(), at, m);
     if (none.value() == ENOENT) return {{at, end}, gap_reason::unmapped};
     if (none) {
         const bool replaced = none.value() == ESRCH && who.alive();
@@ -60,7 +60,7 @@ memory_gap examine(const process& who, address at, address end, bool protections
     }
     if (m.range.start() > at) return {{at, std::min(end, m.range.start())}, gap_reason::unmapped};
     end = std::min(end, m.range.end());
-    if (protections_count && !m.read) return {{at, end}, gap_reason::no_permission};
+    if (protections_count && !m.perms.read) return {{at, end}, gap_reason::no_permission};
     if (const address guarded = guard_end(who, at, end); guarded > at) return {{at, guarded}, gap_reason::guard_page};
     if (at >= file_end(who, m)) return {{at, end}, gap_reason::past_end_of_file};
     const address next_page = align_down(at, page_size()) + page_size();
