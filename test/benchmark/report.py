@@ -67,6 +67,10 @@ def claims(t, counters):
     busy = [counters.get(f"busy/{who}", {}).get("rounds") for who in ("memory", "iovec_per_page")]
     yield ("a target that maps and unmaps meanwhile: its rate, against an iovec per page",
            busy[0] / busy[1] if all(busy) else None, 1.8, ">=")
+    yield at_least("10,000 lines of maps: sscanf against parsing", "maps/parse_by_sscanf", "maps/parse", 3)
+    yield at_most("10,000 mappings: memory_map::load against reading the text alone", "maps/load", "maps/reading_alone", 1.6)
+    yield at_least("10,000 mappings: memory_map::load against query_mapping of one", "maps/load", "maps/query", 200)
+    yield ("10,000 mappings: find(), in nanoseconds", t.get("maps/find"), 100, "<=")
     yield at_least("1 GiB: one thread against threads = 2", f"read/memory/{GIB}", f"read/memory_two_threads/{GIB}", 1.6)
     for who in ("memory", "stream"):
         ratios = {size: ratio(f"growth/{who}/{size}", f"growth/raw_call/{size}")
