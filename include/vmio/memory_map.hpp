@@ -8,6 +8,7 @@
 #include <system_error>
 #include <vector>
 
+#include <vmio/build_id.hpp>
 #include <vmio/export.hpp>
 #include <vmio/mapping.hpp>
 #include <vmio/process.hpp>
