@@ -6,15 +6,14 @@
 #include <limits>
 #include <new>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <vmio/error.hpp>
 
 #include "file_descriptor.hpp"
-#include "lost_program.hpp"
 #include "page_runs.hpp"
 #include "pagemap_walk.hpp"
+#include "proc_file.hpp"
 #include "system_error.hpp"
 
 namespace vmio {
@@ -39,11 +38,7 @@ std::error_code lost(const process& who, int pagemap) noexcept {
 }  // namespace
 
 std::shared_ptr<const page_map::state> page_map::open(const process& who, std::error_code& ec) noexcept {
-    file_descriptor pagemap(::openat(who.proc_directory(), "pagemap", O_RDONLY | O_CLOEXEC));
-    ec = pagemap ? std::error_code() : last_system_error();
-    if (who.proc_directory() < 0) ec = system_error_of(EACCES);  // /proc is hidden from us, or not mounted
-    if (ec.value() == ENOENT) ec = system_error_of(ESRCH);
-    if (const std::error_code why = lost_program(who)) ec = why;
+    file_descriptor pagemap = open_proc_file(who, "pagemap", ec);
     if (ec) return nullptr;
     try {
         return std::make_shared<const state>(state{std::move(pagemap)});

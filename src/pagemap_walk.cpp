@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 
 #include <unistd.h>
 
 #include "line_reader.hpp"
+#include "maps_range.hpp"
 #include "pagemap_scan.hpp"
 #include "system_error.hpp"
 
@@ -66,18 +66,6 @@ bool is_refusal(int error) noexcept {
     return error == ENOTTY || error == ENOSYS || error == EPERM || error == EACCES;
 }
 
-/// The range of a line of /proc/PID/maps; empty if it makes no sense.
-address_range range_of(std::string_view line) noexcept {
-    address start = 0;
-    address end = 0;
-    const char* const stop = line.data() + line.size();
-    const auto first = std::from_chars(line.data(), stop, start, 16);
-    if (first.ec != std::errc() || first.ptr == stop || *first.ptr != '-') return {};
-    const auto second = std::from_chars(first.ptr + 1, stop, end, 16);
-    if (second.ec != std::errc() || end < start) return {};
-    return {start, end};
-}
-
 }  // namespace
 
 walk_result walk_by_scan(int pagemap, address& at, address end, page_state wanted, page_runs& runs,
@@ -119,7 +107,7 @@ walk_result walk_by_entries(int pagemap, int maps, address& at, address end, pag
     std::array<std::uint64_t, 1024> entries;
     line_reader lines(maps);
     for (std::string_view line; at < end && lines.next(line);) {
-        const address_range mapped = range_of(line).intersection({at, end});
+        const address_range mapped = range_of_line(line).intersection({at, end});
         if (mapped.empty()) continue;
         for (at = mapped.start(); at < mapped.end();) {
             const auto most = std::min<std::uint64_t>(entries.size(), (mapped.end() - at) / page_size());

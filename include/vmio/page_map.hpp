@@ -71,7 +71,8 @@ struct page_run {
 class VMIO_EXPORT page_map {
 public:
     /// memory_error: EACCES or EPERM if it may not be looked at (ptrace(2), PTRACE_MODE_READ), ESRCH if the process has
-    /// ended, ESTALE if it has called exec(2) since it was opened. About 3 microseconds.
+    /// ended, ESTALE if it has called exec(2) since it was opened, ENOSYS if this kernel has no pagemap. About 3
+    /// microseconds.
     explicit page_map(process who);
     page_map(process who, std::error_code& ec) noexcept;
 

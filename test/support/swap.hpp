@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/swap.h>
 #include <unistd.h>
 
@@ -15,14 +17,17 @@
 
 #include <vmio/address.hpp>
 
+#include "child.hpp"
 #include "skip.hpp"
 
 namespace test {
 
-/// Somewhere to swap to while it exists: what the machine has, or else a small file, which takes root.
+/// Somewhere to swap to while it exists: what the machine has, or else a small file, which takes root. One at a time on
+/// a machine, or the end of one would bring back what another test has swapped.
 class swap_area {
 public:
-    swap_area() {
+    swap_area() : turn_(::open("/var/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+        must(turn_ >= 0 && ::flock(turn_, LOCK_EX) == 0, "flock");
         std::ifstream areas("/proc/swaps");
         std::string line;
         std::getline(areas, line);  // the names of the columns
@@ -33,6 +38,8 @@ public:
     ~swap_area() {
         if (!file_.empty()) ::swapoff(file_.c_str());
         if (!file_.empty()) ::unlink(file_.c_str());
+        ::flock(turn_, LOCK_UN);  // also where a child still has it
+        ::close(turn_);
     }
 
     bool there() const { return there_; }
@@ -58,6 +65,7 @@ private:
         return written && ::swapon(name, 0) == 0;
     }
 
+    int turn_;
     std::string file_;
     bool there_ = false;
 };
