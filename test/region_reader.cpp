@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <sys/mman.h>
@@ -257,15 +258,25 @@ BOOST_AUTO_TEST_CASE(what_is_mapped_after_the_reader_was_made_is_found) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_unmapped_before_it_is_fetched_is_a_gap) {
-    auto* const memory = new mapped(8);
-    const address_range range = memory->range();
-    region_reader reader(process::self(), in(range));
+    const mapped memory(8);
+    int go[2];
+    int gone[2];
+    BOOST_REQUIRE((::pipe(go) == 0 && ::pipe(gone) == 0));
+    const child_process child([&] {
+        std::thread([&] {
+            char byte;
+            if (::read(go[0], &byte, 1) == 1) ::munmap(memory.data(2), 4 * page);
+            test::must(::write(gone[1], "", 1) == 1, "write");
+        }).detach();
+    });
+    region_reader reader(process(child.id()), in(memory.range()));
     BOOST_REQUIRE(reader.next());
-    delete memory;
-    const auto bytes = reader.fetch();
-    BOOST_TEST(all_zero(bytes));
+    char byte;
+    BOOST_REQUIRE((::write(go[1], "", 1) == 1 && ::read(gone[0], &byte, 1) == 1));
+    BOOST_TEST(all_zero(reader.fetch()));
     BOOST_REQUIRE(reader.memory_gaps().size() == 1U);
-    BOOST_TEST((reader.memory_gaps()[0] == memory_gap{range, gap_reason::unmapped}));
+    BOOST_TEST((reader.memory_gaps()[0] == memory_gap{{memory.page(2), memory.page(6)}, gap_reason::unmapped}));
+    for (const int fd : {go[0], go[1], gone[0], gone[1]}) ::close(fd);
 }
 
 BOOST_AUTO_TEST_CASE(a_target_that_ends_is_an_error_and_not_the_end) {
@@ -310,7 +321,7 @@ BOOST_AUTO_TEST_CASE(memory_that_is_not_to_be_dumped_can_be_left_out) {
 }
 
 BOOST_AUTO_TEST_CASE(slices_of_neighbouring_regions_are_one_view) {
-    const pages memory(7);
+    pages memory(7);
     memory.protect(2, PROT_READ, 2);  // three mappings now
     const child_process child;
     const vmio::process_memory target{process(child.id())};

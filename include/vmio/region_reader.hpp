@@ -2,6 +2,7 @@
 /// Walking a process's memory in chunks, without disturbing it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <iterator>
@@ -133,7 +134,7 @@ bool for_each_slice(const process_memory& memory, const address_range& range, F&
     options.within = range;
     options.overlap = 0;
     if (options.chunk_size == 0 || options.chunk_size > options.max_fetched_size)
-        options.chunk_size = options.max_fetched_size;
+        options.chunk_size = std::max<std::size_t>(options.max_fetched_size, 1);
     region_reader reader(memory, std::move(options));
     address at = range.start();
     for (region_reader& chunk : reader) {
