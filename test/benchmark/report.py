@@ -67,6 +67,10 @@ def claims(t, counters):
     busy = [counters.get(f"busy/{who}", {}).get("rounds") for who in ("memory", "iovec_per_page")]
     yield ("a target that maps and unmaps meanwhile: its rate, against an iovec per page",
            busy[0] / busy[1] if all(busy) else None, 1.8, ">=")
+    yield at_least("sparse 8 GiB: reading pagemap against page_map::scan", "page_map/sparse/entries",
+                   "page_map/sparse/scan", 20)
+    yield at_least("1 GiB of resident pages: reading pagemap against page_map::scan", "page_map/dense/entries",
+                   "page_map/dense/scan", 0.9)
     yield at_least("1 GiB: one thread against threads = 2", f"read/memory/{GIB}", f"read/memory_two_threads/{GIB}", 1.6)
 
 
