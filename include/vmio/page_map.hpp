@@ -14,11 +14,11 @@
 
 namespace vmio {
 
-/// A set of flags, as the kernel has them in this process's page tables: Documentation/admin-guide/mm/pagemap.rst.
+/// A set of flags, as the kernel has them in the process's page tables: Documentation/admin-guide/mm/pagemap.rst.
 enum class page_state : std::uint32_t {
     none = 0,
     present = 1 << 0,    ///< in memory
-    swapped = 1 << 1,    ///< in a swap area: reading it brings it back
+    swapped = 1 << 1,    ///< in a swap area, from where reading brings it back; or just being moved
     file = 1 << 2,       ///< of a file or of shared memory; with present or swapped
     zero_page = 1 << 3,  ///< the kernel's page of zeros: private memory that was read but never written
     huge = 1 << 4,       ///< part of a huge page; with present or swapped
