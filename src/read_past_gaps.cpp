@@ -11,26 +11,25 @@
 
 #include "file_descriptor.hpp"
 #include "mapping_query.hpp"
+#include "pagemap_scan.hpp"
 #include "process_memory_state.hpp"
 #include "system_error.hpp"
 
 namespace vmio {
 namespace {
 
-constexpr std::uint64_t pagemap_guard = std::uint64_t{1} << 58;  // Documentation/admin-guide/mm/pagemap.rst
-
 /// The end of the guard pages around and behind `at`; at most `at` if there are none.
 address guard_end(const process& who, address at, address end) {
     at = align_down(at, page_size());
-    const file_descriptor pagemap(::openat(who.proc_directory(), "pagemap", O_RDONLY | O_CLOEXEC));
-    if (!pagemap) return at;
+    const file_descriptor file(::openat(who.proc_directory(), "pagemap", O_RDONLY | O_CLOEXEC));
+    if (!file) return at;
     std::array<std::uint64_t, 512> entries;
     while (at < end) {
-        const ssize_t got = ::pread(pagemap.get(), entries.data(), sizeof entries,
+        const ssize_t got = ::pread(file.get(), entries.data(), sizeof entries,
                                     static_cast<off_t>(at / page_size() * sizeof entries[0]));
         const std::size_t count = got > 0 ? static_cast<std::size_t>(got) / sizeof entries[0] : 0;
         for (std::size_t i = 0; i < count && at < end; ++i, at += page_size())
-            if ((entries[i] & pagemap_guard) == 0) return at;
+            if ((entries[i] & pagemap::entry_guard) == 0) return at;
         if (count == 0) break;
     }
     return std::min(at, end);
