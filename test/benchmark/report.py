@@ -71,6 +71,10 @@ def claims(t, counters):
     yield at_most("10,000 mappings: memory_map::load against reading the text alone", "maps/load", "maps/reading_alone", 1.6)
     yield at_least("10,000 mappings: memory_map::load against query_mapping of one", "maps/load", "maps/query", 200)
     yield ("10,000 mappings: find(), in nanoseconds", t.get("maps/find"), 100, "<=")
+    yield at_least("sparse 8 GiB: reading pagemap against page_map::scan", "page_map/sparse/entries",
+                   "page_map/sparse/scan", 20)
+    yield at_least("1 GiB of resident pages: reading pagemap against page_map::scan", "page_map/dense/entries",
+                   "page_map/dense/scan", 0.9)
     yield at_least("1 GiB: one thread against threads = 2", f"read/memory/{GIB}", f"read/memory_two_threads/{GIB}", 1.6)
     yield at_least("64 MiB of a private file mapping, all changed: seek and read a page against region_reader",
                    "regions/dirty_file/seek_and_read", "regions/dirty_file/reader", 2)
