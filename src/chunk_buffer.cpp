@@ -10,15 +10,16 @@
 
 namespace vmio {
 
-void chunk_buffer::reserve(std::size_t size) {
+void chunk_buffer::reserve(std::size_t size, use how) {
     if (size <= size_) return;
     release();
     size = static_cast<std::size_t>(align_up(size, page_size()));
-    written_.assign(size / page_size(), false);
+    written_.assign(size / page_size(), 0);
     void* const p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) throw std::bad_alloc();
     data_ = static_cast<std::byte*>(p);
     size_ = size;
+    if (how == use::again) ::madvise(data_, size_, MADV_HUGEPAGE);
 }
 
 void chunk_buffer::release() noexcept {
@@ -29,24 +30,26 @@ void chunk_buffer::release() noexcept {
 }
 
 std::span<std::byte> chunk_buffer::writable(std::size_t offset, std::size_t size) noexcept {
-    if (size > 0)
-        std::fill(written_.begin() + static_cast<std::ptrdiff_t>(offset / page_size()),
-                  written_.begin() + static_cast<std::ptrdiff_t>((offset + size - 1) / page_size() + 1), true);
+    if (size > 0) {
+        const std::size_t first = offset / page_size();
+        std::memset(written_.data() + first, 1, (offset + size - 1) / page_size() + 1 - first);
+    }
     return {data_ + offset, size};
 }
 
 void chunk_buffer::zero(std::size_t offset, std::size_t size) noexcept {
     const std::size_t end = offset + size;
+    const char* const flags = written_.data();
+    const char* const last = flags + (end + page_size() - 1) / page_size();
     while (offset < end) {
         // The next run of pages that were written.
-        const auto last = written_.begin() + static_cast<std::ptrdiff_t>((end - 1) / page_size() + 1);
-        const auto first = std::find(written_.begin() + static_cast<std::ptrdiff_t>(offset / page_size()), last, true);
-        const auto stop = std::find(first, last, false);
-        if (first == last) return;
-        const auto run_start = static_cast<std::size_t>(first - written_.begin()) * page_size();
-        const auto run_end = static_cast<std::size_t>(stop - written_.begin()) * page_size();
-        const std::size_t from = std::max(offset, run_start);
-        const std::size_t to = std::min(end, run_end);
+        const char* const at = flags + offset / page_size();
+        const void* const found = std::memchr(at, 1, static_cast<std::size_t>(last - at));
+        if (found == nullptr) return;
+        const char* const first = static_cast<const char*>(found);
+        const char* const stop = std::find(first, last, 0);
+        const std::size_t from = std::max(offset, static_cast<std::size_t>(first - flags) * page_size());
+        const std::size_t to = std::min(end, static_cast<std::size_t>(stop - flags) * page_size());
         zero_run(from, to - from);
         offset = to;
     }
@@ -63,9 +66,7 @@ void chunk_buffer::zero_run(std::size_t offset, std::size_t size) noexcept {
     } else {
         std::memset(data_ + offset, 0, size);
     }
-    if (first < last)
-        std::fill(written_.begin() + static_cast<std::ptrdiff_t>(first / page_size()),
-                  written_.begin() + static_cast<std::ptrdiff_t>(last / page_size()), false);
+    if (first < last) std::memset(written_.data() + first / page_size(), 0, (last - first) / page_size());
 }
 
 }  // namespace vmio

@@ -17,8 +17,11 @@ public:
     chunk_buffer& operator=(const chunk_buffer&) = delete;
     ~chunk_buffer() { release(); }
 
+    /// How the pages will be used: some of many and then given back, or all of few again and again.
+    enum class use { once, again };
+
     /// Room for `size` bytes; the content is lost if there was not. std::bad_alloc.
-    void reserve(std::size_t size);
+    void reserve(std::size_t size, use);
     void release() noexcept;
 
     /// To be written to.
@@ -33,7 +36,7 @@ private:
 
     std::byte* data_ = nullptr;
     std::size_t size_ = 0;
-    std::vector<bool> written_;  // by page
+    std::vector<char> written_;  // by page: 0 or 1
 };
 
 }  // namespace vmio

@@ -169,7 +169,10 @@ std::span<const std::byte> region_reader::state::fetch() {
         const auto in_page = static_cast<std::size_t>(fresh.start() & (page_size() - 1));
         const auto size = static_cast<std::size_t>(fresh.size() - cut_size);
         fresh_offset = head_size() + in_page;
-        buffer.reserve(options.chunk_size > 0 ? head_size() + room() : fresh_offset + size);
+        if (options.chunk_size > 0)
+            buffer.reserve(head_size() + room(), chunk_buffer::use::again);
+        else
+            buffer.reserve(fresh_offset + size, chunk_buffer::use::once);
         fetch_overlap();
         reader.read(*source, {fresh.start(), fresh.start() + size}, fresh_offset, gaps);
         join(gaps);

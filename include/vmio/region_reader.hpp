@@ -57,8 +57,8 @@ struct region_options {
 /// options say so, its memory is read, with all that process_memory says about it.
 ///
 /// **What it costs us.** A buffer of chunk_size + overlap (but max_fetched_size + overlap at most), of which only pages
-/// that hold data are ever touched, kept from chunk to chunk and given back at the end of the walk; and less than
-/// 128 KiB.
+/// that hold data are ever touched, kept from chunk to chunk and given back at the end of the walk; a byte for each of
+/// its pages; and less than 128 KiB.
 ///
 /// **What a running target makes untrue.** A chunk need not be of one moment, nor need two be of the same.
 /// Not thread-safe.

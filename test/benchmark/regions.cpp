@@ -23,6 +23,7 @@ struct walked {
           child([this, touch] { touch(memory, this->size); }) {}
     walked(const walked&) = delete;
     walked& operator=(const walked&) = delete;
+    ~walked() { ::munmap(memory, size); }
 
     vmio::address start() const { return reinterpret_cast<std::uintptr_t>(memory); }
     vmio::address_range range() const { return vmio::address_range::of_size(start(), size); }
@@ -51,57 +52,72 @@ walked& dirty_file() {
     static walked w(64 * mebibyte, MAP_PRIVATE, file, &dirty);
     return w;
 }
-walked& sparse() {
-    static walked w(8 * gibibyte, MAP_PRIVATE | MAP_ANONYMOUS, -1, &scattered);
-    return w;
-}
 walked& dense() {
     static walked w(gibibyte, MAP_PRIVATE | MAP_ANONYMOUS, -1, &dirty);
     return w;
 }
 
-void walk(benchmark::State& state, walked& (*target)()) {
+void walk(benchmark::State& state, const walked& target) {
     vmio::region_options options;
-    options.within = target().range();
+    options.within = target.range();
     options.chunk_size = chunk;
-    vmio::region_reader reader(vmio::process(target().child.id()), options);
+    std::size_t bytes = 0;
+    vmio::region_reader reader(vmio::process(target.child.id()), options);
+    for (vmio::region_reader& c : reader) {
+        bytes += c.fetch().size();
+        bench::check(state, c.gaps().empty(), "gaps");
+    }
+    bench::check(state, bytes == target.size, "short");
+}
+
+/// As a scanner meets it: where nobody has read before, page tables are to be built. One walk a target.
+void afresh(benchmark::State& state, void (*read)(benchmark::State&, const walked&)) {
     for (auto _ : state) {
-        std::size_t bytes = 0;
-        for (vmio::region_reader& c : reader) {
-            bytes += c.fetch().size();
-            bench::check(state, c.gaps().empty(), "gaps");
+        state.PauseTiming();
+        {
+            walked target(8 * gibibyte, MAP_PRIVATE | MAP_ANONYMOUS, -1, &scattered);
+            state.ResumeTiming();
+            read(state, target);
+            state.PauseTiming();
         }
-        bench::check(state, bytes == target().size, "short");
+        state.ResumeTiming();
     }
 }
 
-/// In pieces of the same size, into the same buffer each time.
-void raw_calls(benchmark::State& state, walked& (*target)()) {
-    for (auto _ : state)
-        for (std::size_t at = 0; at < target().size; at += chunk) {
-            const iovec local{bench::the_target().here.data(), chunk};
-            const iovec remote{target().memory + at, chunk};
-            bench::check(state, ::process_vm_readv(target().child.id(), &local, 1, &remote, 1, 0) == chunk, "short");
-        }
+/// In pieces of that size, into the same buffer each time.
+template <std::size_t piece>
+void raw_calls(benchmark::State& state, const walked& target) {
+    for (std::size_t at = 0; at < target.size; at += piece) {
+        const iovec local{bench::the_target().here.data(), piece};
+        const iovec remote{target.memory + at, piece};
+        const ssize_t moved = ::process_vm_readv(target.child.id(), &local, 1, &remote, 1, 0);
+        bench::check(state, moved == static_cast<ssize_t>(piece), "short");
+    }
 }
 
 /// What the system before this one does with changed pages: a seek and a read each.
-void seek_and_read(benchmark::State& state, walked& (*target)()) {
-    std::ifstream mem("/proc/" + std::to_string(target().child.id()) + "/mem", std::ios::binary);
+void seek_and_read(benchmark::State& state, const walked& target) {
+    std::ifstream mem("/proc/" + std::to_string(target.child.id()) + "/mem", std::ios::binary);
     mem.rdbuf()->pubsetbuf(nullptr, 0);
-    for (auto _ : state)
-        for (std::size_t at = 0; at < target().size; at += vmio::page_size()) {
-            mem.seekg(static_cast<std::streamoff>(target().start() + at));
-            mem.read(bench::the_target().here.data() + at, static_cast<std::streamsize>(vmio::page_size()));
-        }
+    for (std::size_t at = 0; at < target.size; at += vmio::page_size()) {
+        mem.seekg(static_cast<std::streamoff>(target.start() + at));
+        mem.read(bench::the_target().here.data() + at, static_cast<std::streamsize>(vmio::page_size()));
+    }
     bench::check(state, mem.good(), "the stream failed");
 }
 
-BENCHMARK_CAPTURE(walk, dirty_file, &dirty_file)->Name("regions/dirty_file/reader");
-BENCHMARK_CAPTURE(seek_and_read, dirty_file, &dirty_file)->Name("regions/dirty_file/seek_and_read");
-BENCHMARK_CAPTURE(walk, sparse, &sparse)->Name("regions/sparse/reader");
-BENCHMARK_CAPTURE(raw_calls, sparse, &sparse)->Name("regions/sparse/raw_calls");
-BENCHMARK_CAPTURE(walk, dense, &dense)->Name("regions/dense/reader");
-BENCHMARK_CAPTURE(raw_calls, dense, &dense)->Name("regions/dense/raw_calls");
+using way = void (*)(benchmark::State&, const walked&);
+
+void again(benchmark::State& state, way read, walked& (*target)()) {
+    for (auto _ : state) read(state, target());
+}
+
+BENCHMARK_CAPTURE(again, reader, &walk, &dirty_file)->Name("regions/dirty_file/reader");
+BENCHMARK_CAPTURE(again, seeks, &seek_and_read, &dirty_file)->Name("regions/dirty_file/seek_and_read");
+BENCHMARK_CAPTURE(again, reader, &walk, &dense)->Name("regions/dense/reader");
+BENCHMARK_CAPTURE(again, calls, &raw_calls<chunk>, &dense)->Name("regions/dense/raw_calls");
+BENCHMARK_CAPTURE(afresh, reader, &walk)->Name("regions/sparse/reader");
+BENCHMARK_CAPTURE(afresh, chunks, &raw_calls<chunk>)->Name("regions/sparse/raw_chunks");
+BENCHMARK_CAPTURE(afresh, regions, &raw_calls<gibibyte>)->Name("regions/sparse/raw_regions");
 
 }  // namespace
