@@ -74,7 +74,7 @@ void memory_map::assign(maps_list&& list) {
 
 void memory_map::refresh() {
     if (!who_) throw std::logic_error("vmio::memory_map::refresh: it was not loaded from a process");
-    *this = load(process(*who_));
+    *this = load(*who_);
 }
 
 memory_map::const_iterator memory_map::at_or_above(address a) const noexcept {
