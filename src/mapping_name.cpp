@@ -15,7 +15,8 @@
 namespace vmio {
 namespace {
 
-/// The file behind a mapping, below /proc/PID. Looking through it takes CAP_CHECKPOINT_RESTORE.
+/// A link to the file behind a mapping, below /proc/PID. Whoever may read the maps may read it, but following it takes
+/// CAP_CHECKPOINT_RESTORE.
 struct map_files_entry {
     explicit map_files_entry(const mapping& m) noexcept {
         std::snprintf(path, sizeof path, "map_files/%llx-%llx", static_cast<unsigned long long>(m.range.start()),
@@ -51,18 +52,11 @@ std::string spelt_out(const mapping& m, const process& who, int maps) {
 void mapping_names::settle(mapping& m, int maps) {
     if (!m.file_backed()) return;
     if (m.name.find('\n') != std::string::npos) {
-        const std::string written = name_in_text(m);
         mapping exact = m;
         exact.name = spelt_out(m, who_, maps);
-        if (exact.deleted && exact.name.ends_with(deleted_mark))
-            exact.name.resize(exact.name.size() - deleted_mark.size());
+        take_deleted_mark(exact);
         // The target may have mapped something else there since.
-        if (name_in_text(exact) == written) {
-            m.name = std::move(exact.name);
-        } else if (leads_to(written, m)) {
-            m.name = written;
-            m.deleted = false;
-        }
+        if (name_in_text(exact) == name_in_text(m)) m.name = std::move(exact.name);
     }
     settle_deleted(m);
 }

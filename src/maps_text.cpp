@@ -122,14 +122,18 @@ bool parse_maps_line(std::string_view line, maps_line& to) noexcept {
 }
 
 mapping to_mapping(const maps_line& line) {
-    std::string_view name = line.name;
-    // What has no file is not deleted either: it may be called so by prctl(2), PR_SET_VMA_ANON_NAME.
-    const bool deleted = line.inode != 0 && name.ends_with(deleted_mark);
-    if (deleted) name.remove_suffix(deleted_mark.size());
-    mapping m{line.range,        line.perms, line.offset,       line.device_major,
-              line.device_minor, line.inode, std::string(name), deleted};
-    if (std::memchr(name.data(), '\\', name.size()) != nullptr) replace_all(m.name, newline_mark, "\n");
+    mapping m{
+        line.range, line.perms, line.offset, line.device_major, line.device_minor, line.inode, std::string(line.name),
+        false};
+    take_deleted_mark(m);
+    if (std::memchr(m.name.data(), '\\', m.name.size()) != nullptr) replace_all(m.name, newline_mark, "\n");
     return m;
+}
+
+void take_deleted_mark(mapping& m) {
+    // What has no file is not deleted either: it may be called so by prctl(2), PR_SET_VMA_ANON_NAME.
+    m.deleted = m.file_backed() && m.name.ends_with(deleted_mark);
+    if (m.deleted) m.name.resize(m.name.size() - deleted_mark.size());
 }
 
 std::string name_in_text(const mapping& m) {

@@ -33,6 +33,9 @@ constexpr std::string_view newline_mark = "\\012";
 
 mapping to_mapping(const maps_line& line);
 
+/// Of a name as the kernel gives it: the mark becomes `deleted`.
+void take_deleted_mark(mapping& m);
+
 /// The name that the kernel would write for `m`.
 std::string name_in_text(const mapping& m);
 

@@ -41,10 +41,7 @@ memory_map memory_map::load(const process& who, std::error_code& ec) {
     maps_list list;
     for (int readings = 0; readings < most_readings; ++readings) {
         list = read_list(who, buffer, ec);
-        // The memory outlives the process where another one shares it.
-        const bool alive = who.alive();
-        if (!alive) ec = system_error_of(ESRCH);
-        const bool replaced = alive && ec.value() == ESRCH;  // by exec
+        const bool replaced = ec.value() == ESRCH && who.alive();  // by exec
         if (!replaced && (ec || !list.torn)) break;
     }
     memory_map map;
@@ -77,7 +74,7 @@ void memory_map::assign(maps_list&& list) {
 
 void memory_map::refresh() {
     if (!who_) throw std::logic_error("vmio::memory_map::refresh: it was not loaded from a process");
-    *this = load(process(*who_));
+    *this = load(*who_);
 }
 
 memory_map::const_iterator memory_map::at_or_above(address a) const noexcept {

@@ -65,11 +65,8 @@ std::optional<mapping> query_mapping(const process& who, address where, mapping_
               {},
               false};
     if (q.vma_name_size > 0) m.name.assign(name, q.vma_name_size - 1);
-    if (m.file_backed() && m.name.ends_with(deleted_mark)) {
-        m.name.resize(m.name.size() - deleted_mark.size());
-        m.deleted = true;
-        mapping_names(who).settle_deleted(m);
-    }
+    take_deleted_mark(m);
+    mapping_names(who).settle_deleted(m);
     return m;
 }
 
@@ -81,13 +78,10 @@ std::optional<mapping> query_mapping(const process& who, address where, mapping_
 }
 
 bool has_fast_mapping_query() noexcept {
-    static const bool known = [] {
-        const file_descriptor maps(::open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
-        procmap::query q{};
-        q.query_flags = procmap::covering_or_next;
-        return maps && !procmap::ask(maps.get(), q);
-    }();
-    return known;
+    const file_descriptor maps(::open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
+    procmap::query q{};
+    q.query_flags = procmap::covering_or_next;
+    return maps && !procmap::ask(maps.get(), q);
 }
 
 }  // namespace vmio

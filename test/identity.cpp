@@ -13,6 +13,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <vmio/process_vm_stream.hpp>
+#include <vmio/query_mapping.hpp>
 
 #include "support/child.hpp"
 #include "support/pages.hpp"
@@ -163,6 +164,8 @@ BOOST_AUTO_TEST_CASE(a_vfork_child_that_has_ended_does_not_leave_its_parents_mem
         std::error_code ec;
         int other = 99;
         BOOST_TEST(mem.read_some(where, std::as_writable_bytes(std::span(&other, 1)), ec) == 0u);
+        BOOST_TEST(ec.value() == ESRCH);
+        query_mapping(who, where, vmio::mapping_lookup::exact, {}, ec);
         BOOST_TEST(ec.value() == ESRCH);
         other = 99;
         BOOST_TEST(forced.write_some(where, std::as_bytes(std::span(&other, 1)), ec) == 0u);

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <ostream>
 #include <string>
 #include <vector>
 
@@ -13,6 +12,7 @@
 
 #include "support/mapping_prints.hpp"
 
+using namespace std::string_literals;
 using vmio::mapping;
 using vmio::maps_line;
 using vmio::parse_maps;
@@ -107,41 +107,42 @@ BOOST_AUTO_TEST_CASE(the_kernels_spelling_of_a_name_can_be_had_again) {
 }
 
 BOOST_AUTO_TEST_CASE(lines_without_sense_are_told_and_skipped) {
-    const std::vector<std::string> bad{"",
-                                       " ",
-                                       "garbage",
-                                       "1000 2000 r--p 00000000 00:00 0 /no/dash",
-                                       "-2000 r--p 00000000 00:00 0 /no/start",
-                                       "1000- r--p 00000000 00:00 0 /no/end",
-                                       "1000-2000",
-                                       "1000-2000 r--p",
-                                       "1000-2000 r--p 00000000",
-                                       "1000-2000 r--p 00000000 00:00",
-                                       "1000-2000 r--p 00000000 00:00 ",
-                                       "10g0-2000 r--p 00000000 00:00 0 /bad/digit",
-                                       "1000-20X0 r--p 00000000 00:00 0 /bad/digit",
-                                       "0x1000-0x2000 r--p 00000000 00:00 0 /prefix",
-                                       "1000-11000000000000000 r--p 00000000 00:00 0 /more/than/64/bits",
-                                       "2000-1000 r--p 00000000 00:00 0 /backwards",
-                                       "1000-1000 r--p 00000000 00:00 0 /empty",
-                                       "1000-2000 r-- 00000000 00:00 0 /three/permissions",
-                                       "1000-2000 wr-p 00000000 00:00 0 /wrong/order",
-                                       "1000-2000 r--q 00000000 00:00 0 /wrong/letter",
-                                       "1000-2000 r--pp 00000000 00:00 0 /five/permissions",
-                                       "1000-2000 r--p -0000001 00:00 0 /negative",
-                                       "1000-2000 r--p 00000000 0000 0 /no/colon",
-                                       "1000-2000 r--p 00000000 00: 0 /no/minor",
-                                       "1000-2000 r--p 00000000 :00 0 /no/major",
-                                       "1000-2000 r--p 00000000 100000000:00 0 /large/major",
-                                       "1000-2000 r--p 00000000 00:00 x /no/inode",
-                                       "1000-2000 r--p 00000000 00:00 0x7 /inode/is/decimal",
-                                       "1000-2000 r--p 00000000 00:00 18446744073709551616 /large/inode",
-                                       "1000\t-2000 r--p 00000000 00:00 0 /tab",
-                                       " 1000-2000 r--p 00000000 00:00 0 /leading/space",
-                                       std::string("1000-2000 r--p 0000\0000 00:00 0 /nul", 36)};
+    const std::vector<std::string> bad{
+        "",
+        " ",
+        "garbage",
+        "1000 2000 r--p 00000000 00:00 0 /no/dash",
+        "-2000 r--p 00000000 00:00 0 /no/start",
+        "1000- r--p 00000000 00:00 0 /no/end",
+        "1000-2000",
+        "1000-2000 r--p",
+        "1000-2000 r--p 00000000",
+        "1000-2000 r--p 00000000 00:00",
+        "1000-2000 r--p 00000000 00:00 ",
+        "10g0-2000 r--p 00000000 00:00 0 /bad/digit",
+        "1000-20X0 r--p 00000000 00:00 0 /bad/digit",
+        "0x1000-0x2000 r--p 00000000 00:00 0 /prefix",
+        "1000-11000000000000000 r--p 00000000 00:00 0 /more/than/64/bits",
+        "2000-1000 r--p 00000000 00:00 0 /backwards",
+        "1000-1000 r--p 00000000 00:00 0 /empty",
+        "1000-2000 r-- 00000000 00:00 0 /three/permissions",
+        "1000-2000 wr-p 00000000 00:00 0 /wrong/order",
+        "1000-2000 r--q 00000000 00:00 0 /wrong/letter",
+        "1000-2000 r--pp 00000000 00:00 0 /five/permissions",
+        "1000-2000 r--p -0000001 00:00 0 /negative",
+        "1000-2000 r--p 00000000 0000 0 /no/colon",
+        "1000-2000 r--p 00000000 00: 0 /no/minor",
+        "1000-2000 r--p 00000000 :00 0 /no/major",
+        "1000-2000 r--p 00000000 100000000:00 0 /large/major",
+        "1000-2000 r--p 00000000 00:00 x /no/inode",
+        "1000-2000 r--p 00000000 00:00 0x7 /inode/is/decimal",
+        "1000-2000 r--p 00000000 00:00 18446744073709551616 /large/inode",
+        "1000\t-2000 r--p 00000000 00:00 0 /tab",
+        " 1000-2000 r--p 00000000 00:00 0 /leading/space",
+        "1000-2000 r--p 0000\0 00:00 0 /nul"s,
+    };
     std::string text;
     vmio::address at = 0x1000;
-    std::vector<std::string> names;
     for (const std::string& line : bad) {
         maps_line ignored;
         BOOST_TEST(!parse_maps_line(line, ignored), line);

@@ -275,7 +275,7 @@ BOOST_AUTO_TEST_CASE(a_target_that_calls_exec_meanwhile_is_paused_before_or_afte
     const pid_t looping = ::fork();
     if (looping == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        ::execl(VMIO_TARGET, "exec_loop", nullptr);
+        ::execl(VMIO_EXEC_LOOP, "exec_loop", nullptr);
         ::_exit(127);
     }
     const process who(looping);

@@ -23,7 +23,7 @@
 
 #include "support/child.hpp"
 #include "support/pages.hpp"
-#include "support/storm.hpp"
+#include "support/storm_process.hpp"
 
 namespace {
 
@@ -32,43 +32,8 @@ using vmio::process_memory;
 
 const std::size_t page = vmio::page_size();
 
-/// The program that makes the storm: see support/storm_target.cpp. It ends with this object.
-class storm_target {
-public:
-    storm_target() {
-        int from[2];
-        int hold[2];
-        test::must(::pipe2(from, O_CLOEXEC) == 0 && ::pipe2(hold, O_CLOEXEC) == 0, "pipe2");
-        id_ = ::fork();
-        if (id_ == 0) {
-            ::dup2(hold[0], 0);
-            ::dup2(from[1], 1);
-            ::execl(VMIO_TARGET, "storm_target", nullptr);
-            ::_exit(127);
-        }
-        ::close(from[1]);
-        ::close(hold[0]);
-        hold_ = hold[1];
-        test::must(::read(from[0], &start_, sizeof start_) == sizeof start_, VMIO_TARGET);
-        ::close(from[0]);
-    }
-    ~storm_target() {
-        ::close(hold_);
-        ::waitpid(id_, nullptr, 0);
-    }
-
-    pid_t id() const { return id_; }
-    address start() const { return start_; }
-    std::size_t size() const { return test::storm_pages * page; }
-
-private:
-    pid_t id_ = 0;
-    int hold_ = -1;
-    address start_ = 0;
-};
-
 struct reader {
-    reader(const storm_target& target, unsigned seed)
+    reader(const test::storm_process& target, unsigned seed)
         : from(target),
           random(seed),
           vm(vmio::process(target.id())),
@@ -129,7 +94,7 @@ struct reader {
         return cached.read_some(where, to, ec);
     }
 
-    const storm_target& from;
+    const test::storm_process& from;
     std::mt19937 random;
     process_memory vm;
     process_memory mem;
@@ -146,7 +111,7 @@ struct reader {
 BOOST_AUTO_TEST_CASE(every_byte_that_comes_out_of_a_storm_is_right) {
     const char* const wanted = std::getenv("VMIO_STORM");
     const long rounds = wanted != nullptr ? std::atol(wanted) : 20000;
-    const storm_target target;
+    const test::storm_process target(VMIO_STORM_TARGET);
     std::atomic<long> wrong{0};
     std::atomic<std::size_t> moved{0};
     std::atomic<std::size_t> failed{0};

@@ -35,7 +35,7 @@ public:
     /// No mappings, of nobody.
     memory_map() noexcept = default;
 
-    /// Reads the list: some 0.5 microseconds a mapping, of which the kernel takes most. memory_error: ESRCH if the
+    /// Reads the list: some 0.4 microseconds a mapping, of which the kernel takes most. memory_error: ESRCH if the
     /// process has ended, a zombie included; EACCES or EPERM if its maps may not be read. Never an empty list instead.
     static memory_map load(const process& who);
     /// The same without that exception: an empty one with an error.
@@ -81,7 +81,8 @@ public:
         return ranges([](const mapping& m) { return m.perms.read; });
     }
 
-    /// Where nothing is mapped: between the first mapping and the last, or in the whole of `within`.
+    /// Where nothing is mapped: between the first mapping and the last (on x86-64 that is [vsyscall], in the kernel's
+    /// half), or in the whole of `within`.
     std::vector<address_range> gaps() const;
     std::vector<address_range> gaps(const address_range& within) const;
 

@@ -44,7 +44,7 @@ VMIO_EXPORT std::optional<mapping> query_mapping(const process& who, address whe
 VMIO_EXPORT std::optional<mapping> query_mapping(const process& who, address where, mapping_lookup lookup,
                                                  mapping_filter filter, std::error_code& ec);
 
-/// Whether query_mapping() is the fast one here. Asked once.
+/// Whether query_mapping() is the fast one here, as far as this process's own maps tell.
 VMIO_EXPORT bool has_fast_mapping_query() noexcept;
 
 }  // namespace vmio

@@ -4,8 +4,10 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include <vmio/address.hpp>
+#include <vmio/memory_map.hpp>
 
 namespace test {
 
@@ -18,6 +20,25 @@ inline vmio::address_range mapping_named(pid_t id, const std::string& name) {
         if (line.ends_with(" " + name) && std::sscanf(line.c_str(), "%lx-%lx", &start, &end) == 2) return {start, end};
     }
     return {};
+}
+
+/// All mappings, each asked for by itself.
+inline std::vector<vmio::mapping> mappings_one_by_one(const vmio::process& who) {
+    std::vector<vmio::mapping> all;
+    vmio::address at = 0;
+    while (auto m = vmio::query_mapping(who, at, vmio::mapping_lookup::next_after)) {
+        at = m->range.end();
+        all.push_back(*std::move(m));
+    }
+    return all;
+}
+
+/// All mappings by the text, without the one that no query finds.
+inline std::vector<vmio::mapping> mappings_by_text(const vmio::process& who) {
+    const vmio::memory_map map = vmio::memory_map::load(who);
+    std::vector<vmio::mapping> all(map.begin(), map.end());
+    if (!all.empty() && all.back().name == "[vsyscall]") all.pop_back();
+    return all;
 }
 
 }  // namespace test
