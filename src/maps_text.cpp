@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <limits>
 
 namespace vmio {
@@ -121,13 +120,16 @@ bool parse_maps_line(std::string_view line, maps_line& to) noexcept {
     return true;
 }
 
-mapping to_mapping(const maps_line& line) {
-    mapping m{
-        line.range, line.perms, line.offset, line.device_major, line.device_minor, line.inode, std::string(line.name),
-        false};
-    take_deleted_mark(m);
-    if (std::memchr(m.name.data(), '\\', m.name.size()) != nullptr) replace_all(m.name, newline_mark, "\n");
-    return m;
+void to_mapping(const maps_line& line, mapping& to) {
+    to.range = line.range;
+    to.perms = line.perms;
+    to.offset = line.offset;
+    to.device_major = line.device_major;
+    to.device_minor = line.device_minor;
+    to.inode = line.inode;
+    to.name.assign(line.name);
+    take_deleted_mark(to);
+    if (line.name.find('\\') != std::string_view::npos) replace_all(to.name, newline_mark, "\n");
 }
 
 void take_deleted_mark(mapping& m) {
@@ -145,7 +147,8 @@ std::string name_in_text(const mapping& m) {
 
 maps_list parse_maps(std::string_view text) {
     maps_list list;
-    list.mappings.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
+    constexpr std::size_t short_line = 48;  // room that is not used is not touched either
+    list.mappings.reserve(text.size() / short_line + 1);
     address end = 0;
     while (!text.empty()) {
         const std::string_view line = text.substr(0, text.find('\n'));
@@ -155,12 +158,13 @@ maps_list parse_maps(std::string_view text) {
             list.malformed.emplace_back(line);
             continue;
         }
-        mapping m = to_mapping(parsed);
         if (parsed.range.start() >= end) {
-            list.mappings.push_back(std::move(m));
+            to_mapping(parsed, list.mappings.emplace_back());
         } else {
             list.torn = true;
-            append(list.mappings, std::move(m));
+            mapping later;
+            to_mapping(parsed, later);
+            append(list.mappings, std::move(later));
         }
         end = parsed.range.end();
     }

@@ -31,7 +31,7 @@ bool parse_maps_line(std::string_view line, maps_line& to) noexcept;
 constexpr std::string_view deleted_mark = " (deleted)";
 constexpr std::string_view newline_mark = "\\012";
 
-mapping to_mapping(const maps_line& line);
+void to_mapping(const maps_line& line, mapping& to);
 
 /// Of a name as the kernel gives it: the mark becomes `deleted`.
 void take_deleted_mark(mapping& m);
