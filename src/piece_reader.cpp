@@ -13,7 +13,7 @@ constexpr std::size_t blocks_a_call = 512;
 }  // namespace
 
 void piece_reader::read(const region_source& source, const address_range& range, std::size_t offset,
-                        std::vector<memory_gap>& gaps) {
+                        std::vector<memory_gap>& gaps, std::vector<address_range>& zeros) {
     start_ = range.start();
     offset_ = offset;
     bool any_zeros = false;
@@ -23,9 +23,10 @@ void piece_reader::read(const region_source& source, const address_range& range,
                 blocks_.push_back({piece.range.start(), writable(piece.range)});
                 if (blocks_.size() == blocks_a_call) read_blocks(gaps);
                 break;
-            case region_piece::origin::file: read_file(source, piece.range, gaps); break;
+            case region_piece::origin::file: read_file(source, piece.range, gaps, zeros); break;
             case region_piece::origin::zeros:
                 zero(piece.range);
+                append(zeros, piece.range);
                 any_zeros = true;
                 break;
             case region_piece::origin::gap:
@@ -51,7 +52,8 @@ void piece_reader::read_blocks(std::vector<memory_gap>& gaps) {
     blocks_.clear();
 }
 
-void piece_reader::read_file(const region_source& source, const address_range& range, std::vector<memory_gap>& gaps) {
+void piece_reader::read_file(const region_source& source, const address_range& range, std::vector<memory_gap>& gaps,
+                             std::vector<address_range>& zeros) {
     constexpr std::uint64_t worth_asking_for_holes = std::uint64_t{256} << 10;
     const backing_file& file = *source.file();
     const std::uint64_t size = file.size();
@@ -70,6 +72,7 @@ void piece_reader::read_file(const region_source& source, const address_range& r
                    data > offset) {
             step = address_range::of_size(at, std::min(left, std::min(data, size) - offset));
             zero(step);
+            append(zeros, step);
         } else {
             step = address_range::of_size(at, std::min(left, size - offset));
             const std::size_t got = file.read_some(offset, writable(step), ec);
@@ -112,6 +115,13 @@ void join(std::vector<memory_gap>& gaps) {
             gaps[kept++] = gap;
     }
     gaps.resize(kept);
+}
+
+void append(std::vector<address_range>& ranges, const address_range& range) {
+    if (!ranges.empty() && ranges.back().end() == range.start())
+        ranges.back() = {ranges.back().start(), range.end()};
+    else
+        ranges.push_back(range);
 }
 
 }  // namespace vmio

@@ -16,15 +16,16 @@ class piece_reader {
 public:
     piece_reader(process_memory memory, chunk_buffer& buffer) : memory_(std::move(memory)), buffer_(buffer) {}
 
-    /// Puts the bytes of `range` at `offset` of the buffer, and adds what cannot be read to `gaps`; there the buffer is
-    /// zero. memory_error if the process is gone.
+    /// Puts the bytes of `range` at `offset` of the buffer, and adds what cannot be read to `gaps` and what is known to
+    /// be zero to `zeros`; there the buffer is zero. memory_error if the process is gone.
     void read(const region_source& source, const address_range& range, std::size_t offset,
-              std::vector<memory_gap>& gaps);
+              std::vector<memory_gap>& gaps, std::vector<address_range>& zeros);
 
 private:
     void add_block(const address_range&);
     void read_blocks(std::vector<memory_gap>& gaps);
-    void read_file(const region_source&, const address_range&, std::vector<memory_gap>& gaps);
+    void read_file(const region_source&, const address_range&, std::vector<memory_gap>& gaps,
+                   std::vector<address_range>& zeros);
     void check_mapped(const address_range&, std::vector<memory_gap>& gaps);
 
     std::size_t place(address a) const noexcept { return offset_ + static_cast<std::size_t>(a - start_); }
@@ -43,5 +44,8 @@ private:
 
 /// Sorts them and joins neighbours of one reason.
 void join(std::vector<memory_gap>& gaps);
+
+/// Adds a range that lies behind the others, to the last one if that is its neighbour.
+void append(std::vector<address_range>& ranges, const address_range& range);
 
 }  // namespace vmio

@@ -41,7 +41,10 @@ struct region_reader::state {
     // Room before the fresh bytes, and for them, in a walk of chunks.
     std::size_t head_size() const { return static_cast<std::size_t>(align_up(options.overlap, page_size())); }
     std::size_t most_fetched() const { return whole_pages(options.max_fetched_size); }
-    std::size_t room() const { return std::min(whole_pages(options.chunk_size), most_fetched() + page_size()); }
+    std::size_t room() const {
+        const std::size_t chunk = whole_pages(options.chunk_size);
+        return most_fetched() < chunk ? most_fetched() + page_size() : chunk;
+    }
 
     process_memory memory;
     region_options options;
@@ -72,6 +75,7 @@ struct region_reader::state {
     std::size_t fresh_offset = 0;
     std::vector<memory_gap> gaps;
     std::vector<address_range> gap_ranges;
+    std::vector<address_range> zeros;
 };
 
 // ---- the walk ----
@@ -121,6 +125,7 @@ bool region_reader::state::next() {
     tail_end = fetched && fetched_size == fresh.size() ? fresh_offset + fetched_size : 0;
     fetched = false;
     gap_ranges.clear();
+    zeros.clear();
     if (fresh.end() == region.end()) {
         tail_end = 0;
         if (!next_region()) {
@@ -156,12 +161,14 @@ void region_reader::state::reset() noexcept {
     buffer.release();
     gaps.clear();
     gap_ranges.clear();
+    zeros.clear();
 }
 
 // ---- the bytes ----
 
 std::span<const std::byte> region_reader::state::fetch() {
     if (!fetched && !fresh.empty()) {
+        zeros.clear();
         if (!source) {
             const source_options how{options.use_backing_files, options.skip_untouched, options.read_swapped};
             source.emplace(memory.target(), pages ? &*pages : nullptr, mapping, how);
@@ -174,15 +181,9 @@ std::span<const std::byte> region_reader::state::fetch() {
         else
             buffer.reserve(fresh_offset + size, chunk_buffer::use::once);
         fetch_overlap();
-        reader.read(*source, {fresh.start(), fresh.start() + size}, fresh_offset, gaps);
+        reader.read(*source, {fresh.start(), fresh.start() + size}, fresh_offset, gaps, zeros);
         join(gaps);
-        for (const memory_gap& gap : gaps) {
-            const bool adjacent = !gap_ranges.empty() && gap_ranges.back().end() == gap.range.start();
-            if (adjacent)
-                gap_ranges.back() = {gap_ranges.back().start(), gap.range.end()};
-            else
-                gap_ranges.push_back(gap.range);
-        }
+        for (const memory_gap& gap : gaps) append(gap_ranges, gap.range);
         fetched_size = size;
         fetched = true;
     }
@@ -195,7 +196,7 @@ void region_reader::state::fetch_overlap() {
     const address_range range(fresh.start() - overlap, fresh.start());
     if (tail_end == 0 || overlap == 0) {
         gaps.clear();
-        if (overlap > 0) reader.read(*source, range, fresh_offset - overlap, gaps);
+        if (overlap > 0) reader.read(*source, range, fresh_offset - overlap, gaps, zeros);
         return;
     }
     const std::byte* const tail = buffer.data() + tail_end - overlap;
@@ -241,6 +242,10 @@ std::span<const address_range> region_reader::gaps() const noexcept {
 std::span<const memory_gap> region_reader::memory_gaps() const noexcept {
     if (!state_->fetched) return {};
     return state_->gaps;
+}
+
+std::span<const address_range> region_reader::untouched() const noexcept {
+    return state_->zeros;
 }
 
 address_range region_reader::cut_off() const noexcept {

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSL-1.0
+#define BOOST_TEST_MODULE search
+#include <vmio/search.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include <sys/mman.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "support/child.hpp"
+#include "support/mapped.hpp"
+#include "support/pages.hpp"
+
+using test::child_process;
+using test::mapped;
+using vmio::address;
+using vmio::byte_pattern;
+using vmio::process;
+using vmio::process_memory;
+using vmio::search;
+using vmio::search_options;
+
+namespace {
+
+const std::size_t page = vmio::page_size();
+constexpr std::size_t mebibyte = std::size_t{1} << 20;
+
+/// What no program has in its memory but where a test puts it; put together here, so that it is not found twice.
+std::string needle() {
+    std::string text = "elEdn a";
+    text += " niht ylbaborpmi";
+    std::reverse(text.begin(), text.end());
+    return text;
+}
+
+search_options in(vmio::address_range range, std::size_t chunk_size = 0) {
+    search_options options;
+    options.regions.within = range;
+    options.regions.chunk_size = chunk_size;
+    return options;
+}
+
+void put(const mapped& memory, std::size_t offset, const std::string& text) {
+    std::memcpy(memory.data() + offset, text.data(), text.size());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(all_places_are_found_and_none_else) {
+    const mapped memory(64);
+    const std::string text = needle();
+    std::vector<address> expected;
+    const std::size_t n = text.size();
+    // At the start, over each kind of seam, between pages that were never touched, and at the end.
+    for (const std::size_t offset :
+         {std::size_t{0}, 4 * page - 1, 8 * page - n + 1, 20 * page, 33 * page - n / 2, 64 * page - n}) {
+        put(memory, offset, text);
+        expected.push_back(memory.start() + offset);
+    }
+    const child_process child;
+    const process_memory target{process(child.id())};
+    for (const std::size_t chunk : {std::size_t{1}, page, 4 * page, 64 * page, std::size_t{0}})
+        for (const unsigned threads : {1U, 2U, 5U}) {
+            auto options = in(memory.range(), chunk);
+            options.threads = threads;
+            BOOST_TEST((search(target, byte_pattern::text(text), options) == expected));
+        }
+    // In all of the process: nothing else holds it but what the search itself was called with.
+    const auto everywhere = search(target, byte_pattern::text(text));
+    BOOST_TEST(std::includes(everywhere.begin(), everywhere.end(), expected.begin(), expected.end()));
+}
+
+BOOST_AUTO_TEST_CASE(a_match_may_lie_in_two_neighbouring_mappings) {
+    const mapped memory(8);
+    put(memory, 4 * page - 3, needle());
+    BOOST_REQUIRE(::mprotect(memory.data(4), page, PROT_READ) == 0);
+    const child_process child;
+    const process_memory target{process(child.id())};
+    BOOST_TEST(
+        (search(target, byte_pattern::text(needle()), in(memory.range())) == std::vector<address>{memory.page(4) - 3}));
+    auto options = in(memory.range());
+    options.threads = 3;
+    BOOST_TEST(search(target, byte_pattern::text(needle()), options).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_found_across_a_gap_nor_in_one) {
+    const mapped memory(6);
+    const std::string text = needle();
+    put(memory, 2 * page - 4, text.substr(0, 4));
+    put(memory, 3 * page, text.substr(4));
+    memory.write(5, 'x');
+    constexpr int guard_install = 102;
+    BOOST_REQUIRE(::madvise(memory.data(2), page, guard_install) == 0);
+    const child_process child;
+    const process_memory target{process(child.id())};
+    BOOST_TEST(search(target, byte_pattern::text(text), in(memory.range())).empty());
+    // Zeros, but not those that stand for what cannot be read.
+    const std::vector<std::byte> zeros(page, std::byte(0));
+    std::vector<address> found;
+    const auto summary = search(
+        target, byte_pattern(zeros), [&](address at) { return found.push_back(at), true; }, in(memory.range(), page));
+    BOOST_TEST(summary.unreadable == page);
+    BOOST_TEST(summary.searched == memory.size());
+    BOOST_REQUIRE(!found.empty());
+    for (const address at : found) BOOST_TEST((at + page <= memory.page(2) || at >= memory.page(3)));
+    BOOST_TEST(found.front() == memory.start());
+}
+
+BOOST_AUTO_TEST_CASE(zeros_that_were_never_touched_count_where_they_matter) {
+    const mapped memory(100);
+    memory.data(50)[page - 1] = 'x';
+    const child_process child;
+    const process_memory target{process(child.id())};
+    const auto pattern = byte_pattern::hex("78 00 00 00 00");
+    for (const std::size_t chunk : {page, 17 * page, mebibyte})
+        BOOST_TEST((search(target, pattern, in(memory.range(), chunk)) == std::vector<address>{memory.page(51) - 1}));
+    memory.data(70)[0] = 'y';
+    const child_process other;
+    BOOST_TEST((search(process_memory{process(other.id())}, byte_pattern::hex("00 00 79"), in(memory.range(), page)) ==
+                std::vector<address>{memory.page(70) - 2}));
+}
+
+BOOST_AUTO_TEST_CASE(a_value_is_found_where_it_is_aligned) {
+    const mapped memory(2);
+    const std::uint32_t value = 0xdeadbeef;
+    for (const std::size_t offset : {8U, 13U, 100U, 1002U}) std::memcpy(memory.data() + offset, &value, sizeof value);
+    auto options = in(memory.range());
+    options.alignment = alignof(std::uint32_t);
+    const process_memory target{process::self()};
+    BOOST_TEST((search(target, byte_pattern::value(value), options) ==
+                std::vector<address>{memory.start() + 8, memory.start() + 100}));
+    options.alignment = 0;
+    BOOST_CHECK_THROW(search(target, byte_pattern::value(value), options), std::invalid_argument);
+}
+
+BOOST_AUTO_TEST_CASE(a_search_can_be_ended_by_whoever_is_called) {
+    const mapped memory(64);
+    for (std::size_t i = 0; i < 64; ++i) put(memory, i * page, needle());
+    const process_memory target{process::self()};
+    for (const unsigned threads : {1U, 3U}) {
+        auto options = in(memory.range(), page);
+        options.threads = threads;
+        int seen = 0;
+        const auto ended = search(
+            target, byte_pattern::text(needle()), [&](address) { return ++seen < 3; }, options);
+        BOOST_TEST((seen == 3 && ended.stopped && ended.matches == 3U));
+
+        std::uint64_t last = 0;
+        options.progress = [&](const vmio::search_progress& p) {
+            BOOST_TEST((p.searched > last && p.total == memory.size()));
+            last = p.searched;
+            return p.searched < 10 * page;
+        };
+        const auto some = search(
+            target, byte_pattern::text(needle()), [](address) { return true; }, options);
+        BOOST_TEST(some.stopped);
+        BOOST_TEST(last >= 10 * page);
+        options.progress = {};
+        std::stop_source stop;
+        stop.request_stop();
+        options.stop = stop.get_token();
+        BOOST_TEST(search(
+                       target, byte_pattern::text(needle()), [](address) { return true; }, options)
+                       .stopped);
+        // An exception of ours ends it too, and arrives.
+        options.stop = {};
+        BOOST_CHECK_THROW(
+            search(
+                target, byte_pattern::text(needle()), [](address) -> bool { throw std::logic_error("ours"); }, options),
+            std::logic_error);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error) {
+    child_process child;
+    const process_memory target{process(child.id())};
+    child.end();
+    BOOST_CHECK_EXCEPTION(search(target, byte_pattern::text("x")), vmio::memory_error,
+                          [](const vmio::memory_error& e) { return e.code() == vmio::errc::no_such_process; });
+}
