@@ -34,6 +34,10 @@ std::error_code process_memory::open(process_memory_options options) {
     return gone(ec);
 }
 
+const process_memory_options& process_memory::options() const noexcept {
+    return state_->options;
+}
+
 transfer_method process_memory::method() const noexcept {
     return by_mem(direction::reading) ? transfer_method::proc_mem : transfer_method::process_vm;
 }

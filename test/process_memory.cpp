@@ -356,6 +356,7 @@ BOOST_AUTO_TEST_CASE(two_threads_share_a_large_transfer_and_a_hole_is_still_exac
             if (bad < count) some.protect(bad, PROT_NONE);
             test::child_process child;
             const process_memory memory(process(child.id()), {.threads = threads});
+            BOOST_TEST(memory.options().threads == threads);
             std::vector<std::byte> bytes(count * page);
             std::error_code ec;
             BOOST_TEST(memory.read_some(some.start(), bytes, ec) == bad * page);

@@ -77,6 +77,8 @@ public:
 
     const process& target() const noexcept { return who_; }
     pid_t process_id() const noexcept { return who_.id(); }
+    /// As they were given.
+    const process_memory_options& options() const noexcept;
     /// What is in use: never automatic.
     transfer_method method() const noexcept;
     const char* read_operation() const noexcept;

@@ -62,6 +62,18 @@ def claims(t, counters):
     yield at_least("1024 blocks: single calls against read_blocks", "blocks/one_by_one", "blocks/read_blocks", 2.5)
     yield at_most("1024 blocks: read_blocks against a batch packed by hand", "blocks/read_blocks", "blocks/packed_by_hand",
                   1.15)
+    for order, suffix in (("in order", ""), ("shuffled", "_shuffled")):
+        own, sixteen = f"scan/own_page{suffix}", f"scan/sixteen{suffix}"
+        yield at_least(f"100,000 blocks, a page each, {order}: a call and a vector each against scan_blocks",
+                       f"{own}/call_and_vector_each", f"{own}/scan_blocks", 2.2)
+        yield at_least(f"100,000 blocks, a page each, {order}: bare calls, nothing kept, against scan_blocks",
+                       f"{own}/one_by_one", f"{own}/scan_blocks", 1.5)
+        yield at_least(f"100,000 blocks, sixteen a page, {order}: bare calls, nothing kept, against scan_blocks",
+                       f"{sixteen}/one_by_one", f"{sixteen}/scan_blocks", 5)
+    yield at_most("100,000 blocks, a page each, in order: scan_blocks against batches packed by hand, nothing kept",
+                  "scan/own_page/scan_blocks", "scan/own_page/packed_by_hand", 1.25)
+    yield at_least("100,000 blocks, a page each, in order: scan_blocks with one thread against threads = 2",
+                   "scan/own_page/scan_blocks", "scan/own_page/two_threads", 1.1)
     yield at_least("256 MiB: an iovec per page against process_memory::read", f"read/iovec_per_page/{256 * MIB}",
                    f"read/memory/{256 * MIB}", 1.1)
     busy = [counters.get(f"busy/{who}", {}).get("rounds") for who in ("memory", "iovec_per_page")]
