@@ -16,6 +16,7 @@
 
 #include "support/child.hpp"
 #include "support/pages.hpp"
+#include "support/replaced_process.hpp"
 #include "support/skip.hpp"
 
 namespace {
@@ -46,42 +47,6 @@ boost::test_tools::assertion_result can_choose_ids(boost::unit_test::test_unit_i
     }
     return test::unless_missing(id == child.id(), "root, and clone3 with set_tid");
 }
-
-/// cat(1) in the place of a fork of this process, once told.
-class replaced_process {
-public:
-    replaced_process() {
-        test::must(::pipe2(hold_, O_CLOEXEC) == 0 && ::pipe2(executed_, O_CLOEXEC) == 0 && ::pipe2(go_, O_CLOEXEC) == 0,
-                   "pipe2");
-        id_ = ::fork();
-        if (id_ == 0) {
-            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-            char byte;
-            ::dup2(hold_[0], 0);
-            test::must(::read(go_[0], &byte, 1) == 1, "read");
-            ::execlp("cat", "cat", nullptr);
-            ::_exit(127);
-        }
-        ::close(executed_[1]);
-    }
-    ~replaced_process() {
-        ::kill(id_, SIGKILL);
-        ::waitpid(id_, nullptr, 0);
-        for (const int fd : {hold_[0], hold_[1], executed_[0], go_[0], go_[1]}) ::close(fd);
-    }
-    pid_t id() const { return id_; }
-    void exec() {
-        char byte;
-        test::must(::write(go_[1], "", 1) == 1, "write");
-        test::must(::read(executed_[0], &byte, 1) == 0, "exec");
-    }
-
-private:
-    pid_t id_ = 0;
-    int hold_[2];
-    int executed_[2];
-    int go_[2];
-};
 
 }  // namespace
 
@@ -131,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_number_given_away_again_is_no_such_process, *boost::unit_
 
 BOOST_AUTO_TEST_CASE(an_exec_is_noticed_by_whoever_asks_and_by_mem) {
     const test::pages some(1);
-    replaced_process target;
+    test::replaced_process target;
     const process who(target.id());
     const process_memory mem(who, {.method = transfer_method::proc_mem});
     const process_memory forced(who, {.force_write = true});

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What state pages are in: which hold data, which the process has written, which were never touched.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <system_error>
+#include <type_traits>
+#include <vector>
+
+#include <vmio/address.hpp>
+#include <vmio/export.hpp>
+#include <vmio/process.hpp>
+
+namespace vmio {
+
+/// A set of flags, as the kernel has them in this process's page tables: Documentation/admin-guide/mm/pagemap.rst.
+enum class page_state : std::uint32_t {
+    none = 0,
+    present = 1 << 0,    ///< in memory
+    swapped = 1 << 1,    ///< in a swap area: reading it brings it back
+    file = 1 << 2,       ///< of a file or of shared memory; with present or swapped
+    zero_page = 1 << 3,  ///< the kernel's page of zeros: private memory that was read but never written
+    huge = 1 << 4,       ///< part of a huge page; with present or swapped
+    guard = 1 << 5,      ///< MADV_GUARD_INSTALL of madvise(2): not to be touched, in a mapping that looks readable
+    absent = 1 << 6,     ///< none of these. In private anonymous memory it reads as zeros, in a mapping of a file or of
+                         ///< shared memory as that; and what is not mapped, and device memory, is absent too
+
+    data = 1 << 7,     ///< present or swapped, and not the zero page: what is worth reading
+    changed = 1 << 8,  ///< data, and not file. In a private mapping of a file: written, so that its content is no
+                       ///< longer the file's. Private anonymous memory that holds data has it always, shared never
+
+    all = (1 << 9) - 1,
+};
+
+constexpr page_state operator|(page_state a, page_state b) noexcept {
+    return static_cast<page_state>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+constexpr page_state operator&(page_state a, page_state b) noexcept {
+    return static_cast<page_state>(static_cast<std::uint32_t>(a) & static_cast<std::uint32_t>(b));
+}
+constexpr page_state operator~(page_state a) noexcept {
+    return static_cast<page_state>(~static_cast<std::uint32_t>(a)) & page_state::all;
+}
+constexpr page_state& operator|=(page_state& a, page_state b) noexcept {
+    return a = a | b;
+}
+
+/// Whether `state` has any of these flags.
+constexpr bool has(page_state state, page_state any_of) noexcept {
+    return (state & any_of) != page_state::none;
+}
+
+/// Neighbouring pages of one state.
+struct page_run {
+    address_range range;
+    page_state state = page_state::none;
+
+    friend bool operator==(const page_run&, const page_run&) noexcept = default;
+};
+
+/// The page tables of a process, /proc/PID/pagemap opened once. Copies are cheap and share it; all members are
+/// thread-safe. The target is not touched: nothing becomes present or comes back from swap by looking.
+///
+/// By the ioctl PAGEMAP_SCAN (Linux 6.7), which passes by what is absent at once; where that is missing or refused, by
+/// reading an entry a page of everything mapped, with the same answers but for these: zero_page and huge are never
+/// seen, so a zero page counts as data and, as all that is present and of no file, as changed. Guards are known to
+/// either way since Linux 6.15, and look swapped before.
+///
+/// **What a running target makes untrue.** A state is that of a moment, and two runs may be of different ones.
+class VMIO_EXPORT page_map {
+public:
+    /// memory_error: EACCES or EPERM if it may not be looked at (ptrace(2), PTRACE_MODE_READ), ESRCH if the process has
+    /// ended, ESTALE if it has called exec(2) since it was opened, ENOSYS if this kernel has no pagemap. About 3
+    /// microseconds.
+    explicit page_map(process who);
+    page_map(process who, std::error_code& ec) noexcept;
+
+    const process& target() const noexcept { return who_; }
+
+    /// The runs of pages that have any of the flags `wanted`, by address; each is as long as can be and shows only
+    /// flags that were asked for. So `page_state::changed` gives the runs of changed pages, whatever else they are, and
+    /// `page_state::all` covers the whole range. Pages that lie in `range` in part count in whole; a range may hold
+    /// holes, and may be all of the address space.
+    ///
+    /// memory_error: ESRCH or ESTALE if the process has ended or called exec before the scan was over.
+    ///
+    /// About 2 microseconds, and 3 nanoseconds for each page that is not absent. The target's mmap lock is held for
+    /// some 0.2 milliseconds at a time.
+    std::vector<page_run> scan(address_range range, page_state wanted = page_state::all) const;
+
+    /// The same without allocating: calls each(const page_run&) and ends early when that returns false, if it returns a
+    /// bool. After an exception of ours the runs handed out before mean nothing.
+    template <class F>
+    void scan(address_range range, page_state wanted, F&& each) const {
+        using function = std::remove_reference_t<F>;
+        walk(
+            range, wanted,
+            [](void* f, const page_run& run) {
+                if constexpr (std::is_same_v<std::invoke_result_t<function&, const page_run&>, bool>)
+                    return (*static_cast<function*>(f))(run);
+                else
+                    return static_cast<void>((*static_cast<function*>(f))(run)), true;
+            },
+            const_cast<void*>(static_cast<const void*>(std::addressof(each))));
+    }
+
+private:
+    struct state;
+    static std::shared_ptr<const state> open(const process&, std::error_code&) noexcept;
+    void walk(address_range, page_state wanted, bool (*each)(void*, const page_run&), void* context) const;
+
+    process who_;
+    std::shared_ptr<const state> state_;
+};
+
+/// page_map(who).scan(range, wanted), for whoever scans once.
+VMIO_EXPORT std::vector<page_run> scan_pages(const process& who, address_range range,
+                                             page_state wanted = page_state::all);
+
+}  // namespace vmio

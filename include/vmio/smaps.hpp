@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What the kernel tells of a mapping beyond its place and permissions: flags, and how much of it is where.
+#pragma once
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <vmio/address.hpp>
+#include <vmio/export.hpp>
+#include <vmio/process.hpp>
+
+namespace vmio {
+
+/// The flags of a mapping by their two letters, as proc_pid_smaps(5) lists them under VmFlags. Which there are depends
+/// on the kernel. Of use to whoever reads memory: "io" and "pf" device memory, not to be touched; "dd" MADV_DONTDUMP;
+/// "gd" a stack, which grows down; "gu" may hold guard pages; "ht" hugetlb; "lo" locked; "wf" MADV_WIPEONFORK.
+class VMIO_EXPORT vm_flags {
+public:
+    vm_flags() noexcept = default;
+
+    /// From codes with spaces between. What is not two small letters is passed by: the kernel's "??", for one.
+    explicit vm_flags(std::string_view codes) noexcept;
+
+    /// Whether the mapping has this flag: flags.has("dd"). False for a code that no kernel has.
+    bool has(const char (&code)[3]) const noexcept {
+        const std::size_t i = index(code[0], code[1]);
+        return i < count && bits_[i];
+    }
+
+    /// All of them by alphabet, with spaces between.
+    std::string codes() const;
+
+    friend bool operator==(const vm_flags&, const vm_flags&) noexcept = default;
+
+private:
+    static constexpr std::size_t letters = 26;
+    static constexpr std::size_t count = letters * letters;
+
+    /// `count` if that is no code.
+    static constexpr std::size_t index(char first, char second) noexcept {
+        if (first < 'a' || first > 'z' || second < 'a' || second > 'z') return count;
+        return static_cast<std::size_t>(first - 'a') * letters + static_cast<std::size_t>(second - 'a');
+    }
+
+    std::bitset<count> bits_;
+};
+
+/// A mapping in numbers, all in bytes; 0 where this kernel does not tell. See proc_pid_smaps(5).
+struct smaps_entry {
+    address_range range;
+    std::uint64_t page_size = 0;      ///< of its pages: larger than vmio::page_size() for hugetlb
+    std::uint64_t rss = 0;            ///< present, but for hugetlb: the sum of the four below
+    std::uint64_t shared_clean = 0;   ///< shared: more than one process has the page now, whatever the mapping is
+    std::uint64_t shared_dirty = 0;   ///< dirty: written since it was last the same as in its file
+    std::uint64_t private_clean = 0;  ///< private: no other process has the page now
+    std::uint64_t private_dirty = 0;
+    std::uint64_t pss = 0;             ///< present, each page divided by how many processes have it
+    std::uint64_t anonymous = 0;       ///< present and of no file
+    std::uint64_t anonymous_huge = 0;  ///< of these, in huge pages
+    std::uint64_t shared_hugetlb = 0;
+    std::uint64_t private_hugetlb = 0;
+    std::uint64_t swap = 0;  ///< in a swap area
+    std::uint64_t swap_pss = 0;
+    std::uint64_t locked = 0;  ///< mlock(2)
+    vm_flags flags;
+};
+
+/// The mappings that overlap `range`, by address.
+///
+/// Expensive: the kernel looks at every page, and walks all mappings from the lowest on however few are asked for, some
+/// 3 microseconds for each and 30 nanoseconds for each page that is present. For the state of pages ask a page_map.
+///
+/// A target that maps and unmaps meanwhile is seen at several moments; where two overlap, the later one counts.
+/// memory_error: EACCES or EPERM if it may not be looked at (ptrace(2), PTRACE_MODE_READ), ENOSYS if this kernel has no
+/// smaps, ESRCH if the process has ended, ESTALE if it has called exec(2) since it was opened.
+VMIO_EXPORT std::vector<smaps_entry> read_smaps(const process& who,
+                                                address_range range = {0, std::numeric_limits<address>::max()});
+
+}  // namespace vmio
