@@ -25,7 +25,8 @@ std::error_code failure() {
 /// read(2), or pread(2) for an `offset` that is not negative; goes on after a signal.
 ssize_t read_at(int from, std::vector<std::byte>& to, off_t offset) {
     for (;;) {
-        const ssize_t got = offset < 0 ? ::read(from, to.data(), to.size()) : ::pread(from, to.data(), to.size(), offset);
+        const ssize_t got =
+            offset < 0 ? ::read(from, to.data(), to.size()) : ::pread(from, to.data(), to.size(), offset);
         if (got >= 0 || last_system_error().value() != EINTR) return got;
     }
 }

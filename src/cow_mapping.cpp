@@ -56,36 +56,37 @@ void cow_view::mapping::restore(page_interval pages) {
     if (!copy_back(pages)) drop(pages);
 }
 
-/// Copies back the pages that differ, which is the cheaper way as long as few were written: it costs a comparison for
-/// each of these, while a page that is dropped has to be mapped again when it is touched, and copied by the kernel when
-/// it is written to. False if dropping is better: too many are written, or have been, which are compared in vain.
+/// Copies back the pages that differ: a comparison for each one written, while a page that is dropped has to be mapped
+/// again when it is touched, and copied by the kernel when it is written to, which costs ten times as much. False if
+/// dropping is better: too many are written, or too many have been compared in vain since some were dropped.
 bool cow_view::mapping::copy_back(page_interval pages) {
-    const std::size_t size_in_pages = pages.end - pages.first;
     const std::size_t overlay = content_->overlay().entries(pages.first, pages.end).size();
-    const std::size_t most = size_in_pages / 8 + 16 + overlay;
-    const std::size_t most_in_vain = size_in_pages / 64 + 64 + overlay;
-    std::size_t fresh = 0;
-    std::size_t settled = 0;
+    const std::size_t most = (pages.end - pages.first) / 8 + 256 + overlay;
+    std::size_t found = 0;
     written_.clear();
     const walk_result result = for_written_pages(bytes_.data(), pages, [&](page_interval run) {
         written_.push_back(run);
-        for (std::size_t page = run.first; page < run.end; ++page) ++(is_settled(page) ? settled : fresh);
-        return fresh + settled <= most;
+        found += run.end - run.first;
+        return found <= most;
     });
     if (result != walk_result::over) return false;
-    if (settled > most_in_vain && fresh > most_in_vain) return false;  // each time other pages
-    std::size_t in_vain = 0;
+    try {
+        content_->file().bytes();
+    } catch (const memory_error&) {
+        return false;  // no room for a mapping of the originals
+    }
+    std::size_t copied = 0;
     for (const page_interval& run : written_)
         for (std::size_t page = run.first; page < run.end; ++page) {
             std::byte* const here = bytes_.data() + page * page_size();
             const std::byte* const original = content_->page(page);
-            if (std::memcmp(here, original, page_size()) == 0)
-                ++in_vain;
-            else
-                std::memcpy(here, original, page_size());
             settle(page);
+            if (std::memcmp(here, original, page_size()) == 0) continue;
+            std::memcpy(here, original, page_size());
+            ++copied;
         }
-    return in_vain <= most_in_vain;
+    if (const std::size_t same = found - copied; same > overlay) in_vain_ += same - overlay;
+    return in_vain_ <= content_->pages() / 8 + 16 * copied;
 }
 
 void cow_view::mapping::drop(page_interval pages) {
@@ -101,6 +102,7 @@ void cow_view::mapping::drop(page_interval pages) {
     if (!settled_.empty())
         std::fill(settled_.begin() + static_cast<std::ptrdiff_t>(pages.first),
                   settled_.begin() + static_cast<std::ptrdiff_t>(pages.end), false);
+    in_vain_ = 0;
     lay_over(pages);
 }
 

@@ -59,6 +59,7 @@ private:
     mapped_bytes bytes_;
     std::vector<bool> settled_;           // by page; empty: none
     std::vector<page_interval> written_;  // kept for its memory, so that a restore allocates nothing
+    std::size_t in_vain_ = 0;             // pages that restores have compared and that were not changed
     bool protected_ = false;              // some page may have another protection than read_write,
     bool unreadable_ = false;             // and one that forbids reading
 };

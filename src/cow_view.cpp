@@ -16,9 +16,10 @@ cow_view::cow_view(cow_view&& other) noexcept
       mapping_(std::move(other.mapping_)) {}
 
 cow_view& cow_view::operator=(cow_view&& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(size_, other.size_);
-    std::swap(mapping_, other.mapping_);
+    cow_view taken(std::move(other));
+    std::swap(data_, taken.data_);
+    std::swap(size_, taken.size_);
+    std::swap(mapping_, taken.mapping_);
     return *this;
 }
 

@@ -73,8 +73,7 @@ memory_file::memory_file(file_descriptor filled, std::size_t size) : file_(std::
 memory_file::memory_file(file_descriptor filled, const mapped_bytes& writer)
     : file_(std::move(filled)), size_(writer.size()) {
     if (::fcntl(file_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE) == 0) return;
-    if (last_system_error().value() != EINVAL ||
-        ::fcntl(file_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0)
+    if (last_system_error().value() != EINVAL || ::fcntl(file_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0)
         fail("seal of a snapshot");
 }
 

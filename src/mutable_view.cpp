@@ -18,7 +18,7 @@ mutable_view::lease::lease(std::shared_ptr<snapshot::state> owner) : owner_(std:
     file_descriptor file = owner_->content->copy();
     bytes_ = mapped_bytes(file.get(), owner_->size, PROT_READ | PROT_WRITE, MAP_SHARED);
     // A child would be another writer, and keep the file from being sealed.
-    if (!owner_->empty() && ::madvise(bytes_.data(), bytes_.size(), MADV_DONTFORK) != 0)
+    if (owner_->size > 0 && ::madvise(bytes_.data(), bytes_.size(), MADV_DONTFORK) != 0)
         throw memory_error("madvise of a snapshot", 0, 0, last_system_error());
     constexpr bool live = true;
     content_ = std::make_shared<const snapshot_content>(std::make_shared<const memory_file>(std::move(file), bytes_),
@@ -41,8 +41,19 @@ mutable_view::lease::~lease() {
 mutable_view::mutable_view(std::unique_ptr<lease> l) noexcept
     : data_(l->bytes().data()), size_(l->bytes().size()), lease_(std::move(l)) {}
 
-mutable_view::mutable_view(mutable_view&&) noexcept = default;
-mutable_view& mutable_view::operator=(mutable_view&&) noexcept = default;
+mutable_view::mutable_view(mutable_view&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      lease_(std::move(other.lease_)) {}
+
+mutable_view& mutable_view::operator=(mutable_view&& other) noexcept {
+    mutable_view taken(std::move(other));
+    std::swap(data_, taken.data_);
+    std::swap(size_, taken.size_);
+    std::swap(lease_, taken.lease_);
+    return *this;
+}
+
 mutable_view::~mutable_view() = default;
 
 void mutable_view::protect(std::size_t offset, std::size_t size, protection allowed) {

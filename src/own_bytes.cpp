@@ -25,7 +25,8 @@ std::span<const std::byte> own_bytes::get(std::size_t offset, std::size_t size) 
         const address at = reinterpret_cast<std::uintptr_t>(start_) + offset + done;
         const ssize_t got = ::pread(mem_.get(), buffer_.data() + done, size - done, static_cast<off_t>(at));
         if (got <= 0)
-            throw memory_error("read of /proc/thread-self/mem", 0, at, got < 0 ? last_system_error() : system_error_of(EIO));
+            throw memory_error("read of /proc/thread-self/mem", 0, at,
+                               got < 0 ? last_system_error() : system_error_of(EIO));
         done += static_cast<std::size_t>(got);
     }
     return buffer_;

@@ -28,7 +28,7 @@ constexpr std::size_t buffer_size = std::size_t{1} << 18;
 class replacement {
 public:
     explicit replacement(const fs::path& path) : asked_(path), path_(path) {
-        // What a link points to is replaced, not the link. One whose file is missing is followed by open(2) only.
+        // What a link points to is replaced, not the link.
         struct stat status;
         if (::stat(path.c_str(), &status) == 0) {
             if (!S_ISREG(status.st_mode))
@@ -123,8 +123,8 @@ std::vector<extent> read_head(source& from, format::header& head) {
     crc32 checksum;
     checksum.add(std::span<const std::byte>(bytes).subspan(format::start_of_checked));
     if (checksum.value() != head.checksum) from.fail(EBADMSG, "its header is damaged");
-    std::vector<extent> extents = format::decoded_extents(head, table);
-    if (extents.size() != head.extents) from.fail(EBADMSG, "its header makes no sense");
+    std::vector<extent> extents;
+    if (!format::decode_extents(head, table, extents)) from.fail(EBADMSG, "its header makes no sense");
     if (from.left() < head.data_size) from.fail(EBADMSG, "its end is missing");
     if (from.left() > head.data_size) from.fail(EBADMSG, "something follows its end");
     return extents;

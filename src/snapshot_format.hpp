@@ -86,9 +86,9 @@ inline header decoded(std::span<const std::byte, header_size> bytes) noexcept {
             get<std::uint64_t>(at + 24), get<std::uint64_t>(at + 32), get<std::uint32_t>(at + 40)};
 }
 
-/// Of the bytes that follow the header; empty if they make no sense for it.
-inline std::vector<extent> decoded_extents(const header& h, std::span<const std::byte> bytes) {
-    std::vector<extent> extents(bytes.size() / extent_size);
+/// Of the bytes that follow the header. False if they make no sense for it.
+inline bool decode_extents(const header& h, std::span<const std::byte> bytes, std::vector<extent>& extents) {
+    extents.resize(bytes.size() / extent_size);
     std::uint64_t end = 0;
     std::uint64_t data_size = 0;
     for (std::size_t i = 0; i < extents.size(); ++i) {
@@ -96,12 +96,11 @@ inline std::vector<extent> decoded_extents(const header& h, std::span<const std:
         extents[i] = {get<std::uint64_t>(at), get<std::uint64_t>(at + 8)};
         const bool fits = extents[i].offset >= end && extents[i].offset <= h.size && extents[i].size > 0 &&
                           extents[i].size <= h.size - extents[i].offset;
-        if (!fits) return {};
+        if (!fits) return false;
         end = extents[i].end();
         data_size += extents[i].size;
     }
-    if (data_size != h.data_size) return {};
-    return extents;
+    return data_size == h.data_size;
 }
 
 }  // namespace vmio::snapshot_format

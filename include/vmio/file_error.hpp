@@ -18,7 +18,8 @@ namespace vmio {
 class VMIO_EXPORT file_error : public memory_error {
 public:
     /// `operation` must outlive the exception: a string literal. `problem` adds to what `code` says; it may be empty.
-    file_error(const char* operation, std::filesystem::path path, std::error_code code, const std::string& problem = {});
+    file_error(const char* operation, std::filesystem::path path, std::error_code code,
+               const std::string& problem = {});
 
     const std::filesystem::path& path() const noexcept { return said_->path; }
     const char* what() const noexcept override { return said_->text.c_str(); }
