@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "iovec_batch.hpp"
-#include "mapping_query.hpp"
+#include "mapped_range.hpp"
 #include "system_error.hpp"
 
 namespace vmio {
@@ -32,11 +32,11 @@ std::size_t mem_file::transfer(address remote, std::size_t size, bool writing, p
         const address at = remote + done;
         if (at < remote) return stop(EFAULT);
         mapped_range mapped;
-        if (const std::error_code none = query_mapping_at_or_above(who_.maps(), at, mapped))
+        if (const std::error_code none = mapped_range_at_or_above(who_.maps(), at, mapped))
             return stop(none.value() == ENOENT ? EFAULT : none.value() == ESRCH ? ESTALE : none.value());
         if (!mapped.range.contains(at)) return stop(EFAULT);
         const bool honour = protection == protections::honour;
-        if (honour && !(writing ? mapped.write : mapped.read)) return stop(EFAULT);
+        if (honour && !(writing ? mapped.perms.write : mapped.perms.read)) return stop(EFAULT);
         const auto piece = static_cast<std::size_t>(
             std::min<std::uint64_t>({size - done, mapped.range.end() - at, std::uint64_t{iovec_batch::max_bytes}}));
         const ssize_t moved = move(static_cast<off_t>(at), done, piece);

@@ -21,8 +21,6 @@ public:
     /// To be called once all up to `end` was looked at.
     bool finish(address end) { return put({reached_, end}, page_state::absent) && hand_out(); }
 
-    address reached() const noexcept { return reached_; }
-
 private:
     static page_state told(page_state state) noexcept {
         if (has(state, page_state::guard)) return page_state::guard;

@@ -62,8 +62,9 @@ address users_end(int pagemap) noexcept {
     return top;
 }
 
+/// EINVAL: something here that only a later kernel knows.
 bool is_refusal(int error) noexcept {
-    return error == ENOTTY || error == ENOSYS || error == EPERM || error == EACCES;
+    return error == ENOTTY || error == EINVAL || error == ENOSYS || error == EPERM || error == EACCES;
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <vmio/process.hpp>
 
 #include "file_descriptor.hpp"
-#include "mapping_query.hpp"
+#include "mapped_range.hpp"
 #include "system_error.hpp"
 
 namespace vmio {
@@ -17,7 +17,7 @@ namespace vmio {
 /// was opened or read, it tells whether that was of the right program.
 inline std::error_code lost_program(const process& who) noexcept {
     mapped_range ignored;
-    const bool replaced = who.maps() >= 0 && query_mapping_at_or_above(who.maps(), 0, ignored).value() == ESRCH;
+    const bool replaced = who.maps() >= 0 && mapped_range_at_or_above(who.maps(), 0, ignored).value() == ESRCH;
     if (!who.alive()) return system_error_of(ESRCH);
     return replaced ? system_error_of(ESTALE) : std::error_code();
 }

@@ -13,7 +13,7 @@
 #include <vmio/error.hpp>
 
 #include "file_descriptor.hpp"
-#include "mapping_query.hpp"
+#include "mapped_range.hpp"
 #include "process_status.hpp"
 #include "system_error.hpp"
 
@@ -130,7 +130,7 @@ bool process::same_program() const {
     if (!alive()) return false;
     if (maps() < 0) throw memory_error("same_program", id_, 0, system_error_of(EACCES));
     mapped_range ignored;
-    const std::error_code ec = query_mapping_at_or_above(maps(), 0, ignored);
+    const std::error_code ec = mapped_range_at_or_above(maps(), 0, ignored);
     if (ec.value() == ESRCH) return false;
     if (ec && ec.value() != ENOENT) throw memory_error("same_program", id_, 0, ec);
     return true;

@@ -29,7 +29,7 @@ std::error_code process_memory::open(process_memory_options options) {
     }
     // A call of length 0 looks at nothing. Asking for the byte at 0, which no program maps, does: EFAULT is a yes.
     std::byte byte;
-    transfer(::process_vm_readv, who_.id(), 0, &byte, 1, ec);
+    transfer(::process_vm_readv, who_.id(), 0, &byte, 1, 1, ec);
     if (ec.value() == EFAULT || (is_forbidden(ec) && turn_to_mem(ec))) ec.clear();
     return gone(ec);
 }
@@ -44,10 +44,6 @@ const char* process_memory::read_operation() const noexcept {
 
 const char* process_memory::write_operation() const noexcept {
     return by_mem(direction::writing) ? "write of /proc/PID/mem" : "process_vm_writev";
-}
-
-bool process_memory::by_mem(direction d) const noexcept {
-    return state_->use_mem.load(std::memory_order_acquire) || (d == direction::writing && state_->options.force_write);
 }
 
 /// After a refusal `why`: true if the other way is open from now on.

@@ -41,6 +41,10 @@ struct process_memory::state {
     std::optional<mem_file> mem;  // there before use_mem is set, and never changed after
 };
 
+inline bool process_memory::by_mem(direction d) const noexcept {
+    return state_->use_mem.load(std::memory_order_acquire) || (d == direction::writing && state_->options.force_write);
+}
+
 /// A system call that is not to be had, rather than an address that is bad.
 inline bool is_forbidden(const std::error_code& ec) noexcept {
     return ec.value() == ENOSYS || ec.value() == EPERM;

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <system_error>
 
 #include <sys/ioctl.h>
+
+#include <vmio/mapping.hpp>
 
 namespace vmio::procmap {
 
@@ -38,5 +41,16 @@ constexpr std::uint64_t shared = 0x08;
 // In query_flags only.
 constexpr std::uint64_t covering_or_next = 0x10;
 constexpr std::uint64_t file_backed = 0x20;
+
+inline permissions permissions_of(const query& q) noexcept {
+    return {(q.vma_flags & readable) != 0, (q.vma_flags & writable) != 0, (q.vma_flags & executable) != 0,
+            (q.vma_flags & shared) != 0};
+}
+
+/// Asks `maps`, a descriptor of /proc/PID/maps. ENOENT: there is none. ESRCH: the memory that it was opened on is gone.
+/// ENAMETOOLONG: no room for the name or the build id. ENOTTY: this kernel does not know the request, or a seccomp
+/// filter or security module refuses it; use the text. But for a refusal that may concern this target only, that answer
+/// is kept for the run of the program.
+std::error_code ask(int maps, query& q) noexcept;
 
 }  // namespace vmio::procmap

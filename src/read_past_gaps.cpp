@@ -1,58 +1,49 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <vmio/backing_file.hpp>
+#include <vmio/page_map.hpp>
+#include <vmio/query_mapping.hpp>
 
-#include "file_descriptor.hpp"
-#include "mapping_query.hpp"
+#include "mapped_range.hpp"
 #include "process_memory_state.hpp"
 #include "system_error.hpp"
 
 namespace vmio {
 namespace {
 
-constexpr std::uint64_t pagemap_guard = std::uint64_t{1} << 58;  // Documentation/admin-guide/mm/pagemap.rst
-
-/// The end of the guard pages around and behind `at`; at most `at` if there are none.
+/// The end of the guard pages at `at`; `at` if there are none, or where nobody can tell.
 address guard_end(const process& who, address at, address end) {
-    at = align_down(at, page_size());
-    const file_descriptor pagemap(::openat(who.proc_directory(), "pagemap", O_RDONLY | O_CLOEXEC));
-    if (!pagemap) return at;
-    std::array<std::uint64_t, 512> entries;
-    while (at < end) {
-        const ssize_t got = ::pread(pagemap.get(), entries.data(), sizeof entries,
-                                    static_cast<off_t>(at / page_size() * sizeof entries[0]));
-        const std::size_t count = got > 0 ? static_cast<std::size_t>(got) / sizeof entries[0] : 0;
-        for (std::size_t i = 0; i < count && at < end; ++i, at += page_size())
-            if ((entries[i] & pagemap_guard) == 0) return at;
-        if (count == 0) break;
-    }
-    return std::min(at, end);
+    std::error_code ec;
+    const page_map pages(who, ec);
+    if (ec) return at;
+    address guarded = at;
+    pages.scan({at, end}, page_state::guard, [&](const page_run& run) {
+        if (run.range.start() <= at) guarded = std::min(run.range.end(), end);
+        return false;
+    });
+    return guarded;
 }
 
 /// Where the pages of a mapped file end in the mapping, or the end of the mapping if that cannot be known.
 address file_end(const process& who, const mapped_range& m) {
-    char name[64];
-    std::snprintf(name, sizeof name, "map_files/%llx-%llx", static_cast<unsigned long long>(m.range.start()),
-                  static_cast<unsigned long long>(m.range.end()));
-    struct stat status {};
-    if (!m.backed_by_file || ::fstatat(who.proc_directory(), name, &status, 0) != 0 || !S_ISREG(status.st_mode))
-        return m.range.end();
-    const auto size = align_up(static_cast<std::uint64_t>(status.st_size), page_size());
-    if (size <= m.offset) return m.range.start();
-    return std::min(m.range.end(), m.range.start() + (size - m.offset));
+    if (!m.file_backed) return m.range.end();
+    std::error_code ec;
+    const auto whole = query_mapping(who, m.range.start(), mapping_lookup::exact, {}, ec);
+    if (!whole) return m.range.end();
+    const backing_file file(who, *whole);
+    if (file.refusal() == file_refusal::too_short) return m.range.start();
+    if (!file) return m.range.end();
+    const std::uint64_t size = align_up(file.size(), page_size());
+    return size <= m.offset ? m.range.start() : std::min(m.range.end(), m.range.start() + (size - m.offset));
 }
 
 /// What is wrong at `at`, which could not be read, and how far that goes.
 memory_gap examine(const process& who, address at, address end, bool protections_count) {
     mapped_range m;
-    const std::error_code none = query_mapping_at_or_above(who.maps(), at, m);
+    const std::error_code none = mapped_range_at_or_above(who.maps(), at, m);
     if (none.value() == ENOENT) return {{at, end}, gap_reason::unmapped};
     if (none) {
         const bool replaced = none.value() == ESRCH && who.alive();
@@ -60,7 +51,7 @@ memory_gap examine(const process& who, address at, address end, bool protections
     }
     if (m.range.start() > at) return {{at, std::min(end, m.range.start())}, gap_reason::unmapped};
     end = std::min(end, m.range.end());
-    if (protections_count && !m.read) return {{at, end}, gap_reason::no_permission};
+    if (protections_count && !m.perms.read) return {{at, end}, gap_reason::no_permission};
     if (const address guarded = guard_end(who, at, end); guarded > at) return {{at, guarded}, gap_reason::guard_page};
     if (at >= file_end(who, m)) return {{at, end}, gap_reason::past_end_of_file};
     const address next_page = align_down(at, page_size()) + page_size();

@@ -3,27 +3,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <exception>
 #include <functional>
 #include <thread>
 
-#include "iovec_batch.hpp"
-#include "system_error.hpp"
-
 namespace vmio {
 
-std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
-                     std::error_code& ec) noexcept {
-    // What fits into one piece, as most does, needs no batch.
-    if (size <= iovec_batch::default_run && size - 1 <= ~remote) {
-        const iovec here{local, size};
-        const iovec there{reinterpret_cast<void*>(static_cast<std::uintptr_t>(remote)), size};
-        const ssize_t moved = call(id, &here, 1, &there, 1, 0);
-        if (moved >= 0) return static_cast<std::size_t>(moved);
-        ec = last_system_error();
-        return 0;
-    }
+namespace {
+
+std::size_t one_after_the_other(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
+                                std::error_code& ec) noexcept {
     std::size_t done = 0;
     while (done < size) {
         iovec_batch batch;
@@ -41,8 +30,6 @@ std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* local, s
     return done;
 }
 
-namespace {
-
 struct share {
     std::size_t offset = 0;
     std::size_t size = 0;
@@ -53,12 +40,13 @@ struct share {
 
 }  // namespace
 
-std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size, unsigned threads,
-                     std::error_code& ec) noexcept {
+std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
+                                unsigned threads, std::error_code& ec) noexcept {
     constexpr std::size_t worth_sharing = std::size_t{16} << 20;
     constexpr unsigned most_threads = 16;
     threads = std::min(threads, most_threads);
-    if (threads < 2 || size < worth_sharing || size - 1 > ~remote) return transfer(call, id, remote, local, size, ec);
+    if (threads < 2 || size < worth_sharing || size - 1 > ~remote)
+        return one_after_the_other(call, id, remote, local, size, ec);
 
     std::array<share, most_threads> shares;
     const std::size_t each = (size / threads + iovec_batch::default_run - 1) & ~(iovec_batch::default_run - 1);
@@ -68,7 +56,7 @@ std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* local, s
         shares[count].size = std::min(each, size - offset);
     }
     const auto move = [&](share& s) {
-        s.done = transfer(call, id, remote + s.offset, local + s.offset, s.size, s.error);
+        s.done = one_after_the_other(call, id, remote + s.offset, local + s.offset, s.size, s.error);
     };
     for (std::size_t i = 1; i < count; ++i) {
         try {

@@ -2,7 +2,6 @@
 #define BOOST_TEST_MODULE page_map
 #include <vmio/page_map.hpp>
 
-#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <string>
@@ -11,7 +10,6 @@
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include <boost/test/unit_test.hpp>
 
@@ -21,11 +19,13 @@
 #include "support/count_allocations.hpp"
 #include "support/mapped.hpp"
 #include "support/maps.hpp"
+#include "support/page_picture.hpp"
 #include "support/replaced_process.hpp"
-#include "support/seccomp.hpp"
 #include "support/skip.hpp"
 #include "support/swap.hpp"
 
+using test::in_order;
+using test::picture;
 using vmio::address_range;
 using vmio::has;
 using vmio::page_map;
@@ -33,12 +33,6 @@ using vmio::page_run;
 using vmio::page_state;
 using vmio::process;
 using vmio::scan_pages;
-
-namespace std {
-ostream& operator<<(ostream& out, const page_run& r) {
-    return out << hex << r.range.start() << '-' << r.range.end() << " state " << static_cast<unsigned>(r.state) << dec;
-}
-}  // namespace std
 
 namespace {
 
@@ -49,46 +43,8 @@ constexpr std::size_t gibibyte = std::size_t{1} << 30;
 constexpr int guard_install = 102;
 constexpr int collapse = 25;
 
-/// A letter a page; '?' for a state that cannot be.
-char letter(page_state s) {
-    using enum page_state;
-    const std::pair<page_state, char> letters[]{
-        {absent, '.'},
-        {guard, 'G'},
-        {present | zero_page, 'Z'},
-        {present | zero_page | huge, 'z'},
-        {present | data | changed, 'P'},
-        {present | data | changed | huge, 'p'},
-        {present | file | data, 'F'},
-        {present | file | data | huge, 'f'},
-        {swapped | data | changed, 'S'},
-    };
-    for (const auto& [state, name] : letters)
-        if (s == state) return name;
-    return '?';
-}
-
-std::string picture(const std::vector<page_run>& runs) {
-    std::string text;
-    for (const page_run& run : runs) text.append(run.range.size() / page, letter(run.state));
-    return text;
-}
-
-std::string picture(pid_t id, const test::mapped& of) {
-    return picture(scan_pages(process(id), of.range()));
-}
-
 page_run run(const test::mapped& of, std::size_t first, std::size_t count, page_state state) {
     return {address_range::of_size(of.page(first), count * page), state};
-}
-
-/// Each run starts where the one before ends, or later and then in another state or not.
-bool in_order(const std::vector<page_run>& runs) {
-    for (std::size_t i = 1; i < runs.size(); ++i) {
-        if (runs[i].range.start() < runs[i - 1].range.end()) return false;
-        if (runs[i].range.start() == runs[i - 1].range.end() && runs[i].state == runs[i - 1].state) return false;
-    }
-    return true;
 }
 
 int error_of(const page_map& map, address_range range) {
@@ -102,7 +58,8 @@ int error_of(const page_map& map, address_range range) {
 
 boost::test_tools::assertion_result has_guards(boost::unit_test::test_unit_id) {
     const test::mapped some(1);
-    return test::unless_missing(::madvise(some.data(), page, guard_install) == 0 && picture(::getpid(), some) == "G",
+    return test::unless_missing(::madvise(some.data(), page, guard_install) == 0 &&
+                                    !scan_pages(process::self(), some.range(), page_state::guard).empty(),
                                 "guard pages that can be seen (Linux 6.15)");
 }
 
@@ -162,6 +119,14 @@ BOOST_AUTO_TEST_CASE(shared_memory_is_of_a_file_and_never_changed) {
     BOOST_TEST(picture(child.id(), some) == ".F.F");
     BOOST_TEST(picture(::getpid(), some) == ".FF.");
     BOOST_TEST(scan_pages(process::self(), some.range(), page_state::changed).empty());
+}
+
+BOOST_AUTO_TEST_CASE(device_memory_is_absent) {
+    test::on_self_and_child([](pid_t id) {
+        const address_range vvar = test::mapping_named(id, "[vvar]");
+        const auto runs = scan_pages(process(id), vvar);
+        BOOST_TEST(picture(runs) == std::string(vvar.size() / page, '.'));
+    });
 }
 
 BOOST_AUTO_TEST_CASE(guard_pages_hold_no_data_and_are_not_swapped, *boost::unit_test::precondition(has_guards)) {
@@ -336,6 +301,9 @@ BOOST_AUTO_TEST_CASE(runs_can_be_handed_out_one_by_one_without_allocating) {
     count = 0;
     map.scan(some.range(), page_state::data, [&](const page_run&) { return ++count < 7; });
     BOOST_TEST(count == 7u);
+    count = 0;
+    map.scan(some.range(), page_state::all, [&](const page_run&) { return ++count < 1; });
+    BOOST_TEST(count == 1u);
     const auto fail = [](const page_run&) -> bool { throw std::string("mine"); };
     BOOST_CHECK_THROW(map.scan(some.range(), page_state::data, fail), std::string);
 }
@@ -385,70 +353,6 @@ BOOST_AUTO_TEST_CASE(a_target_that_ends_in_mid_scan_is_an_error) {
                                    first = false;
                                }),
                       vmio::memory_error);
-}
-
-BOOST_AUTO_TEST_CASE(where_the_ioctl_is_refused_entries_say_the_same) {
-    const test::unnamed_file file(8);
-    const test::mapped anonymous(5000);
-    const test::mapped of_file(8, MAP_PRIVATE, file.get());
-    const test::mapped shared(8, MAP_SHARED | MAP_ANONYMOUS);
-    const test::child_process child([&] {
-        for (std::size_t i = 3; i < 4000; i += i % 7 + 1) anonymous.write(i);
-        anonymous.read(4500);
-        for (const test::mapped* m : {&of_file, &shared}) {
-            m->read(1);
-            m->write(4);
-        }
-        ::madvise(anonymous.data(4600), 2 * page, guard_install);
-        ::madvise(of_file.data(5), page, guard_install);
-    });
-    const address_range all_of_it{
-        std::min({anonymous.start(), of_file.start(), shared.start()}),
-        std::max({anonymous.range().end(), of_file.range().end(), shared.range().end()}),
-    };
-    for (const int refusal : {EPERM, ENOSYS, ENOTTY, EACCES})
-        BOOST_TEST(test::in_a_process([&] {
-                       const page_map map(process(child.id()));
-                       const auto pictures = [&] {
-                           return picture(map.scan(anonymous.range())) + picture(map.scan(of_file.range())) +
-                                  picture(map.scan(shared.range()));
-                       };
-                       const auto flags = ~(page_state::zero_page | page_state::huge);
-                       std::string expected = pictures();
-                       const auto expected_runs = map.scan(all_of_it, page_state::absent | page_state::file);
-                       if (expected.find('Z') != 4500) return 1;
-                       expected[4500] = 'P';  // which cannot be told
-                       test::forbid({SYS_ioctl}, refusal);
-                       if (pictures() != expected) return 2;
-                       if (map.scan(all_of_it, page_state::absent | page_state::file) != expected_runs) return 3;
-                       if (map.scan(all_of_it) != map.scan(all_of_it, flags)) return 4;
-                       if (scan_pages(map.target(), shared.range()) != map.scan(shared.range())) return 5;
-                       return 0;
-                   }) == 0);
-}
-
-BOOST_AUTO_TEST_CASE(without_the_ioctl_the_whole_address_space_and_the_end_of_a_target_are_seen_too) {
-    // cat(1), since what sanitizers reserve takes long to read.
-    BOOST_TEST(test::in_a_process([] {
-                   test::replaced_process target;
-                   target.exec();
-                   siginfo_t info;
-                   const auto id = static_cast<id_t>(target.id());
-                   ::kill(target.id(), SIGSTOP);
-                   ::waitid(P_PID, id, &info, WSTOPPED);
-                   const page_map map{process(target.id())};
-                   const address_range everything{0, ~vmio::address{0}};
-                   const auto told = page_state::absent | page_state::file | page_state::guard;
-                   const auto expected = map.scan(everything, told);
-                   test::forbid({SYS_ioctl}, ENOTTY);
-                   const auto runs = map.scan(everything, told);
-                   if (runs != expected) return 1;
-                   const address_range stack = test::mapping_named(target.id(), "[stack]");
-                   if (map.scan(stack, page_state::data).empty()) return 2;
-                   ::kill(target.id(), SIGKILL);
-                   ::waitid(P_PID, id, &info, WEXITED | WNOWAIT);
-                   return error_of(map, stack) == ESRCH ? 0 : 3;
-               }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_user_without_rights_sees_his_own_processes_and_no_others,

@@ -13,8 +13,10 @@
 #include <vmio/process_memory.hpp>
 
 #include "support/child.hpp"
+#include "support/directory.hpp"
 #include "support/maps.hpp"
 #include "support/pages.hpp"
+#include "support/skip.hpp"
 
 using vmio::address;
 using vmio::address_range;
@@ -152,4 +154,19 @@ BOOST_AUTO_TEST_CASE(by_mem_only_what_the_kernel_cannot_give_is_a_gap) {
     if (guards) expected.push_back(gap(some, 1, 1, gap_reason::guard_page));
     BOOST_TEST(memory.read_past_gaps(some.start(), bytes) == expected, boost::test_tools::per_element());
     BOOST_TEST(test::is_pattern(some.page(2), std::span(bytes).subspan(2 * page)));
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_a_file_is_known_without_privileges, *boost::unit_test::precondition(test::as_root)) {
+    const test::directory place;
+    const int fd = ::open((place / "file").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    BOOST_REQUIRE(::ftruncate(fd, static_cast<off_t>(page + 10)) == 0);
+    BOOST_TEST(test::as_nobody([&] {
+                   void* const p = ::mmap(nullptr, 4 * page, PROT_READ, MAP_PRIVATE, fd, 0);
+                   const auto start = reinterpret_cast<std::uintptr_t>(p);
+                   std::vector<std::byte> bytes(4 * page);
+                   const auto lost = process_memory(process::self()).read_past_gaps(start, bytes);
+                   const memory_gap expected{{start + 2 * page, start + 4 * page}, gap_reason::past_end_of_file};
+                   return lost.size() == 1 && lost[0] == expected ? 0 : 1;
+               }) == 0);
+    ::close(fd);
 }

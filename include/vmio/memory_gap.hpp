@@ -12,6 +12,7 @@ enum class gap_reason {
     guard_page,        ///< installed with madvise(2), MADV_GUARD_INSTALL: at the end of stacks, in a mapping that looks
                        ///< readable
     past_end_of_file,  ///< of a mapped file, which is shorter than the mapping
+    swapped,           ///< in a swap area, and not to be brought back
     input_output,      ///< the kernel cannot give the page: device memory, memfd_secret(2), [vvar], a broken disk
 };
 

@@ -14,11 +14,11 @@
 
 namespace vmio {
 
-/// A set of flags, as the kernel has them in this process's page tables: Documentation/admin-guide/mm/pagemap.rst.
+/// A set of flags, as the kernel has them in the process's page tables: Documentation/admin-guide/mm/pagemap.rst.
 enum class page_state : std::uint32_t {
     none = 0,
     present = 1 << 0,    ///< in memory
-    swapped = 1 << 1,    ///< in a swap area: reading it brings it back
+    swapped = 1 << 1,    ///< in a swap area, from where reading brings it back; or just being moved
     file = 1 << 2,       ///< of a file or of shared memory; with present or swapped
     zero_page = 1 << 3,  ///< the kernel's page of zeros: private memory that was read but never written
     huge = 1 << 4,       ///< part of a huge page; with present or swapped
@@ -85,8 +85,8 @@ public:
     ///
     /// memory_error: ESRCH or ESTALE if the process has ended or called exec before the scan was over.
     ///
-    /// About 2 microseconds, and 3 nanoseconds for each page that is not absent. The target's mmap lock is held for
-    /// some 0.2 milliseconds at a time.
+    /// About 1 microsecond, and some 10 nanoseconds for each page that is not absent. The target's mmap lock is held
+    /// for 0.2 milliseconds at a time at most.
     std::vector<page_run> scan(address_range range, page_state wanted = page_state::all) const;
 
     /// The same without allocating: calls each(const page_run&) and ends early when that returns false, if it returns a

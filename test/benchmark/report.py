@@ -67,6 +67,14 @@ def claims(t, counters):
     busy = [counters.get(f"busy/{who}", {}).get("rounds") for who in ("memory", "iovec_per_page")]
     yield ("a target that maps and unmaps meanwhile: its rate, against an iovec per page",
            busy[0] / busy[1] if all(busy) else None, 1.8, ">=")
+    yield at_least("10,000 lines of maps: sscanf against parsing", "maps/parse_by_sscanf", "maps/parse", 3)
+    yield at_most("10,000 mappings: memory_map::load against reading the text alone", "maps/load", "maps/reading_alone", 1.6)
+    yield at_least("10,000 mappings: memory_map::load against query_mapping of one", "maps/load", "maps/query", 200)
+    yield ("10,000 mappings: find(), in nanoseconds", t.get("maps/find"), 100, "<=")
+    yield at_least("sparse 8 GiB: reading pagemap against page_map::scan", "page_map/sparse/entries",
+                   "page_map/sparse/scan", 20)
+    yield at_least("1 GiB of resident pages: reading pagemap against page_map::scan", "page_map/dense/entries",
+                   "page_map/dense/scan", 0.9)
     yield at_least("256 MiB: mmap and memcpy against snapshot::from_bytes", "snapshot/mmap_and_memcpy",
                    "snapshot/from_bytes", 1.5)
     yield at_least("256 MiB view, 16 pages changed: remapping and touching every page, against cow_view::restore and the same",
@@ -77,6 +85,20 @@ def claims(t, counters):
                           "touching included", f"restore/{where}/{pages}", f"restore/remap/{pages}", 1.2)
     yield at_most("256 MiB view, 1 % changed: take_snapshot against a full copy", "snapshot/take", "snapshot/full_copy", 0.1)
     yield at_least("1 GiB: one thread against threads = 2", f"read/memory/{GIB}", f"read/memory_two_threads/{GIB}", 1.6)
+    yield at_least("64 MiB of a private file mapping, all changed: seek and read a page against region_reader",
+                   "regions/dirty_file/seek_and_read", "regions/dirty_file/reader", 2)
+    yield at_least("8 GiB with one page in a hundred: reading it all against region_reader", "regions/sparse/raw_calls",
+                   "regions/sparse/reader", 50)
+    yield at_least("1 GiB, all there: raw calls of the same size against region_reader", "regions/dense/raw_calls",
+                   "regions/dense/reader", 0.95)
+    for who in ("memory", "stream"):
+        ratios = {size: ratio(f"growth/{who}/{size}", f"growth/raw_call/{size}")
+                  for size in (MIB, 16 * MIB, 256 * MIB, GIB, 4 * GIB)}
+        measured = all(ratios.values())
+        yield (f"growth: the ratio of {who} to the raw call, 1 MiB to 4 GiB, strays from that at 1 MiB by at most",
+               max(abs(r / ratios[MIB] - 1) for r in ratios.values()) if measured else None, 0.05, "<=")
+        allocations = [counters.get(f"growth/{who}/{size}", {}).get("allocations") for size in ratios]
+        yield (f"heap allocations of {who}, 1 MiB to 4 GiB", None if None in allocations else max(allocations), 0, "<=")
 
 
 def words(size):

@@ -14,14 +14,16 @@
 
 namespace bench {
 
-/// Anonymous memory, touched.
+/// Anonymous memory.
 class buffer {
 public:
-    explicit buffer(std::size_t size) : size_(size) {
+    enum content { touched, untouched };
+
+    explicit buffer(std::size_t size, content c = touched) : size_(size) {
         void* const p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         test::must(p != MAP_FAILED, "mmap");
         data_ = static_cast<char*>(p);
-        touch();
+        if (c == touched) touch();
     }
     buffer(const buffer&) = delete;
     buffer& operator=(const buffer&) = delete;

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "mapping_name.hpp"
+
+#include <climits>
+#include <cstdio>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "maps_text.hpp"
+#include "procmap_query.hpp"
+
+namespace vmio {
+namespace {
+
+/// The file behind a mapping, below /proc/PID. Looking through it takes CAP_CHECKPOINT_RESTORE.
+struct map_files_entry {
+    explicit map_files_entry(const mapping& m) noexcept {
+        std::snprintf(path, sizeof path, "map_files/%llx-%llx", static_cast<unsigned long long>(m.range.start()),
+                      static_cast<unsigned long long>(m.range.end()));
+    }
+    char path[64];
+};
+
+bool same_file(const struct stat& a, const struct stat& b) noexcept {
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool same_file(int directory, const char* path, const char* other) noexcept {
+    struct stat a {};
+    struct stat b {};
+    return ::fstatat(directory, path, &a, 0) == 0 && ::stat(other, &b) == 0 && same_file(a, b);
+}
+
+/// What the kernel calls the file at the start of `m`, with nothing escaped; empty if it does not say.
+std::string spelt_out(const mapping& m, const process& who, int maps) {
+    char name[PATH_MAX];
+    procmap::query q{};
+    q.query_addr = m.range.start();
+    q.vma_name_addr = reinterpret_cast<std::uintptr_t>(name);
+    q.vma_name_size = sizeof name;
+    if (!procmap::ask(maps, q)) return q.vma_name_size > 0 ? std::string(name, q.vma_name_size - 1) : std::string();
+    const ssize_t length = ::readlinkat(who.proc_directory(), map_files_entry(m).path, name, sizeof name);
+    return length > 0 ? std::string(name, static_cast<std::size_t>(length)) : std::string();
+}
+
+}  // namespace
+
+void mapping_names::settle(mapping& m, int maps) {
+    if (!m.file_backed()) return;
+    if (m.name.find('\n') != std::string::npos) {
+        const std::string written = name_in_text(m);
+        mapping exact = m;
+        exact.name = spelt_out(m, who_, maps);
+        if (exact.deleted && exact.name.ends_with(deleted_mark))
+            exact.name.resize(exact.name.size() - deleted_mark.size());
+        // The target may have mapped something else there since.
+        if (name_in_text(exact) == written) {
+            m.name = std::move(exact.name);
+        } else if (leads_to(written, m)) {
+            m.name = written;
+            m.deleted = false;
+        }
+    }
+    settle_deleted(m);
+}
+
+void mapping_names::settle_deleted(mapping& m) {
+    if (!m.deleted) return;
+    m.name += deleted_mark;
+    if (leads_to(m.name, m))
+        m.deleted = false;
+    else
+        m.name.resize(m.name.size() - deleted_mark.size());
+}
+
+bool mapping_names::leads_to(const std::string& path, const mapping& m) {
+    if (!path.starts_with('/')) return false;
+    constexpr int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+    struct stat there {};
+    struct stat mapped {};
+    const auto is_mapped_file = [&] {
+        if (there.st_ino == m.inode && major(there.st_dev) == m.device_major && minor(there.st_dev) == m.device_minor)
+            return true;
+        // Some file systems (btrfs, overlay) have other numbers for stat(2) than for the maps.
+        return ::fstatat(who_.proc_directory(), map_files_entry(m).path, &mapped, 0) == 0 && same_file(there, mapped);
+    };
+    if (::fstatat(AT_FDCWD, path.c_str(), &there, flags) == 0 && is_mapped_file()) return true;
+    return !same_paths() && ::fstatat(who_.proc_directory(), ("root" + path).c_str(), &there, flags) == 0 &&
+           is_mapped_file();
+}
+
+/// Whether a path means the same to the target as to us.
+bool mapping_names::same_paths() {
+    if (!same_paths_)
+        same_paths_ = same_file(who_.proc_directory(), "ns/mnt", "/proc/self/ns/mnt") &&
+                      same_file(who_.proc_directory(), "root", "/");
+    return *same_paths_;
+}
+
+}  // namespace vmio

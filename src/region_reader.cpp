@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/region_reader.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include <vmio/memory_map.hpp>
+#include <vmio/page_map.hpp>
+#include <vmio/smaps.hpp>
+
+#include "chunk_buffer.hpp"
+#include "piece_reader.hpp"
+#include "region_source.hpp"
+#include "system_error.hpp"
+
+namespace vmio {
+
+namespace {
+
+std::size_t whole_pages(std::size_t size) {
+    return std::max(static_cast<std::size_t>(align_down(size, page_size())), page_size());
+}
+
+}  // namespace
+
+struct region_reader::state {
+    state(process_memory m, region_options o) : memory(std::move(m)), options(std::move(o)) {}
+
+    bool next();
+    bool next_region();
+    std::span<const std::byte> fetch();
+    void fetch_overlap();
+    void reset() noexcept;
+
+    std::optional<vmio::mapping> mapping_at_or_above(address);
+    bool is_wanted(const vmio::mapping&) const;
+    void start_walk();
+
+    // Room before the fresh bytes, and for them, in a walk of chunks.
+    std::size_t head_size() const { return static_cast<std::size_t>(align_up(options.overlap, page_size())); }
+    std::size_t most_fetched() const { return whole_pages(options.max_fetched_size); }
+    std::size_t room() const { return std::min(whole_pages(options.chunk_size), most_fetched() + page_size()); }
+
+    process_memory memory;
+    region_options options;
+
+    // The walk: present from the first next() on.
+    std::optional<page_map> pages;
+    std::vector<address_range> dontdump;
+    std::optional<memory_map> map;  // only where single mappings cannot be asked for
+    bool walking = false;
+    address beyond = 0;  // where the next region is looked for
+
+    // The region.
+    vmio::mapping mapping;
+    address_range region;  // clipped
+    std::optional<region_source> source;
+
+    // The chunk.
+    address_range fresh;  // what is not in the chunk before
+    std::size_t overlap = 0;
+    std::uint64_t cut_size = 0;  // of fresh, not to be fetched
+    bool fetched = false;
+    std::size_t fetched_size = 0;  // of fresh
+    std::size_t tail_end = 0;      // in the buffer, of the chunk before; 0 if that was not fetched
+
+    // Fresh bytes start on a page of the buffer as they do in the target; the overlap lies before them.
+    chunk_buffer buffer;
+    piece_reader reader{memory, buffer};
+    std::size_t fresh_offset = 0;
+    std::vector<memory_gap> gaps;
+    std::vector<address_range> gap_ranges;
+};
+
+// ---- the walk ----
+
+void region_reader::state::start_walk() {
+    walking = true;
+    beyond = options.within.start();
+    std::error_code ec;
+    pages.emplace(memory.target(), ec);
+    if (ec == errc::no_such_process || is_exhaustion(ec))
+        throw memory_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
+    if (ec) pages.reset();  // this kernel has none: do without
+    if (!has_fast_mapping_query()) map = memory_map::load(memory.target());
+    if (options.skip_dontdump)
+        for (const smaps_entry& entry : read_smaps(memory.target(), options.within))
+            if (entry.flags.has("dd")) dontdump.push_back(entry.range);
+}
+
+std::optional<mapping> region_reader::state::mapping_at_or_above(address a) {
+    if (!map) return query_mapping(memory.target(), a, mapping_lookup::next_after);
+    const auto m = map->at_or_above(a);
+    return m == map->end() ? std::nullopt : std::optional(*m);
+}
+
+bool region_reader::state::is_wanted(const vmio::mapping& m) const {
+    if (!is_region(m) || (options.wanted && !options.wanted(m))) return false;
+    return std::none_of(dontdump.begin(), dontdump.end(), [&](const address_range& r) { return r.overlaps(m.range); });
+}
+
+bool region_reader::state::next_region() {
+    while (beyond < options.within.end()) {
+        std::optional<vmio::mapping> m = mapping_at_or_above(beyond);
+        if (!m) return false;
+        beyond = std::max(beyond, m->range.start());
+        region = address_range(beyond, m->range.end()).intersection(options.within);
+        beyond = m->range.end();
+        if (region.empty() || !is_wanted(*m)) continue;
+        mapping = std::move(*m);
+        source.reset();  // the file is opened when it is needed
+        return true;
+    }
+    return false;
+}
+
+bool region_reader::state::next() {
+    if (!walking) start_walk();
+    tail_end = fetched && fetched_size == fresh.size() ? fresh_offset + fetched_size : 0;
+    fetched = false;
+    gap_ranges.clear();
+    if (fresh.end() == region.end()) {
+        tail_end = 0;
+        if (!next_region()) {
+            reset();
+            walking = true;  // and at its end
+            beyond = options.within.end();
+            return false;
+        }
+        fresh = {region.start(), region.start()};
+    }
+    const address start = fresh.end();
+    fresh = {start, region.end()};
+    if (options.chunk_size > 0) {
+        const address page = align_down(start, page_size());
+        const std::uint64_t size = std::min<std::uint64_t>(whole_pages(options.chunk_size), region.end() - page);
+        fresh = {start, page + size};
+    }
+    overlap = static_cast<std::size_t>(std::min<std::uint64_t>(options.overlap, start - region.start()));
+    cut_size = fresh.size() > most_fetched() ? fresh.size() - most_fetched() : 0;
+    return true;
+}
+
+void region_reader::state::reset() noexcept {
+    walking = fetched = false;
+    region = fresh = {};
+    mapping = {};
+    overlap = fetched_size = tail_end = 0;
+    cut_size = 0;
+    source.reset();
+    map.reset();
+    dontdump.clear();
+    pages.reset();
+    buffer.release();
+    gaps.clear();
+    gap_ranges.clear();
+}
+
+// ---- the bytes ----
+
+std::span<const std::byte> region_reader::state::fetch() {
+    if (!fetched && !fresh.empty()) {
+        if (!source) {
+            const source_options how{options.use_backing_files, options.skip_untouched, options.read_swapped};
+            source.emplace(memory.target(), pages ? &*pages : nullptr, mapping, how);
+        }
+        const auto in_page = static_cast<std::size_t>(fresh.start() & (page_size() - 1));
+        const auto size = static_cast<std::size_t>(fresh.size() - cut_size);
+        fresh_offset = head_size() + in_page;
+        buffer.reserve(options.chunk_size > 0 ? head_size() + room() : fresh_offset + size);
+        fetch_overlap();
+        reader.read(*source, {fresh.start(), fresh.start() + size}, fresh_offset, gaps);
+        join(gaps);
+        for (const memory_gap& gap : gaps) {
+            const bool adjacent = !gap_ranges.empty() && gap_ranges.back().end() == gap.range.start();
+            if (adjacent)
+                gap_ranges.back() = {gap_ranges.back().start(), gap.range.end()};
+            else
+                gap_ranges.push_back(gap.range);
+        }
+        fetched_size = size;
+        fetched = true;
+    }
+    if (!fetched) return {};
+    return {buffer.data() + fresh_offset - overlap, overlap + fetched_size};
+}
+
+/// From the end of the chunk before, if that was fetched: a pattern across the seam is then seen at one moment.
+void region_reader::state::fetch_overlap() {
+    const address_range range(fresh.start() - overlap, fresh.start());
+    if (tail_end == 0 || overlap == 0) {
+        gaps.clear();
+        if (overlap > 0) reader.read(*source, range, fresh_offset - overlap, gaps);
+        return;
+    }
+    const std::byte* const tail = buffer.data() + tail_end - overlap;
+    std::memmove(buffer.writable(fresh_offset - overlap, overlap).data(), tail, overlap);
+    std::erase_if(gaps, [&](const memory_gap& gap) { return !gap.range.overlaps(range); });
+    for (memory_gap& gap : gaps) gap.range = gap.range.intersection(range);
+}
+
+// ---- the face of it ----
+
+region_reader::region_reader(process who, region_options options)
+    : region_reader(process_memory(std::move(who)), std::move(options)) {}
+region_reader::region_reader(process_memory memory, region_options options)
+    : state_(std::make_unique<state>(std::move(memory), std::move(options))) {}
+region_reader::region_reader(region_reader&&) noexcept = default;
+region_reader& region_reader::operator=(region_reader&&) noexcept = default;
+region_reader::~region_reader() = default;
+
+bool region_reader::next() {
+    return state_->next();
+}
+
+std::span<const std::byte> region_reader::fetch() {
+    return state_->fetch();
+}
+
+void region_reader::reset() noexcept {
+    state_->reset();
+}
+
+address_range region_reader::range() const noexcept {
+    return {state_->fresh.start() - state_->overlap, state_->fresh.end()};
+}
+
+const mapping& region_reader::mapping() const noexcept {
+    return state_->mapping;
+}
+
+std::span<const address_range> region_reader::gaps() const noexcept {
+    return state_->gap_ranges;
+}
+
+std::span<const memory_gap> region_reader::memory_gaps() const noexcept {
+    if (!state_->fetched) return {};
+    return state_->gaps;
+}
+
+address_range region_reader::cut_off() const noexcept {
+    return {state_->fresh.end() - state_->cut_size, state_->fresh.end()};
+}
+
+const process_memory& region_reader::memory() const noexcept {
+    return state_->memory;
+}
+
+}  // namespace vmio

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "region_source.hpp"
+
+#include <string_view>
+
+namespace vmio {
+namespace {
+
+/// Private, and zero where it was never touched. The kernel's own mappings have names in brackets too, and content that
+/// no page table shows.
+bool is_anonymous(const mapping& m) noexcept {
+    const std::string_view name = m.name;
+    return !m.file_backed() && !m.perms.shared &&
+           (!name.starts_with('[') || name == "[heap]" || name.starts_with("[stack") || name.starts_with("[anon"));
+}
+
+/// By name, since only an open would tell, which some devices do not take well. Memory of these that looks like a
+/// device, and is none, is left in.
+bool is_device(std::string_view name) noexcept {
+    return name.starts_with("/dev/") && name != "/dev/zero" && !name.starts_with("/dev/shm/") &&
+           !name.starts_with("/dev/hugepages");
+}
+
+}  // namespace
+
+bool is_region(const mapping& m) noexcept {
+    const std::string_view name = m.name;
+    return m.perms.read && !name.starts_with("[vvar") && name != "[vsyscall]" && !is_device(name);
+}
+
+region_source::region_source(const process& who, const page_map* pages, const mapping& m, const source_options& options)
+    : start_(m.range.start()), offset_(m.offset), pages_(pages) {
+    if (pages == nullptr) return;
+    looked_for_ = page_state::guard;
+    if (!options.read_swapped) looked_for_ |= page_state::swapped;
+    if (is_anonymous(m)) {
+        if (!options.skip_untouched) return;
+        from_outside_ = region_piece::origin::zeros;
+        looked_for_ |= page_state::data;
+    } else if (options.use_backing_files && m.file_backed()) {
+        backing_file file(who, m);
+        if (!file) return;
+        from_outside_ = region_piece::origin::file;
+        looked_for_ |= page_state::changed;
+        file_.emplace(std::move(file));
+    }
+}
+
+}  // namespace vmio
