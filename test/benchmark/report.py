@@ -87,6 +87,15 @@ def claims(t, counters):
                    "page_map/sparse/scan", 20)
     yield at_least("1 GiB of resident pages: reading pagemap against page_map::scan", "page_map/dense/entries",
                    "page_map/dense/scan", 0.9)
+    yield at_least("256 MiB: mmap and memcpy against snapshot::from_bytes", "snapshot/mmap_and_memcpy",
+                   "snapshot/from_bytes", 1.5)
+    yield at_least("256 MiB view, 16 pages changed: remapping and touching every page, against cow_view::restore and the same",
+                   "restore/remap/16", "restore/view/16", 5)
+    for pages in (1024, 4096, 8192, 10000, 16384, 65536):
+        for where, what in (("view", "the same"), ("elsewhere", "other")):
+            yield at_most(f"256 MiB view, {what} {pages} of 65536 pages changed each time: restore against remapping, "
+                          "touching included", f"restore/{where}/{pages}", f"restore/remap/{pages}", 1.2)
+    yield at_most("256 MiB view, 1 % changed: take_snapshot against a full copy", "snapshot/take", "snapshot/full_copy", 0.1)
     yield at_least("1 GiB: one thread against threads = 2", f"read/memory/{GIB}", f"read/memory_two_threads/{GIB}", 1.6)
     yield at_least("64 MiB of a private file mapping, all changed: seek and read a page against region_reader",
                    "regions/dirty_file/seek_and_read", "regions/dirty_file/reader", 2)

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSL-1.0
+/// From a file into a memfd.
+#pragma once
+
+#include <cstdint>
+#include <system_error>
+
+#include "extent.hpp"
+#include "file_descriptor.hpp"
+
+namespace vmio {
+
+/// Copies a part to the same place in `to`. ENODATA if `from` ends before; ENOMEM if there is no room.
+std::error_code copy_part(int from, int to, const extent& part);
+
+/// Fills `to`, a new memfd, with what `from` holds now: as said of snapshot::from_file(). Its holes stay holes.
+/// Returns its size.
+std::uint64_t copy_whole(int from, int to, std::error_code& ec);
+
+}  // namespace vmio

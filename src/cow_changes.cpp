@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What a view has changed, and snapshots of it.
+#include <algorithm>
+#include <cstring>
+
+#include "cow_mapping.hpp"
+#include "own_bytes.hpp"
+#include "written_pages.hpp"
+
+namespace vmio {
+
+std::vector<page_interval> cow_view::mapping::changed_pages(change kind) const {
+    std::vector<page_interval> found;
+    if (size() == 0) return found;
+    own_bytes own(bytes_.data(), !unreadable_);
+    const auto add = [&](page_interval run) {
+        if (!found.empty() && found.back().end == run.first)
+            found.back().end = run.end;
+        else
+            found.push_back(run);
+    };
+    const auto add_different = [&](std::size_t page) {
+        const std::size_t start = page * page_size();
+        const std::size_t length = std::min(page_size(), size() - start);
+        if (std::memcmp(own.get(start, length).data(), content_->page(page), length) != 0) add({page, page + 1});
+    };
+    const walk_result result = for_written_pages(bytes_.data(), all(), [&](page_interval run) {
+        if (kind == change::written && settled_.empty()) {
+            add(run);
+            return true;
+        }
+        for (std::size_t page = run.first; page < run.end; ++page)
+            if (kind == change::written && !settled_[page])
+                add({page, page + 1});
+            else
+                add_different(page);
+        return true;
+    });
+    if (result == walk_result::over) return found;
+    found.clear();
+    for (std::size_t page = 0; page < content_->pages(); ++page) add_different(page);
+    return found;
+}
+
+std::vector<changed_run> cow_view::mapping::changed(change kind) const {
+    std::vector<changed_run> runs;
+    for (const page_interval& pages : changed_pages(kind)) {
+        const std::size_t start = pages.first * page_size();
+        runs.push_back({start, std::min(pages.end * page_size(), size()) - start});
+    }
+    return runs;
+}
+
+cow_view::mapping::content_pointer cow_view::mapping::take() const {
+    const std::vector<page_interval> changed = changed_pages(change::written);
+    if (content_->live()) return copied(changed);
+    return changed.empty() ? content_ : layered(changed);
+}
+
+/// The same file, with the changed pages in its overlay; a file of its own if they are too many.
+cow_view::mapping::content_pointer cow_view::mapping::layered(const std::vector<page_interval>& changed) const {
+    std::size_t more = 0;
+    for (const page_interval& run : changed)
+        more += run.end - run.first - content_->overlay().entries(run.first, run.end).size();
+    if (!content_->has_room_for(more)) return copied(changed);
+    std::vector<std::size_t> pages;
+    for (const page_interval& run : changed)
+        for (std::size_t page = run.first; page < run.end; ++page) pages.push_back(page);
+    own_bytes own(bytes_.data(), !unreadable_);
+    return content_->with(content_->overlay().with(pages, [&](std::size_t page, std::span<std::byte> to) {
+        std::memcpy(to.data(), own.get(page * page_size(), to.size()).data(), to.size());
+    }));
+}
+
+/// Holes stay holes.
+cow_view::mapping::content_pointer cow_view::mapping::copied(const std::vector<page_interval>& changed) const {
+    std::vector<extent> own_extents;
+    for (const page_interval& run : changed) {
+        const std::uint64_t start = std::uint64_t{run.first} * page_size();
+        own_extents.push_back({start, std::min<std::uint64_t>(std::uint64_t{run.end} * page_size(), size()) - start});
+    }
+    own_bytes own(bytes_.data(), !unreadable_);
+    file_descriptor file = new_memory_file(size());
+    constexpr std::uint64_t most = std::uint64_t{1} << 20;
+    for (const extent& e : united(content_->data(), own_extents))
+        for (std::uint64_t at = e.offset; at < e.end(); at += most)
+            write_all(file.get(), at,
+                      own.get(static_cast<std::size_t>(at), static_cast<std::size_t>(std::min(most, e.end() - at))));
+    return std::make_shared<const snapshot_content>(std::make_shared<const memory_file>(std::move(file), size()));
+}
+
+}  // namespace vmio

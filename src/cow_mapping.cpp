@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Mapping and restoring.
+#include "cow_mapping.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <sys/mman.h>
+
+#include "system_error.hpp"
+#include "written_pages.hpp"
+
+namespace vmio {
+
+cow_view::mapping::mapping(std::shared_ptr<snapshot::state> owner, content_pointer content)
+    : owner_(std::move(owner)),
+      content_(std::move(content)),
+      bytes_(content_->file().descriptor(), content_->size(), PROT_READ | PROT_WRITE, MAP_PRIVATE) {
+    lay_over(all());
+}
+
+void cow_view::mapping::settle(std::size_t page) {
+    if (settled_.empty()) settled_.resize(content_->pages());
+    settled_[page] = true;
+}
+
+void cow_view::mapping::lay_over(page_interval pages) {
+    for (const page_overlay::entry& e : content_->overlay().entries(pages.first, pages.end)) {
+        std::memcpy(bytes_.data() + e.page * page_size(), e.bytes, page_size());
+        settle(e.page);
+    }
+}
+
+void cow_view::mapping::protect(page_interval pages, protection allowed) {
+    protected_ = true;
+    if ((allowed & protection::read) == protection::none) unreadable_ = true;
+    set_protection(bytes_.data(), pages, allowed);
+}
+
+void cow_view::mapping::undo_protections(page_interval pages) {
+    if (!protected_) return;
+    set_protection(bytes_.data(), pages, protection::read_write);
+    if (pages.end - pages.first == content_->pages()) protected_ = unreadable_ = false;
+}
+
+void cow_view::mapping::restore() {
+    if (size() == 0) return;
+    if (content_pointer now = owner_->now(); now != content_)
+        map(std::move(now));
+    else
+        restore(all());
+}
+
+void cow_view::mapping::restore(page_interval pages) {
+    undo_protections(pages);
+    if (!copy_back(pages)) drop(pages);
+}
+
+/// Copies back the pages that differ: a comparison for each one written, while a page that is dropped has to be mapped
+/// again when it is touched, and copied by the kernel when it is written to, which costs ten times as much. False if
+/// dropping is better: too many are written, or too many have been compared in vain since some were dropped.
+bool cow_view::mapping::copy_back(page_interval pages) {
+    const std::size_t overlay = content_->overlay().entries(pages.first, pages.end).size();
+    const std::size_t most = (pages.end - pages.first) / 8 + 256 + overlay;
+    std::size_t found = 0;
+    written_.clear();
+    const walk_result result = for_written_pages(bytes_.data(), pages, [&](page_interval run) {
+        written_.push_back(run);
+        found += run.end - run.first;
+        return found <= most;
+    });
+    if (result != walk_result::over) return false;
+    try {
+        content_->file().bytes();
+    } catch (const memory_error&) {
+        return false;  // no room for a mapping of the originals
+    }
+    std::size_t copied = 0;
+    for (const page_interval& run : written_)
+        for (std::size_t page = run.first; page < run.end; ++page) {
+            std::byte* const here = bytes_.data() + page * page_size();
+            const std::byte* const original = content_->page(page);
+            settle(page);
+            if (std::memcmp(here, original, page_size()) == 0) continue;
+            std::memcpy(here, original, page_size());
+            ++copied;
+        }
+    if (const std::size_t same = found - copied; same > overlay) in_vain_ += same - overlay;
+    return in_vain_ <= content_->pages() / 8 + 16 * copied;
+}
+
+void cow_view::mapping::drop(page_interval pages) {
+    const std::size_t start = pages.first * page_size();
+    const std::size_t end = std::min(pages.end * page_size(), size());
+    if (::madvise(bytes_.data() + start, end - start, MADV_DONTNEED) != 0) {
+        // Locked memory is not to be dropped, but it can be replaced.
+        if (::mmap(bytes_.data() + start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+                   content_->file().descriptor(), static_cast<off_t>(start)) == MAP_FAILED)
+            throw memory_error("mmap of a snapshot", 0, reinterpret_cast<std::uintptr_t>(bytes_.data() + start),
+                               last_system_error());
+    }
+    if (!settled_.empty())
+        std::fill(settled_.begin() + static_cast<std::ptrdiff_t>(pages.first),
+                  settled_.begin() + static_cast<std::ptrdiff_t>(pages.end), false);
+    in_vain_ = 0;
+    lay_over(pages);
+}
+
+/// At the same address, in place of what is there.
+void cow_view::mapping::map(content_pointer content) {
+    if (::mmap(bytes_.data(), size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+               content->file().descriptor(), 0) == MAP_FAILED)
+        throw memory_error("mmap of a snapshot", 0, reinterpret_cast<std::uintptr_t>(bytes_.data()),
+                           last_system_error());
+    content_ = std::move(content);
+    protected_ = unreadable_ = false;
+    settled_.clear();
+    lay_over(all());
+}
+
+void cow_view::mapping::follow(std::shared_ptr<snapshot::state> owner) {
+    content_pointer now = owner->now();
+    owner_ = std::move(owner);
+    if (size() == 0) return;
+    if (&now->file() != &content_->file()) return map(std::move(now));
+    undo_protections(all());
+    content_ = std::move(now);
+    for (const page_overlay::entry& e : content_->overlay().entries()) settle(e.page);
+}
+
+}  // namespace vmio

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/cow_view.hpp>
+
+#include <vmio/snapshot.hpp>
+
+#include "cow_mapping.hpp"
+
+namespace vmio {
+
+cow_view::cow_view(std::unique_ptr<mapping> m) noexcept
+    : data_(m->bytes().data()), size_(m->size()), mapping_(std::move(m)) {}
+
+cow_view::cow_view(cow_view&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      mapping_(std::move(other.mapping_)) {}
+
+cow_view& cow_view::operator=(cow_view&& other) noexcept {
+    cow_view taken(std::move(other));
+    std::swap(data_, taken.data_);
+    std::swap(size_, taken.size_);
+    std::swap(mapping_, taken.mapping_);
+    return *this;
+}
+
+cow_view::~cow_view() = default;
+
+void cow_view::protect(std::size_t offset, std::size_t size, protection allowed) {
+    mapping_->protect(pages_of_part(offset, size, size_), allowed);
+}
+
+void cow_view::restore() {
+    mapping_->restore();
+}
+
+void cow_view::restore(std::size_t offset, std::size_t size) {
+    mapping_->restore(pages_of_part(offset, size, size_));
+}
+
+std::vector<changed_run> cow_view::changed(change kind) const {
+    return mapping_->changed(kind);
+}
+
+snapshot cow_view::take_snapshot() const {
+    return snapshot::state::holding(mapping_->take());
+}
+
+snapshot cow_view::commit() {
+    snapshot taken = take_snapshot();
+    mapping_->follow(taken.state_);
+    return taken;
+}
+
+}  // namespace vmio

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/mutable_view.hpp>
+
+#include <cerrno>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "mutable_lease.hpp"
+#include "page_protection.hpp"
+#include "system_error.hpp"
+
+namespace vmio {
+
+mutable_view::lease::lease(std::shared_ptr<snapshot::state> owner) : owner_(std::move(owner)), process_(::getpid()) {
+    const std::lock_guard lock(owner_->mutex);
+    if (owner_->has_mutable_view) throw memory_error("snapshot::view_mutable", 0, 0, system_error_of(EBUSY));
+    file_descriptor file = owner_->content->copy();
+    bytes_ = mapped_bytes(file.get(), owner_->size, PROT_READ | PROT_WRITE, MAP_SHARED);
+    // A child would be another writer, and keep the file from being sealed.
+    if (owner_->size > 0 && ::madvise(bytes_.data(), bytes_.size(), MADV_DONTFORK) != 0)
+        throw memory_error("madvise of a snapshot", 0, 0, last_system_error());
+    constexpr bool live = true;
+    content_ = std::make_shared<const snapshot_content>(std::make_shared<const memory_file>(std::move(file), bytes_),
+                                                        page_overlay(), live);
+    owner_->content = content_;
+    owner_->has_mutable_view = true;
+}
+
+mutable_view::lease::~lease() {
+    if (::getpid() == process_) {
+        bytes_ = mapped_bytes();
+        content_->freeze();
+    } else {
+        bytes_.release();  // in a child of fork nothing of ours is there
+    }
+    const std::lock_guard lock(owner_->mutex);
+    owner_->has_mutable_view = false;
+}
+
+mutable_view::mutable_view(std::unique_ptr<lease> l) noexcept
+    : data_(l->bytes().data()), size_(l->bytes().size()), lease_(std::move(l)) {}
+
+mutable_view::mutable_view(mutable_view&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      lease_(std::move(other.lease_)) {}
+
+mutable_view& mutable_view::operator=(mutable_view&& other) noexcept {
+    mutable_view taken(std::move(other));
+    std::swap(data_, taken.data_);
+    std::swap(size_, taken.size_);
+    std::swap(lease_, taken.lease_);
+    return *this;
+}
+
+mutable_view::~mutable_view() = default;
+
+void mutable_view::protect(std::size_t offset, std::size_t size, protection allowed) {
+    set_protection(data_, pages_of_part(offset, size, size_), allowed);
+}
+
+snapshot mutable_view::take_snapshot() const {
+    return snapshot::state::sealed(lease_->content().copy(), size_);
+}
+
+}  // namespace vmio

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Which pages of a private mapping of our own have been written to.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include <vmio/address.hpp>
+
+#include "page_protection.hpp"
+#include "page_runs.hpp"
+#include "pagemap_walk.hpp"
+
+namespace vmio {
+
+/// As page_map::scan() for changed pages, of this process. Opens the page map each time: after fork(2) one that was
+/// opened before is another process's. walk_result::failed if it cannot be seen.
+walk_result walk_own_written_pages(address start, address end, page_runs::sink each, void* context);
+
+/// Calls each(page_interval) for the runs among `pages` of `view` that are not the file's any more, until it returns
+/// false.
+template <class F>
+walk_result for_written_pages(const std::byte* view, page_interval pages, F&& each) {
+    struct context {
+        address start;
+        F& each;
+    } all{reinterpret_cast<std::uintptr_t>(view), each};
+    return walk_own_written_pages(
+        all.start + pages.first * page_size(), all.start + pages.end * page_size(),
+        [](void* p, const page_run& run) -> bool {
+            const context& c = *static_cast<context*>(p);
+            return c.each(page_interval{static_cast<std::size_t>((run.range.start() - c.start) / page_size()),
+                                        static_cast<std::size_t>((run.range.end() - c.start) / page_size())});
+        },
+        &all);
+}
+
+}  // namespace vmio
