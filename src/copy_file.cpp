@@ -87,12 +87,18 @@ std::uint64_t copy_whole(int from, int to, std::error_code& ec) {
     if (!S_ISREG(status.st_mode) || status.st_size == 0) return read_to_end(from, to, ec);
 
     const off_t size = status.st_size;
-    if (::ftruncate(to, size) != 0) ec = failure();
+    std::error_code why;
+    if (::ftruncate(to, size) != 0) return ec = failure(), 0;
     for (const extent& e : data_extents(from, static_cast<std::uint64_t>(size)))
-        if (!ec) ec = copy_part(from, to, e);
-    // A hole at the end, and a file that has become shorter, look the same.
-    if (!ec && look() && status.st_size < size) ec = system_error_of(ENODATA);
-    return static_cast<std::uint64_t>(size);
+        if (!why) why = copy_part(from, to, e);
+    if (why && why.value() != ENODATA) return ec = why, 0;
+    if (!look()) return 0;
+    // Where a file has become shorter, that can look like a hole at its end.
+    if (status.st_size < size) return ec = system_error_of(ENODATA), 0;
+    if (!why) return static_cast<std::uint64_t>(size);
+    // It ends before the end that it tells, as those of /sys do.
+    if (::ftruncate(to, 0) != 0 || ::lseek(from, 0, SEEK_SET) != 0) return ec = failure(), 0;
+    return read_to_end(from, to, ec);
 }
 
 }  // namespace vmio

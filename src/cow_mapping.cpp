@@ -12,6 +12,10 @@
 
 namespace vmio {
 
+#ifndef MADV_DONTNEED_LOCKED
+constexpr int MADV_DONTNEED_LOCKED = 24;  // since Linux 5.18
+#endif
+
 cow_view::mapping::mapping(std::shared_ptr<snapshot::state> owner, content_pointer content)
     : owner_(std::move(owner)),
       content_(std::move(content)),
@@ -92,8 +96,9 @@ bool cow_view::mapping::copy_back(page_interval pages) {
 void cow_view::mapping::drop(page_interval pages) {
     const std::size_t start = pages.first * page_size();
     const std::size_t end = std::min(pages.end * page_size(), size());
-    if (::madvise(bytes_.data() + start, end - start, MADV_DONTNEED) != 0) {
-        // Locked memory is not to be dropped, but it can be replaced.
+    if (::madvise(bytes_.data() + start, end - start, MADV_DONTNEED) != 0 &&
+        ::madvise(bytes_.data() + start, end - start, MADV_DONTNEED_LOCKED) != 0) {
+        // Memory locked with mlock(2), on an older kernel: it can still be replaced.
         if (::mmap(bytes_.data() + start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
                    content_->file().descriptor(), static_cast<off_t>(start)) == MAP_FAILED)
             throw memory_error("mmap of a snapshot", 0, reinterpret_cast<std::uintptr_t>(bytes_.data() + start),
@@ -120,12 +125,14 @@ void cow_view::mapping::map(content_pointer content) {
 
 void cow_view::mapping::follow(std::shared_ptr<snapshot::state> owner) {
     content_pointer now = owner->now();
+    if (size() > 0 && &now->file() != &content_->file()) {
+        map(std::move(now));
+    } else if (size() > 0) {
+        undo_protections(all());
+        content_ = std::move(now);
+        for (const page_overlay::entry& e : content_->overlay().entries()) settle(e.page);
+    }
     owner_ = std::move(owner);
-    if (size() == 0) return;
-    if (&now->file() != &content_->file()) return map(std::move(now));
-    undo_protections(all());
-    content_ = std::move(now);
-    for (const page_overlay::entry& e : content_->overlay().entries()) settle(e.page);
 }
 
 }  // namespace vmio

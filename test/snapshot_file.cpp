@@ -88,9 +88,14 @@ BOOST_AUTO_TEST_CASE(holes_of_a_file_stay_holes) {
     BOOST_TEST((view[1000 * block + 4] == std::byte{0}));
 }
 
-BOOST_AUTO_TEST_CASE(files_that_do_not_tell_their_size_are_read_to_their_end) {
+BOOST_AUTO_TEST_CASE(files_that_do_not_tell_their_size_or_lie_are_read_to_their_end) {
     const snapshot version = snapshot::from_file("/proc/version");
     BOOST_TEST(equal(bytes_of(version), test::read_file("/proc/version")));
+    const char* const page_long = "/sys/kernel/mm/transparent_hugepage/enabled";  // it says
+    if (std::filesystem::exists(page_long)) {
+        BOOST_TEST(std::filesystem::file_size(page_long) > test::read_file(page_long).size());
+        BOOST_TEST(equal(bytes_of(snapshot::from_file(page_long)), test::read_file(page_long)));
+    }
     test::directory directory;
     BOOST_REQUIRE(::mkfifo((directory / "pipe").c_str(), 0600) == 0);
     const std::vector<std::byte> bytes = pattern_bytes(1000000);

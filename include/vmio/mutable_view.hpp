@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include <vmio/address.hpp>
+#include <vmio/cow_view.hpp>
 #include <vmio/export.hpp>
 #include <vmio/protection.hpp>
 
@@ -45,8 +47,10 @@ public:
     /// As cow_view::protect(); read_write undoes it.
     void protect(std::size_t offset, std::size_t size, protection allowed);
 
-    /// Nothing happens: the snapshot already is what this holds. For code that takes either kind of view.
+    /// Nothing happens, and nothing differs: the snapshot is what this holds. For code that takes either kind of view.
     void restore() noexcept {}
+    void restore(std::size_t /*offset*/, std::size_t /*size*/) noexcept {}
+    std::vector<changed_run> changed(change = change::written) const { return {}; }
 
     /// An independent copy of what the snapshot holds now.
     snapshot take_snapshot() const;

@@ -36,7 +36,7 @@ public:
     /// What the file holds now: later changes of it, and its end being cut off, cannot show. Holes stay holes. Bytes
     /// that are written to it meanwhile may be the old or the new ones; it is an error (ENODATA) if it is cut off
     /// meanwhile, and what is appended meanwhile is not seen. A pipe, a block device, or a file that does not tell its
-    /// size (/proc) is read to its end; a directory (EISDIR) or a character device (EINVAL) is refused.
+    /// size (/proc, /sys) is read to its end; a directory (EISDIR) or a character device (EINVAL) is refused.
     static snapshot from_file(const std::filesystem::path& path);
 
     snapshot(const snapshot&) noexcept = default;

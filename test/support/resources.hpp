@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <ostream>
 #include <string>
 
@@ -15,17 +14,21 @@ namespace test {
 
 struct resources {
     std::size_t descriptors = 0;
-    std::size_t mappings = 0;
-    std::size_t heap = 0;  // bytes; always 0 under a sanitizer, which has other means
+    std::size_t mappings = 0;  // of snapshots
+    std::size_t heap = 0;      // bytes; always 0 under a sanitizer, which has other means
 
     static resources now() {
         resources r;
-        r.heap = ::mallinfo2().uordblks + ::mallinfo2().hblkhd;
-        const std::filesystem::directory_iterator open("/proc/self/fd");
-        r.descriptors = static_cast<std::size_t>(std::distance(begin(open), end(open)));
-        std::ifstream maps("/proc/self/maps");
-        for (std::string line; std::getline(maps, line);)
-            r.mappings += line.find("/memfd:vmio-snapshot") != std::string::npos ? 1 : 0;
+        for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
+            r.descriptors += entry.path().empty() ? 0 : 1;
+        --r.descriptors;  // that of the directory
+        {
+            std::ifstream maps("/proc/self/maps");
+            for (std::string line; std::getline(maps, line);)
+                r.mappings += line.find("/memfd:vmio-snapshot") != std::string::npos ? 1 : 0;
+        }
+        const struct mallinfo2 info = ::mallinfo2();
+        r.heap = info.uordblks + info.hblkhd;
         return r;
     }
     friend bool operator==(const resources&, const resources&) = default;
