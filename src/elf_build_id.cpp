@@ -47,7 +47,7 @@ std::vector<std::byte> find_in_notes(std::span<const std::byte> notes, std::size
 std::vector<std::byte> read_notes(const elf_reader& read, std::uint64_t offset, std::uint64_t size,
                                   std::uint64_t alignment) {
     std::vector<std::byte> notes(static_cast<std::size_t>(std::min<std::uint64_t>(size, most_notes)));
-    if (!read(offset, notes)) return {};
+    if (notes.empty() || !read(offset, notes)) return {};
     return find_in_notes(notes, alignment == 8 ? 8 : 4);
 }
 
