@@ -41,9 +41,10 @@ public:
     }
 
 private:
-    /// What is to be searched, in parts for the threads.
+    /// What is to be searched, in parts for the threads: what lies between their ranges was not mapped.
     void cut_into_slices() {
         constexpr std::uint64_t slice = std::uint64_t{64} << 20;
+        std::uint64_t room = 0;  // in the last one
         const auto wanted = [&](const mapping& m) {
             return is_region(m) && (!options_.regions.wanted || options_.regions.wanted(m));
         };
@@ -51,8 +52,14 @@ private:
             rest = rest.intersection(options_.regions.within);
             total_ += rest.size();
             while (!rest.empty()) {
-                const address end = rest.start() + std::min(slice, rest.size());
-                slices_.emplace_back(rest.start(), end);
+                // Each costs as much as a walk to begin: small ranges share one.
+                if (slices_.empty() || room == 0) {
+                    slices_.emplace_back(rest.start(), rest.start());
+                    room = slice;
+                }
+                const address end = rest.start() + std::min(room, rest.size());
+                slices_.back() = {slices_.back().start(), end};
+                room -= end - rest.start();
                 rest = {end, rest.end()};
             }
         }
@@ -75,8 +82,13 @@ private:
             }
         };
         std::vector<std::jthread> others;
-        for (std::size_t i = 1; i < std::min<std::size_t>(options_.threads, slices_.size()); ++i)
-            others.emplace_back(work);
+        try {
+            for (std::size_t i = 1; i < std::min<std::size_t>(options_.threads, slices_.size()); ++i)
+                others.emplace_back(work);
+        } catch (...) {
+            stopped_ = true;  // or those that run would search it all before this gets out
+            throw;
+        }
         work();
         others.clear();
         if (failure) std::rethrow_exception(failure);
