@@ -48,7 +48,8 @@ struct write_back_result {
 /// read is a gap.
 class VMIO_EXPORT process_snapshot {
 public:
-    /// Reads as region_reader does, with what that says about the target: nothing is made present in it that was not.
+    /// Reads as region_reader does, with what that says about the target: nothing is made present in it that was not,
+    /// but for the few pages of [vdso].
     /// memory_error: ESRCH if the process has ended, ESTALE after exec(2), EACCES or EPERM if it may not be looked at,
     /// or not be paused; ENOMEM.
     static process_snapshot capture(const process& who, const capture_options& options = {});
