@@ -57,7 +57,7 @@ int error_of_capture(const process& who, const capture_options& options = {}) {
 class summing_process {
 public:
     static constexpr std::size_t numbers = 1 << 18;
-    static constexpr unsigned rounds = 60;
+    static constexpr unsigned rounds = 600;
 
     summing_process()
         : shared_(1, MAP_SHARED | MAP_ANONYMOUS),
