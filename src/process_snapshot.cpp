@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 #include <stdexcept>
 
 #include <unistd.h>
@@ -30,27 +29,6 @@ file_descriptor resized(file_descriptor file, std::uint64_t size) {
 }
 
 }  // namespace
-
-std::optional<std::uint64_t> region_layout::add(const address_range& region) {
-    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
-    const bool goes_on = !regions_.empty() && regions_.back().end() == region.start();
-    const std::uint64_t offset = goes_on ? end_ : end_ + ((region.start() - end_) & (page_size() - 1));
-    if (offset > most || region.size() > most - offset) return std::nullopt;
-    if (goes_on) {
-        regions_.back() = {regions_.back().start(), region.end()};
-    } else {
-        regions_.push_back(region);
-        offsets_.push_back(offset);
-    }
-    end_ = offset + region.size();
-    return offset;
-}
-
-std::optional<std::uint64_t> region_layout::offset_of(const address_range& range) const noexcept {
-    const address_range* const region = first_above(regions_, range.start());
-    if (region == regions_.data() + regions_.size() || !region->contains(range)) return std::nullopt;
-    return offsets_[static_cast<std::size_t>(region - regions_.data())] + (range.start() - region->start());
-}
 
 process_snapshot::state::state(capture_record r, region_layout l, file_descriptor filled)
     : record(std::move(r)),
