@@ -10,6 +10,7 @@
 
 #include <vmio/file_error.hpp>
 
+#include "replacement_file.hpp"
 #include "snapshot_format.hpp"
 #include "snapshot_state.hpp"
 #include "system_error.hpp"
@@ -23,56 +24,6 @@ namespace format = snapshot_format;
 constexpr const char* saving = "save of a snapshot to";
 constexpr const char* loading = "load of a snapshot from";
 constexpr std::size_t buffer_size = std::size_t{1} << 18;
-
-/// A new file beside the one that it will replace, or nothing.
-class replacement {
-public:
-    explicit replacement(const fs::path& path) : asked_(path), path_(path) {
-        // What a link points to is replaced, not the link.
-        struct stat status;
-        if (::stat(path.c_str(), &status) == 0) {
-            if (!S_ISREG(status.st_mode))
-                throw file_error(saving, asked_, system_error_of(EINVAL), "it is not a regular file");
-            std::error_code ec;
-            path_ = fs::canonical(path, ec);
-            if (ec) throw file_error(saving, asked_, ec);
-        }
-        for (unsigned i = 0;; ++i) {
-            temporary_ = path_;
-            temporary_ += ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(i);
-            file_ = file_descriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-            if (file_) return;
-            if (const std::error_code ec = last_system_error(); ec.value() != EEXIST)
-                throw file_error(saving, asked_, ec);
-        }
-    }
-    replacement(const replacement&) = delete;
-    replacement& operator=(const replacement&) = delete;
-    ~replacement() {
-        if (!temporary_.empty()) ::unlink(temporary_.c_str());
-    }
-
-    void write(std::uint64_t offset, std::span<const std::byte> bytes) {
-        while (!bytes.empty()) {
-            const ssize_t done = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-            if (done < 0 && last_system_error().value() == EINTR) continue;
-            if (done <= 0) throw file_error(saving, asked_, done < 0 ? last_system_error() : system_error_of(EIO));
-            bytes = bytes.subspan(static_cast<std::size_t>(done));
-            offset += static_cast<std::uint64_t>(done);
-        }
-    }
-
-    void put_in_place() {
-        if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw file_error(saving, asked_, last_system_error());
-        temporary_.clear();
-    }
-
-private:
-    const fs::path asked_;
-    fs::path path_;
-    fs::path temporary_;
-    file_descriptor file_;
-};
 
 /// Reads a file from its start, to the last byte that it should have.
 class source {
@@ -135,7 +86,7 @@ std::vector<extent> read_head(source& from, format::header& head) {
 void snapshot::save(const fs::path& path) const {
     const state::content_pointer content = state_->now();
     const std::vector<extent> extents = content->data();
-    replacement file(path);
+    replacement_file file(saving, path, 0666);
     std::uint64_t at = format::header_size + extents.size() * format::extent_size;
     std::vector<std::byte> buffer(buffer_size);
     crc32 checksum;
