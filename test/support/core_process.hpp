@@ -40,6 +40,8 @@ public:
             const rlimit all{RLIM_INFINITY, RLIM_INFINITY};
             if (::setrlimit(RLIMIT_CORE, &all) != 0) ::_exit(1);
             if (::chdir(directory_.path().c_str()) != 0) ::_exit(1);
+            // Or else the kernel writes the processor's number into each thread's memory, whenever that changes.
+            ::setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
             ::execl(VMIO_CORE_TARGET, VMIO_CORE_TARGET, "one two", "three", nullptr);
             ::_exit(1);
         }
