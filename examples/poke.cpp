@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
 /// Reads and changes the memory of another process through a std::iostream.
-#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -8,29 +7,15 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 
 #include <vmio/process_vm_stream.hpp>
 
-namespace {
+#include "tool.hpp"
 
-constexpr const char* usage =
-    "usage: poke                        start a target of its own, change it, and check that it changed\n"
-    "       poke PID ADDRESS            print the line of text at ADDRESS in process PID\n"
-    "       poke PID ADDRESS TEXT       write TEXT there\n"
-    "ADDRESS may be hexadecimal (0x...). Exit status: 0 done, 1 it could not be done, 2 wrong usage.\n";
+namespace {
 
 std::streamoff position(vmio::address a) {
     return static_cast<std::streamoff>(a);
-}
-
-/// The whole of `text` as a number that fits; hexadecimal after 0x.
-template <class T>
-bool parse(std::string_view text, T& value) {
-    const int base = text.starts_with("0x") ? 16 : 10;
-    if (base == 16) text.remove_prefix(2);
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    return error == std::errc() && end == text.data() + text.size();
 }
 
 std::string line_at(vmio::process_vm_stream& memory, vmio::address where) {
@@ -85,22 +70,26 @@ bool demonstrate() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    try {
-        if (argc == 1) return demonstrate() ? 0 : 1;
-        pid_t id = 0;
-        vmio::address where = 0;
-        if (argc < 3 || argc > 4 || !parse(argv[1], id) || !parse(argv[2], where)) {
-            std::cerr << usage;
-            return 2;
-        }
-        vmio::process_vm_stream memory(id, where);
+    tool::command poke{.name = "poke",
+                       .usage = "[PID ADDRESS [TEXT]]",
+                       .text =
+                           "Prints the line of text at ADDRESS in process PID, or writes TEXT there.\n"
+                           "Without arguments: starts a target of its own, changes it, and checks that it changed.\n"
+                           "ADDRESS may be hexadecimal (0x...). Before a TEXT that begins with a dash: --\n"};
+    poke.argument("PID", tool::options::value<pid_t>());
+    poke.argument("ADDRESS", tool::options::value<std::string>());
+    poke.argument("TEXT", tool::options::value<std::string>());
+    return tool::run(std::move(poke), argc, argv, [](const tool::options::variables_map& given) {
+        if (given.empty()) return demonstrate() ? tool::done : tool::failed;
+        if (given.count("PID") == 0 || given.count("ADDRESS") == 0)
+            throw tool::usage_error("PID and ADDRESS go together");
+        const vmio::address where = tool::number(given["ADDRESS"].as<std::string>());
+        vmio::process_vm_stream memory(tool::process_id(given), where);
         memory.exceptions(std::ios::badbit);
-        if (argc == 4)
-            memory << argv[3] << std::flush;
+        if (given.count("TEXT") != 0)
+            memory << given["TEXT"].as<std::string>() << std::flush;
         else
             std::cout << line_at(memory, where) << '\n';
-    } catch (const std::exception& e) {
-        std::cerr << "poke: " << e.what() << '\n';
-        return 1;
-    }
+        return tool::done;
+    });
 }

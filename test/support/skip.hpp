@@ -8,6 +8,7 @@
 #include <fstream>
 #include <string>
 
+#include <locale.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -28,6 +29,12 @@ inline boost::test_tools::assertion_result unless_missing(bool here, const std::
 
 inline boost::test_tools::assertion_result as_root(boost::unit_test::test_unit_id) {
     return unless_missing(::geteuid() == 0, "root");
+}
+
+inline boost::test_tools::assertion_result has_utf8_locale(boost::unit_test::test_unit_id) {
+    const ::locale_t locale = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    if (locale != nullptr) ::freelocale(locale);
+    return unless_missing(locale != nullptr, "the locale C.UTF-8");
 }
 
 inline boost::test_tools::assertion_result kernel_threads_are_seen(boost::unit_test::test_unit_id) {

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What the tools have in common: their command line, their exit status, numbers for people.
+#pragma once
+
+#include <charconv>
+#include <clocale>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <sys/ioctl.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <boost/program_options.hpp>
+
+namespace tool {
+
+namespace options = boost::program_options;
+
+/// Of every tool. A broken pipe ends it without a word, by its signal.
+enum exit_status {
+    done = 0,
+    failed = 1,   ///< it could not be done; the standard error says why, and what would help
+    misused = 2,  ///< wrong usage
+};
+
+/// Arguments that make no sense, where the parser cannot know.
+struct usage_error : options::error {
+    using error::error;
+};
+
+/// What a command line may say.
+struct command {
+    std::string name;
+    std::string usage;  ///< the arguments, as in a manual: "[OPTION...] PID"
+    std::string text;   ///< what it does, in whole lines
+    options::options_description offered{"options"};
+
+    /// The next argument that stands by itself. Not shown, but in the usage.
+    void argument(const char* what, const options::value_semantic* type) {
+        arguments.add_options()(what, type, "");
+        order.add(what, 1);
+    }
+
+    options::options_description arguments{};
+    options::positional_options_description order{};
+};
+
+/// main() of a tool: calls body(options::variables_map), which returns the exit status, and tells what went wrong.
+template <class Body>
+int run(command c, int argc, char** argv, Body&& body) {
+    std::signal(SIGPIPE, SIG_DFL);  // the parent may have told us to ignore it
+    std::setlocale(LC_CTYPE, "");
+    std::ios::sync_with_stdio(false);
+    try {
+        c.offered.add_options()("help,h", "show this text");
+        options::options_description all;
+        all.add(c.offered).add(c.arguments);
+        options::variables_map given;
+        options::store(options::command_line_parser(argc, argv).options(all).positional(c.order).run(), given);
+        int status = done;
+        if (given.count("help") != 0) {
+            std::cout << "usage: " << c.name << ' ' << c.usage << '\n'
+                      << c.text << '\n'
+                      << c.offered << "\nexit status: 0 done, 1 it could not be done, 2 wrong usage\n";
+        } else {
+            options::notify(given);
+            status = body(std::as_const(given));
+        }
+        if (!std::cout.flush()) throw std::runtime_error("cannot write to the standard output: closed, or a full disk");
+        return status;
+    } catch (const options::error& e) {
+        std::cerr << c.name << ": " << e.what() << "\nTry '" << c.name << " --help'.\n";
+        return misused;
+    } catch (const std::exception& e) {
+        std::cerr << c.name << ": " << e.what() << '\n';
+        return failed;
+    }
+}
+
+/// The argument PID.
+inline pid_t process_id(const options::variables_map& given) {
+    const auto id = given["PID"].as<pid_t>();
+    if (id < 1) throw usage_error("a process id is at least 1");
+    return id;
+}
+
+/// The whole of `text` as a number; hexadecimal after 0x.
+inline std::uint64_t number(std::string_view text) {
+    std::uint64_t value = 0;
+    const bool hexadecimal = text.starts_with("0x");
+    const std::string_view digits = text.substr(hexadecimal ? 2 : 0);
+    const char* const last = digits.data() + digits.size();
+    const auto [end, error] = std::from_chars(digits.data(), last, value, hexadecimal ? 16 : 10);
+    if (error != std::errc() || end != last) throw usage_error('\'' + std::string(text) + "' is not a number");
+    return value;
+}
+
+inline std::string hex(std::uint64_t number, int digits = 1) {
+    char text[24];
+    std::snprintf(text, sizeof text, "%0*llx", digits, static_cast<unsigned long long>(number));
+    return text;
+}
+
+/// Of so many bytes: "512 B", "9.5 MiB", "128 TiB".
+inline std::string size_text(std::uint64_t bytes) {
+    static constexpr const char* units[]{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    auto value = static_cast<double>(bytes);
+    const char* const* unit = units;
+    for (; value >= 999.5; ++unit) value /= 1024;
+    char text[24];
+    std::snprintf(text, sizeof text, unit != units && value < 9.95 ? "%.1f %s" : "%.0f %s", value, *unit);
+    return text;
+}
+
+/// How many columns the terminal has that the output goes to; 80 if it goes elsewhere.
+inline std::size_t terminal_columns() {
+    winsize size{};
+    return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace tool

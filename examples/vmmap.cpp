@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What is mapped in a process, and how much of it is in memory, was changed, is swapped out.
+#include <iomanip>
+#include <iostream>
+#include <limits>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <vmio/error.hpp>
+#include <vmio/memory_map.hpp>
+#include <vmio/page_map.hpp>
+
+#include "memory_picture.hpp"
+#include "text.hpp"
+#include "tool.hpp"
+
+namespace {
+
+/// In bytes.
+struct usage {
+    std::uint64_t size = 0, resident = 0, changed = 0, swapped = 0;
+
+    usage& operator+=(const usage& other) {
+        size += other.size;
+        resident += other.resident;
+        changed += other.changed;
+        swapped += other.swapped;
+        return *this;
+    }
+};
+
+struct findings {
+    vmio::memory_map map;
+    std::vector<usage> used;  // of each mapping
+    usage total;
+    std::vector<vmio::page_run> pages;  // if kept
+    std::error_code pages_refused;
+};
+
+findings look_at(pid_t id, bool keep_pages) {
+    using enum vmio::page_state;
+    findings found;
+    const vmio::process who(id);
+    // Opened before the list is: so it notices a program that takes the place of this one in between.
+    const vmio::page_map tables(who, found.pages_refused);
+    found.map = vmio::memory_map::load(who);
+    for (const vmio::mapping& m : found.map) found.used.push_back({.size = m.range.size()});
+    auto count = [&, m = found.map.begin()](const vmio::page_run& run) mutable {
+        while (m != found.map.end() && m->range.end() <= run.range.start()) ++m;
+        for (auto part = m; part != found.map.end() && part->range.start() < run.range.end(); ++part) {
+            const std::uint64_t bytes = part->range.intersection(run.range).size();
+            found.used[static_cast<std::size_t>(part - found.map.begin())] +=
+                {.resident = tool::is_resident(run) ? bytes : 0,
+                 .changed = has(run.state, changed) ? bytes : 0,
+                 .swapped = has(run.state, swapped) ? bytes : 0};
+        }
+        if (keep_pages) found.pages.push_back(run);
+    };
+    constexpr vmio::address_range everything(0, std::numeric_limits<vmio::address>::max());
+    if (!found.pages_refused) tables.scan(everything, present | zero_page | changed | swapped, count);
+    for (const usage& u : found.used) found.total += u;
+    return found;
+}
+
+/// What the reader of the lists must know.
+void print_notes(const findings& found, pid_t id) {
+    if (found.pages_refused)
+        std::cerr << "vmmap: not known: what is resident, changed and swapped: "
+                  << vmio::memory_error("open of /proc/PID/pagemap", id, 0, found.pages_refused).what() << '\n';
+    if (found.map.torn()) std::cerr << "vmmap: it maps and unmaps too fast: the list is of several moments\n";
+    for (const std::string& line : found.map.malformed_lines())
+        std::cerr << "vmmap: left out, a line that makes no sense: " << tool::printable(line) << '\n';
+}
+
+void print_row(const std::string& range, const std::string& perms, const usage& u, bool pages_known) {
+    const auto column = [](std::uint64_t bytes, bool known) {
+        std::cout << ' ' << std::setw(9) << (known ? std::to_string(bytes / 1024) : "-");
+    };
+    std::cout << std::left << std::setw(25) << range << ' ' << std::setw(4) << perms << std::right;
+    column(u.size, true);
+    for (const std::uint64_t bytes : {u.resident, u.changed, u.swapped}) column(bytes, pages_known);
+}
+
+void print_list(const findings& found) {
+    std::cout << "range                     perm       KiB  resident   changed   swapped  name\n";
+    for (std::size_t i = 0; i < found.map.size(); ++i) {
+        const vmio::mapping& m = found.map.begin()[i];
+        print_row(tool::hex(m.range.start(), 12) + '-' + tool::hex(m.range.end(), 12), to_string(m.perms),
+                  found.used[i], !found.pages_refused);
+        if (!m.name.empty()) std::cout << "  " << tool::printable(m.name);
+        std::cout << (m.deleted ? " (deleted)\n" : "\n");
+    }
+    print_row("total", "", found.total, !found.pages_refused);
+    std::cout << '\n';
+}
+
+void print_json(const findings& found, pid_t id) {
+    const auto print = [&](const usage& u) {
+        const auto number = [&](const char* name, std::uint64_t bytes, bool known) {
+            std::cout << ", \"" << name << "\": " << (known ? std::to_string(bytes) : "null");
+        };
+        std::cout << "\"size\": " << u.size;
+        number("resident", u.resident, !found.pages_refused);
+        number("changed", u.changed, !found.pages_refused);
+        number("swapped", u.swapped, !found.pages_refused);
+    };
+    std::cout << "{\"process\": " << id << ", \"page_size\": " << vmio::page_size() << ", \"mappings\": [";
+    for (std::size_t i = 0; i < found.map.size(); ++i) {
+        const vmio::mapping& m = found.map.begin()[i];
+        std::cout << (i == 0 ? "\n" : ",\n") << "{\"start\": \"0x" << tool::hex(m.range.start()) << "\", \"end\": \"0x"
+                  << tool::hex(m.range.end()) << "\", \"permissions\": \"" << to_string(m.perms) << "\", ";
+        print(found.used[i]);
+        std::cout << ", \"offset\": " << m.offset << ", \"device\": \"" << tool::hex(m.device_major, 2) << ':'
+                  << tool::hex(m.device_minor, 2) << "\", \"inode\": " << m.inode
+                  << ", \"name\": " << tool::json_string(m.name);
+        if (!tool::is_utf8(m.name)) std::cout << ", \"name_bytes\": " << tool::json_hex(m.name);
+        std::cout << ", \"deleted\": " << (m.deleted ? "true}" : "false}");
+    }
+    std::cout << "],\n\"total\": {";
+    print(found.total);
+    std::cout << "}}\n";
+}
+
+void print_picture(const findings& found) {
+    const usage& all = found.total;
+    tool::memory_picture(found.map, found.pages, {tool::terminal_columns(), tool::locale_is_utf8()}).draw(std::cout);
+    std::cout << found.map.size() << " mappings of " << tool::size_text(all.size);
+    if (!found.pages_refused)
+        std::cout << ": " << tool::size_text(all.resident) << " resident, " << tool::size_text(all.changed)
+                  << " changed, " << tool::size_text(all.swapped) << " swapped";
+    std::cout << '\n';
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    tool::command vmmap{.name = "vmmap",
+                        .usage = "[--picture | --json] PID",
+                        .text =
+                            "Lists what is mapped in a process, in KiB, without disturbing it.\n"
+                            "  resident  in memory\n"
+                            "  changed   private, and written to: in memory or swapped\n"
+                            "  swapped   in a swap area; of private memory only\n"
+                            "A dash: not known. In a name, \\ooo is a byte that cannot be printed, in octal.\n"};
+    vmmap.offered.add_options()("picture,p", "draw the address space")(
+        "json,j",
+        "print JSON, in bytes; addresses are strings. A name that is not UTF-8 has U+FFFD for each wrong byte, and "
+        "all of its bytes in hexadecimal in name_bytes");
+    vmmap.argument("PID", tool::options::value<pid_t>()->required());
+    return tool::run(std::move(vmmap), argc, argv, [](const tool::options::variables_map& given) {
+        const bool picture = given.count("picture") != 0;
+        const bool json = given.count("json") != 0;
+        if (picture && json) throw tool::usage_error("--picture or --json, not both");
+        const pid_t id = tool::process_id(given);
+        const findings found = look_at(id, picture);
+        print_notes(found, id);
+        picture ? print_picture(found) : json ? print_json(found, id) : print_list(found);
+        return tool::done;
+    });
+}
