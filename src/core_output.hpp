@@ -8,7 +8,7 @@
 #include <ostream>
 #include <span>
 
-#include "replacement_file.hpp"
+#include "saved_file.hpp"
 
 namespace vmio {
 
@@ -44,14 +44,14 @@ private:
 /// Leaves holes for zeros. As secret as what the kernel writes: for the owner only. file_error.
 class core_sparse_file final : public core_output {
 public:
-    explicit core_sparse_file(const std::filesystem::path& path) : file_("write of core file", path, 0600) {}
+    explicit core_sparse_file(const std::filesystem::path& path) : file_(path, "write of core file", 0600) {}
 
     void write(std::span<const std::byte>) override;
     void skip(std::uint64_t size) override { at_ += size; }
     void finish() override;
 
 private:
-    replacement_file file_;
+    file_replacement file_;
     std::uint64_t at_ = 0;
 };
 

@@ -15,7 +15,8 @@ namespace vmio {
 cow_view::mapping::mapping(std::shared_ptr<snapshot::state> owner, content_pointer content)
     : owner_(std::move(owner)),
       content_(std::move(content)),
-      bytes_(content_->file().descriptor(), content_->size(), PROT_READ | PROT_WRITE, MAP_PRIVATE) {
+      bytes_(content_->file().descriptor(), content_->size(), PROT_READ | PROT_WRITE, MAP_PRIVATE,
+             content_->file().offset()) {
     lay_over(all());
 }
 
@@ -95,7 +96,7 @@ void cow_view::mapping::drop(page_interval pages) {
     if (::madvise(bytes_.data() + start, end - start, MADV_DONTNEED) != 0) {
         // Locked memory is not to be dropped, but it can be replaced.
         if (::mmap(bytes_.data() + start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-                   content_->file().descriptor(), static_cast<off_t>(start)) == MAP_FAILED)
+                   content_->file().descriptor(), static_cast<off_t>(content_->file().offset() + start)) == MAP_FAILED)
             throw memory_error("mmap of a snapshot", 0, reinterpret_cast<std::uintptr_t>(bytes_.data() + start),
                                last_system_error());
     }
@@ -109,7 +110,7 @@ void cow_view::mapping::drop(page_interval pages) {
 /// At the same address, in place of what is there.
 void cow_view::mapping::map(content_pointer content) {
     if (::mmap(bytes_.data(), size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-               content->file().descriptor(), 0) == MAP_FAILED)
+               content->file().descriptor(), static_cast<off_t>(content->file().offset())) == MAP_FAILED)
         throw memory_error("mmap of a snapshot", 0, reinterpret_cast<std::uintptr_t>(bytes_.data()),
                            last_system_error());
     content_ = std::move(content);

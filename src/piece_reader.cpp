@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include <vmio/query_mapping.hpp>
+#include "file_piece.hpp"
 
 namespace vmio {
 namespace {
@@ -54,52 +54,23 @@ void piece_reader::read_blocks(std::vector<memory_gap>& gaps) {
 
 void piece_reader::read_file(const region_source& source, const address_range& range, std::vector<memory_gap>& gaps,
                              std::vector<address_range>& zeros) {
-    constexpr std::uint64_t worth_asking_for_holes = std::uint64_t{256} << 10;
-    const backing_file& file = *source.file();
-    const std::uint64_t size = file.size();
-    std::error_code ec;
+    const std::uint64_t size = source.file()->size();
     for (address at = range.start(); at < range.end();) {
-        const std::uint64_t offset = source.offset_of(at);
-        const std::uint64_t left = range.end() - at;
-        address_range step(at, range.end());
-        if (offset >= size) {
-            // The rest of the last page is zero; pages behind it are none.
-            const std::uint64_t of_page = std::min(left, -offset & (page_size() - 1));
-            step = address_range::of_size(at, of_page > 0 ? of_page : left);
-            zero(step);
-            if (of_page == 0) gaps.push_back({step, gap_reason::past_end_of_file});
-        } else if (const std::uint64_t data = left >= worth_asking_for_holes ? file.next_data(offset) : offset;
-                   data > offset) {
-            step = address_range::of_size(at, std::min(left, std::min(data, size) - offset));
-            zero(step);
-            append(zeros, step);
-        } else {
-            step = address_range::of_size(at, std::min(left, size - offset));
-            const std::size_t got = file.read_some(offset, writable(step), ec);
-            if (ec) {
-                // It has been cut short meanwhile, or the disk is broken.
-                step = address_range(at, std::min(step.end(), align_down(at, page_size()) + page_size()));
-                zero(step);
-                gaps.push_back({step, gap_reason::input_output});
-            } else {
-                step = address_range::of_size(at, got);
-            }
-        }
-        at = step.end();
+        const auto to = [&](const address_range& r) { return writable(r); };
+        const region_piece step = read_from_file(source, size, {at, range.end()}, to);
+        if (step.from != region_piece::origin::file) zero(step.range);
+        if (step.from == region_piece::origin::zeros) append(zeros, step.range);
+        if (step.from == region_piece::origin::gap) gaps.push_back({step.range, step.reason});
+        at = step.range.end();
     }
 }
 
 /// Page tables say the same of a page that was never touched and of one that has just been unmapped.
 void piece_reader::check_mapped(const address_range& range, std::vector<memory_gap>& gaps) {
-    for (address at = range.start(); at < range.end();) {
-        const auto m = query_mapping(memory_.target(), at, mapping_lookup::next_after);
-        const address start = m ? std::min(range.end(), std::max(at, m->range.start())) : range.end();
-        if (start > at) {
-            zero({at, start});
-            gaps.push_back({{at, start}, gap_reason::unmapped});
-        }
-        at = m ? std::max(start, m->range.end()) : range.end();
-    }
+    for_each_hole(memory_.target(), range, [&](const address_range& hole) {
+        zero(hole);
+        gaps.push_back({hole, gap_reason::unmapped});
+    });
 }
 
 void join(std::vector<memory_gap>& gaps) {

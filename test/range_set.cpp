@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: BSL-1.0
+#define BOOST_TEST_MODULE range_set
+#include <boost/test/unit_test.hpp>
+BOOST_AUTO_TEST_CASE(x) {}
