@@ -16,7 +16,7 @@ namespace vmio {
 
 namespace fs = std::filesystem;
 
-file_replacement::file_replacement(const fs::path& path, const char* operation)
+file_replacement::file_replacement(const fs::path& path, const char* operation, mode_t mode)
     : asked_(path), operation_(operation), path_(path) {
     // What a link points to is replaced, not the link.
     struct stat status;
@@ -30,7 +30,7 @@ file_replacement::file_replacement(const fs::path& path, const char* operation)
     for (unsigned i = 0;; ++i) {
         temporary_ = path_;
         temporary_ += ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(i);
-        file_ = file_descriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+        file_ = file_descriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
         if (file_) return;
         if (const std::error_code ec = last_system_error(); ec.value() != EEXIST)
             throw file_error(operation_, asked_, ec);
@@ -50,6 +50,11 @@ void file_replacement::write(std::uint64_t offset, std::span<const std::byte> by
         bytes = bytes.subspan(static_cast<std::size_t>(done));
         offset += static_cast<std::uint64_t>(done);
     }
+}
+
+void file_replacement::set_size(std::uint64_t size) {
+    if (::ftruncate(file_.get(), static_cast<off_t>(size)) != 0)
+        throw file_error(operation_, asked_, last_system_error());
 }
 
 void file_replacement::put_in_place() {

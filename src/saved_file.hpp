@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <span>
 
+#include <sys/types.h>
+
 #include "file_descriptor.hpp"
 
 namespace vmio {
@@ -15,13 +17,16 @@ namespace vmio {
 class file_replacement {
 public:
     /// `operation` is for errors: a string literal.
-    file_replacement(const std::filesystem::path& path, const char* operation);
+    file_replacement(const std::filesystem::path& path, const char* operation, mode_t mode = 0666);
     file_replacement(const file_replacement&) = delete;
     file_replacement& operator=(const file_replacement&) = delete;
     ~file_replacement();
 
     /// All of it.
     void write(std::uint64_t offset, std::span<const std::byte> bytes);
+
+    /// What was not written is a hole then.
+    void set_size(std::uint64_t size);
 
     void put_in_place();
 
