@@ -2,8 +2,11 @@
 #include <vmio/byte_pattern.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <stdexcept>
+
+#include "byte_lanes.hpp"
 
 namespace vmio {
 namespace {
@@ -17,6 +20,17 @@ int digit_of(char c) {
     throw std::invalid_argument("vmio::byte_pattern: neither a hexadecimal digit nor '?'");
 }
 
+/// How often it is met in a process, roughly: half of what that holds is zero, and text, machine code and pointers have
+/// their favourites too.
+unsigned commonness(std::byte bits, std::byte mask) {
+    using namespace std::string_view_literals;
+    constexpr std::string_view favourites = "\x01\x02\x0f\x20\x24\x48\x49\x7f\x89\x8b\xff"sv;
+    if (mask != whole) return 100U << (8 - std::popcount(std::to_integer<unsigned>(mask)));
+    const char c = static_cast<char>(bits);
+    if (c == '\0') return 100;
+    return (c >= 'a' && c <= 'z') || favourites.find(c) != favourites.npos ? 5 : 1;
+}
+
 }  // namespace
 
 byte_pattern::byte_pattern(std::span<const std::byte> bytes) : byte_pattern(bytes, {}) {}
@@ -28,15 +42,8 @@ byte_pattern::byte_pattern(std::span<const std::byte> bytes, std::span<const std
         throw std::invalid_argument("vmio::byte_pattern: a mask has as many bytes as the pattern");
     if (std::any_of(mask.begin(), mask.end(), [](std::byte m) { return m != whole; }))
         mask_.assign(mask.begin(), mask.end());
-    anchor_size_ = mask_.empty() ? size() : 0;
-    for (std::size_t i = 0, run = 0; i < mask_.size(); ++i) {
-        bytes_[i] &= mask_[i];
-        run = mask_[i] == whole ? run + 1 : 0;
-        if (run > anchor_size_) {
-            anchor_size_ = run;
-            anchor_ = i + 1 - run;
-        }
-    }
+    for (std::size_t i = 0; i < mask_.size(); ++i) bytes_[i] &= mask_[i];
+    choose_rarest();
     matches_zeros_ = std::all_of(bytes_.begin(), bytes_.end(), [](std::byte b) { return b == std::byte(0); });
 }
 
@@ -65,27 +72,42 @@ byte_pattern byte_pattern::hex(std::string_view digits) {
     return byte_pattern(bytes, mask);
 }
 
+/// Two that differ, if there are such: memory full of one byte would hold up the search for a run of it else.
+void byte_pattern::choose_rarest() {
+    const auto mask = [&](std::size_t i) { return mask_.empty() ? whole : mask_[i]; };
+    const auto rarer = [&](std::size_t i, std::size_t than) {
+        return commonness(bytes_[i], mask(i)) < commonness(bytes_[than], mask(than));
+    };
+    for (std::size_t i = 1; i < size(); ++i)
+        if (rarer(i, rarest_)) rarest_ = i;
+    second_ = rarest_;
+    for (std::size_t i = 0; i < size(); ++i) {
+        const bool differs = bytes_[i] != bytes_[rarest_] || mask(i) != mask(rarest_);
+        if (differs && (second_ == rarest_ || rarer(i, second_))) second_ = i;
+    }
+}
+
 bool byte_pattern::matches_at(const std::byte* at) const noexcept {
-    for (std::size_t i = 0; i < mask_.size(); ++i)
+    if (mask_.empty()) return std::memcmp(at, bytes_.data(), size()) == 0;
+    for (std::size_t i = 0; i < size(); ++i)
         if ((at[i] & mask_[i]) != bytes_[i]) return false;
     return true;
 }
 
 std::size_t byte_pattern::find(std::span<const std::byte> bytes, std::size_t from) const noexcept {
-    while (from <= bytes.size() && bytes.size() - from >= size()) {
-        std::size_t at = from;
-        if (anchor_size_ > 0) {
-            // Where the anchor may lie, so that the whole pattern fits.
-            const std::size_t room = bytes.size() - from - size() + anchor_size_;
-            const void* const found =
-                ::memmem(bytes.data() + from + anchor_, room, bytes_.data() + anchor_, anchor_size_);
-            if (found == nullptr) return npos;
-            at = static_cast<std::size_t>(static_cast<const std::byte*>(found) - bytes.data()) - anchor_;
-        }
-        if (matches_at(bytes.data() + at)) return at;
-        from = at + 1;
-    }
-    return npos;
+    if (bytes.size() < size()) return npos;
+    const std::size_t end = bytes.size() - size() + 1;
+    const auto find_by = [&]<bool masked>(std::bool_constant<masked>) {
+        const auto wanted = [&](std::size_t i) { return wanted_byte<masked>(i, bytes_[i], masked ? mask_[i] : whole); };
+        return find_place(bytes.data(), from, end, wanted(rarest_), wanted(second_), [&](std::size_t place) {
+            const std::byte* const at = bytes.data() + place;
+            if constexpr (!masked)
+                if (at[rarest_] != bytes_[rarest_]) return false;
+            return matches_at(at);
+        });
+    };
+    const std::size_t place = mask_.empty() ? find_by(std::false_type()) : find_by(std::true_type());
+    return place < end ? place : npos;
 }
 
 }  // namespace vmio

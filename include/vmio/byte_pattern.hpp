@@ -36,20 +36,21 @@ public:
 
     std::size_t size() const noexcept { return bytes_.size(); }
 
-    /// The offset of the first match at or after `from` that lies in `bytes` whole; npos if there is none. By memmem(3)
-    /// for the longest run of bytes that matter, so at the speed of that.
+    /// The offset of the first match at or after `from` that lies in `bytes` whole; npos if there is none. Looks for
+    /// the two bytes that are likely to be the rarest, and compares the rest where it meets both.
     std::size_t find(std::span<const std::byte> bytes, std::size_t from = 0) const noexcept;
 
     /// Whether zeros match.
     bool matches_zeros() const noexcept { return matches_zeros_; }
 
 private:
+    void choose_rarest();
     bool matches_at(const std::byte* at) const noexcept;
 
     std::vector<std::byte> bytes_;  // only bits that matter are set
     std::vector<std::byte> mask_;   // empty: all matter
-    std::size_t anchor_ = 0;        // the longest run of bytes that matter whole
-    std::size_t anchor_size_ = 0;
+    std::size_t rarest_ = 0;        // offsets of those two
+    std::size_t second_ = 0;
     bool matches_zeros_ = false;
 };
 
