@@ -42,14 +42,28 @@ private:
     int percent_ = -1;
 };
 
+/// What comes out of the compressor. It must throw: told that nothing can be written, the compressor would try for
+/// ever.
+struct strict_sink {
+    using char_type = char;
+    using category = boost::iostreams::sink_tag;
+
+    std::streamsize write(const char* bytes, std::streamsize size) {
+        if (!to->write(bytes, size)) throw std::runtime_error("cannot write all of it: a full disk?");
+        return size;
+    }
+    std::ostream* to;
+};
+
 /// Packed on the way, from the first byte to the last.
 vmio::core_summary write_packed(const vmio::process& who, std::ostream& to, const vmio::core_options& how) {
     boost::iostreams::filtering_ostream out;
-    out.exceptions(std::ios::badbit);
     out.push(boost::iostreams::gzip_compressor(boost::iostreams::gzip::best_speed));
-    out.push(to);
+    out.push(strict_sink{&to});
+    out.exceptions(std::ios::badbit);
     const vmio::core_summary summary = vmio::write_core(who, out, how);
-    boost::iostreams::close(out);  // writes the end, and throws where the destructor would not
+    out.reset();  // writes the end
+    if (!to.flush()) throw std::runtime_error("cannot write all of it: a full disk?");
     return summary;
 }
 
@@ -60,9 +74,7 @@ vmio::core_summary write(const vmio::process& who, const std::string& path, bool
     ::umask(077);  // it holds whatever the process knows
     std::ofstream file(path, std::ios::binary | std::ios::trunc);
     if (!file) throw std::runtime_error("cannot open " + path);
-    const vmio::core_summary summary = write_packed(who, file, how);
-    if (!file.flush()) throw std::runtime_error("cannot write to " + path);
-    return summary;
+    return write_packed(who, file, how);
 }
 
 }  // namespace
