@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// How a process_snapshot is made.
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -188,8 +189,14 @@ process_snapshot process_snapshot::capture(const process& who, const capture_opt
 }
 
 process_snapshot process_snapshot::capture(const process_memory& memory, const capture_options& options) {
-    captured all = capture_walk(memory, options).run();
-    return state::holding(std::move(all.record), std::move(all.layout), std::move(all.file));
+    try {
+        captured all = capture_walk(memory, options).run();
+        return state::holding(std::move(all.record), std::move(all.layout), std::move(all.file));
+    } catch (const memory_error& e) {
+        // In the midst of exec a process has no memory, and is there all the same.
+        if (e.code() != errc::no_such_process || !memory.target().alive()) throw;
+        throw memory_error(e.operation(), e.process_id(), e.where(), system_error_of(ESTALE));
+    }
 }
 
 }  // namespace vmio

@@ -280,7 +280,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_is_gone_or_has_changed_its_program_is_an_err
     while (changed.same_program()) std::this_thread::yield();
     for (int i = 0; i < 100; ++i) {
         const int error = error_of_capture(changed);
-        BOOST_TEST((error == ESTALE || error == EACCES || error == EPERM || error == EFAULT));
+        BOOST_TEST((error == ESTALE || error == EACCES || error == EPERM || error == EFAULT), "error " << error);
     }
     ::kill(executed, SIGKILL);
     ::waitpid(executed, nullptr, 0);

@@ -1,8 +1,8 @@
 #!/bin/sh
 # vmdump.sh VMDUMP TARGET: core files of a target in all the ways that the program offers, and what it says when it cannot.
 set -u
-vmdump=$1
-target=$2
+vmdump=$(realpath "$1")
+target=$(realpath "$2")
 fail() { echo "$*"; exit 1; }
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
