@@ -67,8 +67,11 @@ std::vector<extent> data_extents(int fd, std::uint64_t size, std::uint64_t start
 }
 
 memory_file::memory_file(file_descriptor filled, std::size_t size) : file_(std::move(filled)), size_(size) {
-    if (::fcntl(file_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
-        fail("seal of a snapshot");
+    // Busy while the kernel still holds pages for its own ends, after a fifth of a second: that passes.
+    constexpr int most_tries = 20;
+    for (int i = 1; ::fcntl(file_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0;
+         ++i)
+        if (last_system_error().value() != EBUSY || i == most_tries) fail("seal of a snapshot");
 }
 
 memory_file::memory_file(file_descriptor filled, const mapped_bytes& writer)

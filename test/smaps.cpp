@@ -144,6 +144,10 @@ BOOST_AUTO_TEST_CASE(flags_follow_what_was_asked_of_the_kernel) {
 
 BOOST_AUTO_TEST_CASE(all_mappings_are_listed_and_add_up) {
     test::child_process child;
+    // It may still be on its way to where it waits.
+    test::must(::kill(child.id(), SIGSTOP) == 0, "kill");
+    siginfo_t stopped;
+    test::must(::waitid(P_PID, static_cast<id_t>(child.id()), &stopped, WSTOPPED | WNOWAIT) == 0, "waitid");
     const auto all = read_smaps(process(child.id()));
     std::ifstream maps("/proc/" + std::to_string(child.id()) + "/maps");
     std::size_t i = 0;
