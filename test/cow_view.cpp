@@ -295,8 +295,7 @@ BOOST_AUTO_TEST_CASE(locked_pages_are_restored_too_and_stay_locked) {
     BOOST_TEST(test::in_a_process([] {
                    constexpr std::size_t pages = 1024;
                    cow_view view = of_pattern(pages * page).view();
-                   // Not ::mlock(), which the address sanitizer takes for nothing.
-                   test::must(::syscall(SYS_mlock, view.data(), view.size()) == 0, "mlock");
+                   test::must(::syscall(SYS_mlock, view.data(), view.size()) == 0, "mlock");  // sanitizers fake mlock()
                    for (std::size_t i = 0; i < pages; ++i) view[i * page] = std::byte{1};
                    view.restore();
                    if (!equal(view.bytes(), pattern_bytes(pages * page))) return 1;
