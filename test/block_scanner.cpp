@@ -4,22 +4,26 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include <boost/test/unit_test.hpp>
 
 #include <vmio/cached_memory.hpp>
 
+#include "support/block_results.hpp"
 #include "support/child.hpp"
 #include "support/fake_memory.hpp"
 #include "support/pages.hpp"
 
 using test::fake_memory;
+using test::is_right;
+using test::is_whole;
+using test::spotted_memory;
 using vmio::address;
 using vmio::block_result;
 using vmio::memory_block;
@@ -36,57 +40,6 @@ using blocks = std::vector<memory_block>;
 
 process_memory memory_of(pid_t id) {
     return process_memory(process(id));
-}
-
-/// All of what was asked for, or the first `size` bytes and the error.
-bool is_right(const block_result& r, std::size_t size, int error) {
-    return r.bytes.size() == size && r.error.value() == error && test::is_pattern(r.start, r.bytes);
-}
-bool is_whole(const block_result& r) {
-    return is_right(r, static_cast<std::size_t>(r.size), 0) && !r.truncated;
-}
-
-/// Memory that holds the pattern, from 0 to the top, but for one byte in `step`, each of which cannot be read.
-struct spotted_memory {
-    std::size_t step = 0;
-    std::size_t* calls = nullptr;
-    std::size_t* moved = nullptr;
-
-    bool readable(address a) const { return step == 0 || a % step != step - 1; }
-
-    std::size_t read_some(address from, std::span<std::byte> to, std::error_code& ec) const noexcept {
-        ec.clear();
-        ++*calls;
-        std::size_t n = 0;
-        for (; n < to.size() && readable(from + n); ++n) to[n] = test::pattern(from + n);
-        if (n == 0 && !to.empty()) ec.assign(EIO, std::system_category());
-        *moved += n;
-        return n;
-    }
-};
-
-struct counted {
-    explicit counted(std::size_t step = 0) : memory{step, &calls, &moved} {}
-
-    std::size_t calls = 0;
-    std::size_t moved = 0;
-    spotted_memory memory;
-};
-
-/// Scans and compares every result with what `readable` says.
-template <class M, class Readable>
-bool scans_right(const M& memory, const blocks& wanted, std::size_t max_bytes, int error, Readable readable) {
-    const auto scan = scan_blocks(memory, wanted, max_bytes);
-    if (scan.size() != wanted.size()) return false;
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-        const auto asked = static_cast<std::size_t>(std::min<std::uint64_t>(wanted[i].size, max_bytes));
-        std::size_t good = 0;
-        while (good < asked && readable(wanted[i].start + good)) ++good;
-        if (scan[i].start != wanted[i].start || scan[i].size != wanted[i].size) return false;
-        if (scan[i].truncated != (wanted[i].size > max_bytes)) return false;
-        if (!is_right(scan[i], good, good < asked ? error : 0)) return false;
-    }
-    return true;
 }
 
 }  // namespace
@@ -135,11 +88,11 @@ BOOST_AUTO_TEST_CASE(nothing_is_asked_and_nothing_answered) {
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_block_is_one_result_and_not_read) {
-    counted c;
-    const auto scan = scan_blocks(c.memory, blocks{{0, 0}, {0x1000, 0}, {top, 0}});
+    spotted_memory memory;
+    const auto scan = scan_blocks(memory, blocks{{0, 0}, {0x1000, 0}, {top, 0}});
     BOOST_TEST(scan.size() == 3u);
     for (const block_result& r : scan) BOOST_TEST(is_whole(r));
-    BOOST_TEST(c.calls == 0u);
+    BOOST_TEST(memory.calls == 0u);
     BOOST_TEST(is_whole(scan_blocks(memory_of(::getpid()), blocks{{0, 0}})[0]));
 }
 
@@ -155,8 +108,8 @@ BOOST_AUTO_TEST_CASE(an_impossible_address_costs_its_own_block_only) {
 }
 
 BOOST_AUTO_TEST_CASE(a_block_that_wraps_around_the_top_ends_there) {
-    counted c;
-    const auto scan = scan_blocks(c.memory, blocks{{top - 4, 8}, {top - 4, 4}, {top, 1}, {0, 8}});
+    spotted_memory memory;
+    const auto scan = scan_blocks(memory, blocks{{top - 4, 8}, {top - 4, 4}, {top, 1}, {0, 8}});
     BOOST_TEST(is_right(scan[0], 4, EFAULT));
     BOOST_TEST(is_whole(scan[1]));
     BOOST_TEST(is_right(scan[2], 0, EFAULT));
@@ -236,12 +189,12 @@ BOOST_AUTO_TEST_CASE(what_lies_before_a_hole_is_returned_with_the_error) {
 }
 
 BOOST_AUTO_TEST_CASE(duplicates_and_overlaps_are_read_once_and_share_their_bytes) {
-    counted c;
+    spotted_memory memory;
     const address a = 16 * page;
-    const auto scan = scan_blocks(c.memory, blocks{{a, 64}, {a, 64}, {a + 32, 64}, {a + 96, 8}, {a, 8}, {a, 64}});
+    const auto scan = scan_blocks(memory, blocks{{a, 64}, {a, 64}, {a + 32, 64}, {a + 96, 8}, {a, 8}, {a, 64}});
     for (const block_result& r : scan) BOOST_TEST(is_whole(r));
-    BOOST_TEST(c.calls == 1u);
-    BOOST_TEST(c.moved == 104u);
+    BOOST_TEST(memory.calls == 1u);
+    BOOST_TEST(memory.moved == 104u);
     BOOST_TEST(scan.bytes_kept() == 104u);
     const std::byte* const first = scan[0].bytes.data();
     for (const std::size_t i : {1u, 4u, 5u}) BOOST_TEST(scan[i].bytes.data() == first);
@@ -250,20 +203,20 @@ BOOST_AUTO_TEST_CASE(duplicates_and_overlaps_are_read_once_and_share_their_bytes
 }
 
 BOOST_AUTO_TEST_CASE(blocks_that_share_a_page_are_one_read_and_gaps_are_not_kept) {
-    counted c;
+    spotted_memory memory;
     const address a = 16 * page;
     blocks wanted;
     for (std::size_t i = 0; i < 16; ++i) wanted.push_back({a + i * (page / 16) + 20, 64});
     std::shuffle(wanted.begin(), wanted.end(), std::minstd_rand(1));
-    const auto scan = scan_blocks(c.memory, wanted);
+    const auto scan = scan_blocks(memory, wanted);
     for (const block_result& r : scan) BOOST_TEST(is_whole(r));
-    BOOST_TEST(c.calls == 1u);
+    BOOST_TEST(memory.calls == 1u);
     BOOST_TEST(scan.bytes_kept() == 16u * 64);
     // Neighbours on two pages are two reads, unless they touch.
-    BOOST_TEST(scan_blocks(c.memory, blocks{{a - 8, 7}, {a, 8}}).bytes_kept() == 15u);
-    BOOST_TEST(c.calls == 3u);
-    scan_blocks(c.memory, blocks{{a - 8, 8}, {a, 8}});
-    BOOST_TEST(c.calls == 4u);
+    BOOST_TEST(scan_blocks(memory, blocks{{a - 8, 7}, {a, 8}}).bytes_kept() == 15u);
+    BOOST_TEST(memory.calls == 3u);
+    scan_blocks(memory, blocks{{a - 8, 8}, {a, 8}});
+    BOOST_TEST(memory.calls == 4u);
 }
 
 BOOST_AUTO_TEST_CASE(no_page_is_touched_that_no_block_lies_on) {
@@ -287,56 +240,6 @@ BOOST_AUTO_TEST_CASE(no_page_is_touched_that_no_block_lies_on) {
     ::close(pagemap);
     for (std::size_t i = 0; i < count; ++i) BOOST_TEST((entries[i] >> 63 != 0) == (i % 4 == 0 || i == 1));
     ::munmap(fresh, count * page);
-}
-
-BOOST_AUTO_TEST_CASE(any_blocks_of_a_process_with_holes) {
-    test::pages some(64);
-    for (std::size_t i = 3; i < 64; i += 7) some.make_hole(i);
-    test::child_process child;
-    const auto readable = [&](address a) { return some.range().contains(a) && (a - some.start()) / page % 7 != 3; };
-    std::mt19937 random(1);
-    for (const std::size_t count : {1, 10, 1023, 1025, 5000, 50000})
-        for (const std::size_t largest : {std::size_t{100}, 3 * page}) {
-            blocks wanted;
-            for (std::size_t i = 0; i < count; ++i) {
-                const std::size_t size = random() % (count < 50000 ? largest : 100);
-                wanted.push_back({some.start() + random() % (some.size() - size), size});
-            }
-            for (const std::size_t max_bytes : {std::size_t{60}, SIZE_MAX}) {
-                const process_memory one(process(child.id()));
-                const process_memory three(process(child.id()), {.threads = 3});
-                BOOST_TEST(scans_right(one, wanted, max_bytes, EFAULT, readable));
-                BOOST_TEST(scans_right(three, wanted, max_bytes, EFAULT, readable));
-            }
-        }
-}
-
-BOOST_AUTO_TEST_CASE(any_blocks_of_any_memory_with_unreadable_bytes) {
-    std::mt19937 random(1);
-    for (const std::size_t step : {0u, 2u, 3u, 100u, 1000u, 5000u})
-        for (const std::size_t count : {1, 2, 30, 1500})
-            for (const std::size_t spread : {std::size_t{64}, std::size_t{10000}, std::size_t{1} << 24}) {
-                counted c(step);
-                blocks wanted;
-                for (std::size_t i = 0; i < count; ++i) wanted.push_back({100 + random() % spread, random() % 200});
-                const auto readable = [&](address a) { return c.memory.readable(a); };
-                BOOST_TEST(scans_right(c.memory, wanted, 150, EIO, readable));
-            }
-}
-
-BOOST_AUTO_TEST_CASE(a_dense_list_over_a_large_hole_is_not_searched_again_for_every_page) {
-    test::pages some(1);
-    const std::size_t hole = 512;
-    void* const reserved = ::mmap(nullptr, hole * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    BOOST_REQUIRE(reserved != MAP_FAILED);
-    blocks wanted;
-    for (std::size_t i = 0; i < hole * page; i += 16) wanted.push_back({test::address_of(reserved) + i, 32});
-    wanted.push_back({some.start(), 16});
-    const auto scan = scan_blocks(memory_of(::getpid()), wanted);
-    BOOST_TEST(scan.bytes_kept() == 16u);
-    BOOST_TEST(std::count_if(scan.begin(), scan.end(), [](const block_result& r) { return is_right(r, 0, EFAULT); }) ==
-               static_cast<std::ptrdiff_t>(hole * page / 16));
-    ::munmap(reserved, hole * page);
 }
 
 BOOST_AUTO_TEST_CASE(proc_mem_reads_the_same) {
@@ -411,6 +314,16 @@ BOOST_AUTO_TEST_CASE(every_memory_will_do) {
     BOOST_TEST(is_whole(scan_blocks(mutable_memory, wanted)[0]));
 }
 
+BOOST_AUTO_TEST_CASE(a_memory_that_gives_neither_bytes_nor_an_error_is_given_up) {
+    struct silent_memory {
+        std::size_t read_some(address, std::span<std::byte>, std::error_code& ec) const noexcept {
+            ec.clear();
+            return 0;
+        }
+    };
+    BOOST_TEST(is_right(scan_blocks(silent_memory(), blocks{{1, 8}})[0], 0, EFAULT));
+}
+
 BOOST_AUTO_TEST_CASE(copies_share_the_bytes_and_outlive_the_first) {
     const test::pages some(1);
     auto scan = scan_blocks(memory_of(::getpid()), blocks{{some.start(), 64}});
@@ -420,28 +333,4 @@ BOOST_AUTO_TEST_CASE(copies_share_the_bytes_and_outlive_the_first) {
     BOOST_TEST(scan.empty());
     BOOST_TEST(copy[0].bytes.data() == bytes);
     BOOST_TEST(is_whole(copy[0]));
-}
-
-BOOST_AUTO_TEST_CASE(a_million_blocks_take_56_bytes_each_and_what_was_read) {
-    const auto resident = [] {
-        std::size_t all = 0;
-        std::size_t pages = 0;
-        std::ifstream("/proc/self/statm") >> all >> pages;
-        return pages * page;
-    };
-    const test::pages some(256);
-    const auto memory = memory_of(::getpid());
-    const std::size_t count = 1000000;
-    blocks wanted(count);
-    for (std::size_t i = 0; i < count; ++i) wanted[i] = {some.start() + i * 48 % (some.size() - 4096), 1 + i % 5000};
-    const std::size_t before = resident();
-    const auto scan = scan_blocks(memory, wanted);
-    const std::size_t grown = resident() - before;
-    BOOST_TEST(scan.bytes_kept() <= some.size());
-    BOOST_TEST(sizeof(block_result) == 56u);
-    BOOST_TEST(grown <= 56 * count + some.size() + (std::size_t{8} << 20));
-    BOOST_TEST(std::all_of(scan.begin(), scan.end(), [](const block_result& r) {
-        return !r.error && r.bytes.size() == std::min<std::size_t>(r.size, 4096) &&
-               r.bytes[0] == test::pattern(r.start);
-    }));
 }
