@@ -31,15 +31,15 @@ ssize_t read_at(int from, std::vector<std::byte>& to, off_t offset) {
     }
 }
 
-/// For a file that cannot be spliced.
-std::error_code copy_by_reading(int from, int to, off_t at, off_t end) {
+/// For a file that cannot be spliced. In `to` it lies `shift` before where it does in `from`.
+std::error_code copy_by_reading(int from, int to, off_t at, off_t end, off_t shift) {
     std::vector<std::byte> buffer;
     while (at < end) {
         buffer.resize(static_cast<std::size_t>(std::min<off_t>(buffer_size, end - at)));
         const ssize_t got = read_at(from, buffer, at);
         if (got < 0) return last_system_error();
         if (got == 0) return system_error_of(ENODATA);
-        write_all(to, static_cast<std::uint64_t>(at), {buffer.data(), static_cast<std::size_t>(got)});
+        write_all(to, static_cast<std::uint64_t>(at - shift), {buffer.data(), static_cast<std::size_t>(got)});
         at += got;
     }
     return {};
@@ -58,16 +58,17 @@ std::uint64_t read_to_end(int from, int to, std::error_code& ec) {
 
 }  // namespace
 
-std::error_code copy_part(int from, int to, const extent& part) {
-    auto at = static_cast<off_t>(part.offset);
-    const auto end = static_cast<off_t>(part.end());
-    if (::lseek(to, at, SEEK_SET) < 0) return last_system_error();
+std::error_code copy_part(int from, int to, const extent& part, std::uint64_t start) {
+    const auto shift = static_cast<off_t>(start);
+    auto at = static_cast<off_t>(part.offset) + shift;
+    const auto end = static_cast<off_t>(part.end()) + shift;
+    if (::lseek(to, at - shift, SEEK_SET) < 0) return last_system_error();
     while (at < end) {
         const ssize_t done = ::sendfile(to, from, &at, static_cast<std::size_t>(end - at));
         if (done > 0) continue;
         if (done == 0) return system_error_of(ENODATA);
         const std::error_code ec = failure();
-        if (ec.value() == EINVAL || ec.value() == ENOSYS) return copy_by_reading(from, to, at, end);
+        if (ec.value() == EINVAL || ec.value() == ENOSYS) return copy_by_reading(from, to, at, end, shift);
         if (ec.value() != EINTR) return ec;
     }
     return {};

@@ -19,7 +19,8 @@ constexpr int MADV_DONTNEED_LOCKED = 24;  // since Linux 5.18
 cow_view::mapping::mapping(std::shared_ptr<snapshot::state> owner, content_pointer content)
     : owner_(std::move(owner)),
       content_(std::move(content)),
-      bytes_(content_->file().descriptor(), content_->size(), PROT_READ | PROT_WRITE, MAP_PRIVATE) {
+      bytes_(content_->file().descriptor(), content_->size(), PROT_READ | PROT_WRITE, MAP_PRIVATE,
+             content_->file().offset()) {
     lay_over(all());
 }
 
@@ -100,7 +101,7 @@ void cow_view::mapping::drop(page_interval pages) {
         ::madvise(bytes_.data() + start, end - start, MADV_DONTNEED_LOCKED) != 0) {
         // Memory locked with mlock(2), on an older kernel: it can still be replaced.
         if (::mmap(bytes_.data() + start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-                   content_->file().descriptor(), static_cast<off_t>(start)) == MAP_FAILED)
+                   content_->file().descriptor(), static_cast<off_t>(content_->file().offset() + start)) == MAP_FAILED)
             throw memory_error("mmap of a snapshot", 0, reinterpret_cast<std::uintptr_t>(bytes_.data() + start),
                                last_system_error());
     }
@@ -114,7 +115,7 @@ void cow_view::mapping::drop(page_interval pages) {
 /// At the same address, in place of what is there.
 void cow_view::mapping::map(content_pointer content) {
     if (::mmap(bytes_.data(), size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-               content->file().descriptor(), 0) == MAP_FAILED)
+               content->file().descriptor(), static_cast<off_t>(content->file().offset())) == MAP_FAILED)
         throw memory_error("mmap of a snapshot", 0, reinterpret_cast<std::uintptr_t>(bytes_.data()),
                            last_system_error());
     content_ = std::move(content);

@@ -14,15 +14,15 @@
 
 namespace vmio {
 
-/// Owns a mapping of the first `size` bytes of a file; none for a size of 0.
+/// Owns a mapping of `size` bytes of a file; none for a size of 0.
 class mapped_bytes {
 public:
     mapped_bytes() noexcept = default;
 
     /// memory_error. Private mappings do not count as memory promised (MAP_NORESERVE), however large they are.
-    mapped_bytes(int fd, std::size_t size, int protection, int flags) : size_(size) {
+    mapped_bytes(int fd, std::size_t size, int protection, int flags, std::uint64_t offset = 0) : size_(size) {
         if (size == 0) return;
-        void* const p = ::mmap(nullptr, size, protection, flags | MAP_NORESERVE, fd, 0);
+        void* const p = ::mmap(nullptr, size, protection, flags | MAP_NORESERVE, fd, static_cast<off_t>(offset));
         if (p == MAP_FAILED) throw memory_error("mmap of a snapshot", 0, 0, last_system_error());
         data_ = static_cast<std::byte*>(p);
     }

@@ -31,7 +31,7 @@ std::error_code find_in_text(int maps, address where, mapped_range& found) noexc
             if (newline == std::string_view::npos && text.size() < sizeof buffer) break;
             maps_line line;
             if (!within_line && parse_maps_line(text.substr(0, newline), line) && line.range.end() > where) {
-                found = {line.range, line.perms, line.inode != 0, line.offset};
+                found = {line.range, line.perms, line.inode, line.offset};
                 return {};
             }
             within_line = newline == std::string_view::npos;
@@ -50,7 +50,7 @@ std::error_code mapped_range_at_or_above(int maps, address where, mapped_range& 
     q.query_addr = where;
     const std::error_code ec = procmap::ask(maps, q);
     if (ec.value() == ENOTTY) return find_in_text(maps, where, found);
-    if (!ec) found = {{q.vma_start, q.vma_end}, procmap::permissions_of(q), q.inode != 0, q.vma_offset};
+    if (!ec) found = {{q.vma_start, q.vma_end}, procmap::permissions_of(q), q.inode, q.vma_offset};
     return ec;
 }
 

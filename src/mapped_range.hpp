@@ -13,7 +13,7 @@ namespace vmio {
 struct mapped_range {
     address_range range;
     permissions perms;
-    bool file_backed = false;
+    std::uint64_t inode = 0;  // 0: no file
     std::uint64_t offset = 0;
 };
 

@@ -50,16 +50,17 @@ void write_all(int fd, std::uint64_t offset, std::span<const std::byte> bytes) {
     }
 }
 
-std::vector<extent> data_extents(int fd, std::uint64_t size) {
+std::vector<extent> data_extents(int fd, std::uint64_t size, std::uint64_t start) {
     std::vector<extent> found;
-    for (std::uint64_t at = 0; at < size;) {
+    const std::uint64_t stop = start + size;
+    for (std::uint64_t at = start; at < stop;) {
         const off_t data = ::lseek(fd, static_cast<off_t>(at), SEEK_DATA);
         if (data < 0 && last_system_error().value() == ENXIO) break;  // a hole up to the end
         const off_t hole = data < 0 ? -1 : ::lseek(fd, data, SEEK_HOLE);
         if (hole <= data) return {{0, size}};
-        const std::uint64_t end = std::min(static_cast<std::uint64_t>(hole), size);
+        const std::uint64_t end = std::min(static_cast<std::uint64_t>(hole), stop);
         if (static_cast<std::uint64_t>(data) >= end) break;
-        found.push_back({static_cast<std::uint64_t>(data), end - static_cast<std::uint64_t>(data)});
+        found.push_back({static_cast<std::uint64_t>(data) - start, end - static_cast<std::uint64_t>(data)});
         at = end;
     }
     return found;
@@ -82,6 +83,11 @@ bool memory_file::freeze() const noexcept {
 }
 
 std::uint64_t memory_file::memory_used() const noexcept {
+    if (whole_) {
+        std::uint64_t sum = 0;
+        for (const extent& e : data()) sum += e.size;
+        return sum;
+    }
     struct stat status;
     return ::fstat(file_.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_blocks) * 512 : 0;
 }
@@ -94,7 +100,7 @@ std::size_t memory_file::read_some(std::uint64_t offset, std::span<std::byte> to
         return 0;
     }
     to = to.first(static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), size_ - offset)));
-    const ssize_t done = ::pread(file_.get(), to.data(), to.size(), static_cast<off_t>(offset));
+    const ssize_t done = ::pread(descriptor(), to.data(), to.size(), static_cast<off_t>(offset_ + offset));
     if (done > 0) return static_cast<std::size_t>(done);
     ec = done < 0 ? last_system_error() : system_error_of(EIO);
     return 0;
@@ -102,7 +108,7 @@ std::size_t memory_file::read_some(std::uint64_t offset, std::span<std::byte> to
 
 const std::byte* memory_file::bytes() const {
     // Private, since a file that is sealed against writing cannot be mapped shared everywhere.
-    std::call_once(once_, [&] { mapped_ = mapped_bytes(file_.get(), size_, PROT_READ, MAP_PRIVATE); });
+    std::call_once(once_, [&] { mapped_ = mapped_bytes(descriptor(), size_, PROT_READ, MAP_PRIVATE, offset_); });
     return mapped_.data();
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <system_error>
@@ -21,8 +22,9 @@ file_descriptor new_memory_file(std::uint64_t size);
 /// All of it, or memory_error.
 void write_all(int fd, std::uint64_t offset, std::span<const std::byte> bytes);
 
-/// The parts of `fd`, a file of `size` bytes, that are not holes; the whole where it cannot tell.
-std::vector<extent> data_extents(int fd, std::uint64_t size);
+/// The parts of `size` bytes of `fd`, from `start` on, that are not holes; the whole where it cannot tell. Their
+/// offsets count from `start`.
+std::vector<extent> data_extents(int fd, std::uint64_t size, std::uint64_t start = 0);
 
 /// A memfd that cannot shrink or grow, nor be written to but through the mapping that it was made with. All members
 /// are thread-safe.
@@ -34,13 +36,19 @@ public:
     /// Seals it against new writers only: `writer`, a shared mapping, can go on until freeze().
     memory_file(file_descriptor filled, const mapped_bytes& writer);
 
+    /// A part of another one, whose descriptor it shares: whole pages that lie inside.
+    memory_file(std::shared_ptr<const memory_file> whole, std::uint64_t offset, std::size_t size)
+        : whole_(std::move(whole)), offset_(offset), size_(size) {}
+
     /// Seals it against writing, after the mapping has gone. False if somebody still can write.
     bool freeze() const noexcept;
 
-    int descriptor() const noexcept { return file_.get(); }
+    int descriptor() const noexcept { return whole_ ? whole_->descriptor() : file_.get(); }
+    /// Where it begins in the file of that descriptor.
+    std::uint64_t offset() const noexcept { return offset_; }
     std::size_t size() const noexcept { return size_; }
     std::uint64_t memory_used() const noexcept;
-    std::vector<extent> data() const { return data_extents(file_.get(), size_); }
+    std::vector<extent> data() const { return data_extents(descriptor(), size_, offset_); }
 
     /// Up to the end; 0 with EFAULT from there on.
     std::size_t read_some(std::uint64_t offset, std::span<std::byte> to, std::error_code& ec) const noexcept;
@@ -50,6 +58,8 @@ public:
 
 private:
     file_descriptor file_;
+    std::shared_ptr<const memory_file> whole_;  // of a part, which has no file of its own
+    std::uint64_t offset_ = 0;
     std::size_t size_;
     mutable std::once_flag once_;
     mutable mapped_bytes mapped_;

@@ -64,6 +64,18 @@ memory_map memory_map::from_text(std::string_view text) {
     return map;
 }
 
+memory_map memory_map::from_mappings(std::vector<mapping> mappings) {
+    address end = 0;
+    for (const mapping& m : mappings) {
+        if (m.range.empty() || m.range.start() < end)
+            throw std::invalid_argument("vmio::memory_map: the mappings are empty, overlap or are not sorted");
+        end = m.range.end();
+    }
+    memory_map map;
+    map.assign({std::move(mappings), {}, false});
+    return map;
+}
+
 void memory_map::assign(maps_list&& list) {
     mappings_ = std::move(list.mappings);
     malformed_lines_ = std::move(list.malformed);

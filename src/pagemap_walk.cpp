@@ -104,26 +104,41 @@ walk_result walk_by_scan(int pagemap, address& at, address end, page_state wante
     return walk_result::over;
 }
 
-walk_result walk_by_entries(int pagemap, int maps, address& at, address end, page_runs& runs, std::error_code& ec) {
+namespace {
+
+/// Those of [at, end), whether mapped or not: what is not has entries of 0.
+walk_result walk_entries(int pagemap, address& at, address end, page_runs& runs, std::error_code& ec) {
     std::array<std::uint64_t, 1024> entries;
+    while (at < end) {
+        const auto most = std::min<std::uint64_t>(entries.size(), (end - at) / page_size());
+        const ssize_t got = ::pread(pagemap, entries.data(), static_cast<std::size_t>(most) * sizeof entries[0],
+                                    static_cast<off_t>(at / page_size() * sizeof entries[0]));
+        if (got < 0) {
+            ec = last_system_error();
+            return walk_result::failed;
+        }
+        if (got == 0) break;  // above the addresses of users
+        const std::size_t count = static_cast<std::size_t>(got) / sizeof entries[0];
+        for (std::size_t i = 0; i < count; ++i, at += page_size())
+            if (entries[i] != 0 && !runs.add(at, at + page_size(), state_of_entry(entries[i])))
+                return walk_result::enough;
+    }
+    return walk_result::over;
+}
+
+}  // namespace
+
+walk_result walk_by_entries(int pagemap, int maps, address& at, address end, page_runs& runs, std::error_code& ec) {
+    // So many entries are read as fast as the list of some hundred mappings.
+    constexpr std::uint64_t few_pages = 16384;
+    if ((end - at) / page_size() <= few_pages) return walk_entries(pagemap, at, end, runs, ec);
     line_reader lines(maps);
     for (std::string_view line; at < end && lines.next(line);) {
         const address_range mapped = range_of_line(line).intersection({at, end});
         if (mapped.empty()) continue;
-        for (at = mapped.start(); at < mapped.end();) {
-            const auto most = std::min<std::uint64_t>(entries.size(), (mapped.end() - at) / page_size());
-            const ssize_t got = ::pread(pagemap, entries.data(), static_cast<std::size_t>(most) * sizeof entries[0],
-                                        static_cast<off_t>(at / page_size() * sizeof entries[0]));
-            if (got < 0) {
-                ec = last_system_error();
-                return walk_result::failed;
-            }
-            if (got == 0) break;  // above the addresses of users
-            const std::size_t count = static_cast<std::size_t>(got) / sizeof entries[0];
-            for (std::size_t i = 0; i < count; ++i, at += page_size())
-                if (entries[i] != 0 && !runs.add(at, at + page_size(), state_of_entry(entries[i])))
-                    return walk_result::enough;
-        }
+        at = mapped.start();
+        const walk_result result = walk_entries(pagemap, at, mapped.end(), runs, ec);
+        if (result != walk_result::over) return result;
     }
     ec = lines.error();
     return ec ? walk_result::failed : walk_result::over;

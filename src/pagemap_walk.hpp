@@ -23,7 +23,8 @@ enum class walk_result {
 walk_result walk_by_scan(int pagemap, address& at, address end, page_state wanted, page_runs& runs,
                          std::error_code& ec);
 
-/// The same by reading an entry for each page that `maps`, a descriptor of /proc/PID/maps, says is mapped.
+/// The same by reading an entry for each page that `maps`, a descriptor of /proc/PID/maps, says is mapped; of a small
+/// range for each page.
 walk_result walk_by_entries(int pagemap, int maps, address& at, address end, page_runs& runs, std::error_code& ec);
 
 }  // namespace vmio

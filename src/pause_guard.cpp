@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <exception>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -16,6 +17,7 @@
 
 #include <vmio/error.hpp>
 
+#include "register_sets.hpp"
 #include "system_error.hpp"
 #include "thread_list.hpp"
 
@@ -47,10 +49,30 @@ public:
 
     const std::vector<pid_t>& threads() const noexcept { return ids_; }
 
+    std::vector<thread_registers> registers(std::span<const std::uint32_t> types) {
+        request asked{types, {}, {}, false};
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return asked_ == nullptr; });
+        if (over_) return {};
+        asked_ = &asked;
+        changed_.notify_all();
+        changed_.wait(lock, [&] { return asked.done; });
+        if (asked.problem) std::rethrow_exception(asked.problem);
+        return std::move(asked.answer);
+    }
+
     /// In a fork of our process there is no thread to join, and nothing of ours to let go.
     bool belongs_to_another_process() const noexcept { return owner_ != ::getpid(); }
 
 private:
+    /// For the tracing thread, by another that waits.
+    struct request {
+        std::span<const std::uint32_t> types;
+        std::vector<thread_registers> answer;
+        std::exception_ptr problem;
+        bool done = false;
+    };
+
     void run() noexcept {
         sigset_t all;
         ::sigfillset(&all);
@@ -69,11 +91,32 @@ private:
         finished_ = true;
         changed_.notify_all();
         // A killed target stays half dead until its tracer lets go, and its parent waits: look from time to time.
-        while (!error_ && !released_ && !all_ended())
-            changed_.wait_for(lock, std::chrono::milliseconds(20), [this] { return released_; });
+        while (!error_ && !released_ && !all_ended()) {
+            changed_.wait_for(lock, std::chrono::milliseconds(20), [this] { return released_ || asked_ != nullptr; });
+            answer();
+        }
+        over_ = true;
+        answer();
         // ESRCH: it was killed meanwhile. What this thread still traces, its end lets go of.
         for (const traced_thread& t : threads_)
             if (!t.ended) ::ptrace(PTRACE_DETACH, t.id, nullptr, nullptr);
+    }
+
+    void answer() noexcept {
+        if (asked_ == nullptr) return;
+        try {
+            for (const pid_t id : ids_) {
+                std::error_code ec;
+                thread_registers of_one = read_registers(id, asked_->types, ec);
+                if (ec && ec.value() != ESRCH) throw memory_error("read of registers", target_.id(), 0, ec);
+                if (!ec) asked_->answer.push_back(std::move(of_one));
+            }
+        } catch (...) {
+            asked_->problem = std::current_exception();
+        }
+        asked_->done = true;
+        asked_ = nullptr;
+        changed_.notify_all();
     }
 
     struct traced_thread {
@@ -203,6 +246,8 @@ private:
     std::condition_variable changed_;
     bool finished_ = false;
     bool released_ = false;
+    bool over_ = false;
+    request* asked_ = nullptr;
     std::error_code error_;
     std::vector<traced_thread> threads_;  // changes size under the mutex
     std::vector<pid_t> ids_;
@@ -227,6 +272,15 @@ void pause_guard::resume() noexcept {
 
 const std::vector<pid_t>& pause_guard::threads() const noexcept {
     return tracer_->threads();
+}
+
+std::vector<thread_registers> pause_guard::registers() const {
+    return registers(known_register_sets());
+}
+
+std::vector<thread_registers> pause_guard::registers(std::span<const std::uint32_t> types) const {
+    if (tracer_->belongs_to_another_process()) return {};
+    return tracer_->registers(types);
 }
 
 }  // namespace vmio

@@ -2,13 +2,48 @@
 #include "piece_reader.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
-#include <vmio/query_mapping.hpp>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "file_descriptor.hpp"
+#include "mapped_range.hpp"
+#include "proc_file.hpp"
 
 namespace vmio {
 namespace {
 
 constexpr std::size_t blocks_a_call = 512;
+
+/// What a mapping shows of the page in which its file ends: whoever has it mapped may have written behind the end,
+/// where no read(2) gets. Through /proc/PID/mem, since our mapping too may end at any time. False: it cannot be had.
+bool read_last_page(int file, std::uint64_t offset, std::span<std::byte> to) noexcept {
+    const std::uint64_t start = align_down(offset, page_size());
+    void* const p = ::mmap(nullptr, page_size(), PROT_READ, MAP_SHARED, file, static_cast<off_t>(start));
+    if (p == MAP_FAILED) return false;
+    const file_descriptor mem(::open("/proc/thread-self/mem", O_RDONLY | O_CLOEXEC));
+    const address from = reinterpret_cast<std::uintptr_t>(p) + (offset - start);
+    const bool all =
+        ::pread(mem.get(), to.data(), to.size(), static_cast<off_t>(from)) == static_cast<ssize_t>(to.size());
+    ::munmap(p, page_size());
+    return all;
+}
+
+/// Takes `part` out of sorted ranges.
+void cut_out(std::vector<address_range>& ranges, const address_range& part) {
+    std::vector<address_range> left;
+    for (const address_range& r : ranges) {
+        if (!r.overlaps(part)) {
+            left.push_back(r);
+            continue;
+        }
+        if (r.start() < part.start()) left.emplace_back(r.start(), part.start());
+        if (part.end() < r.end()) left.emplace_back(part.end(), r.end());
+    }
+    ranges = std::move(left);
+}
 
 }  // namespace
 
@@ -16,7 +51,7 @@ void piece_reader::read(const region_source& source, const address_range& range,
                         std::vector<memory_gap>& gaps, std::vector<address_range>& zeros) {
     start_ = range.start();
     offset_ = offset;
-    bool any_zeros = false;
+    blocks_.clear();  // of a call that threw
     source.pieces(range, [&](const region_piece& piece) {
         switch (piece.from) {
             case region_piece::origin::memory:
@@ -27,7 +62,6 @@ void piece_reader::read(const region_source& source, const address_range& range,
             case region_piece::origin::zeros:
                 zero(piece.range);
                 append(zeros, piece.range);
-                any_zeros = true;
                 break;
             case region_piece::origin::gap:
                 zero(piece.range);
@@ -36,7 +70,7 @@ void piece_reader::read(const region_source& source, const address_range& range,
         }
     });
     read_blocks(gaps);
-    if (any_zeros) check_mapped(range, gaps);
+    if (source.infers()) check(source, range, gaps, zeros);
 }
 
 void piece_reader::read_blocks(std::vector<memory_gap>& gaps) {
@@ -54,33 +88,40 @@ void piece_reader::read_blocks(std::vector<memory_gap>& gaps) {
 
 void piece_reader::read_file(const region_source& source, const address_range& range, std::vector<memory_gap>& gaps,
                              std::vector<address_range>& zeros) {
+    // Shorter holes are read, and after so many bytes of data the next one is asked for.
     constexpr std::uint64_t worth_asking_for_holes = std::uint64_t{256} << 10;
     const backing_file& file = *source.file();
-    const std::uint64_t size = file.size();
+    std::uint64_t size = file.size();
     std::error_code ec;
     for (address at = range.start(); at < range.end();) {
         const std::uint64_t offset = source.offset_of(at);
+        const std::uint64_t last_page = align_down(size, page_size());
         const std::uint64_t left = range.end() - at;
         address_range step(at, range.end());
-        if (offset >= size) {
-            // The rest of the last page is zero; pages behind it are none.
-            const std::uint64_t of_page = std::min(left, -offset & (page_size() - 1));
-            step = address_range::of_size(at, of_page > 0 ? of_page : left);
+        if (offset >= align_up(size, page_size())) {
             zero(step);
-            if (of_page == 0) gaps.push_back({step, gap_reason::past_end_of_file});
+            gaps.push_back({step, gap_reason::past_end_of_file});
+        } else if (offset >= last_page) {
+            step = address_range::of_size(at, std::min(left, last_page + page_size() - offset));
+            // Mapping a hole of shared memory would fill it.
+            if (file.next_data(last_page) > last_page)
+                zero(step);
+            else if (!read_last_page(file.descriptor(), offset, writable(step)))
+                read_memory(step, gaps);
         } else if (const std::uint64_t data = left >= worth_asking_for_holes ? file.next_data(offset) : offset;
                    data > offset) {
-            step = address_range::of_size(at, std::min(left, std::min(data, size) - offset));
+            step = address_range::of_size(at, std::min(left, std::min(data, last_page) - offset));
             zero(step);
             append(zeros, step);
         } else {
-            step = address_range::of_size(at, std::min(left, size - offset));
+            step = address_range::of_size(at, std::min({left, last_page - offset, worth_asking_for_holes}));
             const std::size_t got = file.read_some(offset, writable(step), ec);
             if (ec) {
-                // It has been cut short meanwhile, or the disk is broken.
+                const std::uint64_t before = std::exchange(size, file.size());
+                if (size < before) continue;  // it has been cut short meanwhile
+                // The disk is broken, or the file not meant to be read: memory may have it.
                 step = address_range(at, std::min(step.end(), align_down(at, page_size()) + page_size()));
-                zero(step);
-                gaps.push_back({step, gap_reason::input_output});
+                read_memory(step, gaps);
             } else {
                 step = address_range::of_size(at, got);
             }
@@ -89,16 +130,37 @@ void piece_reader::read_file(const region_source& source, const address_range& r
     }
 }
 
-/// Page tables say the same of a page that was never touched and of one that has just been unmapped.
-void piece_reader::check_mapped(const address_range& range, std::vector<memory_gap>& gaps) {
+void piece_reader::read_memory(const address_range& range, std::vector<memory_gap>& gaps) {
+    const auto lost = memory_.read_past_gaps(range.start(), writable(range));
+    gaps.insert(gaps.end(), lost.begin(), lost.end());
+}
+
+/// Page tables say the same of a page that was never touched, of one that has just been unmapped, and of another
+/// mapping there: then what was inferred is wrong.
+void piece_reader::check(const region_source& source, const address_range& range, std::vector<memory_gap>& gaps,
+                         std::vector<address_range>& zeros) {
+    const process& who = memory_.target();
     for (address at = range.start(); at < range.end();) {
-        const auto m = query_mapping(memory_.target(), at, mapping_lookup::next_after);
-        const address start = m ? std::min(range.end(), std::max(at, m->range.start())) : range.end();
-        if (start > at) {
-            zero({at, start});
-            gaps.push_back({{at, start}, gap_reason::unmapped});
+        mapped_range m;
+        const std::error_code ec = mapped_range_at_or_above(who.maps(), at, m);
+        if (ec && ec.value() != ENOENT) {
+            const std::error_code why = lost_program(who);
+            throw memory_error("query of /proc/PID/maps", who.id(), at, why ? why : ec);
         }
-        at = m ? std::max(start, m->range.end()) : range.end();
+        if (ec) m.range = {range.end(), range.end()};
+        const address_range hole(at, std::clamp(m.range.start(), at, range.end()));
+        if (!hole.empty()) {
+            zero(hole);
+            gaps.push_back({hole, gap_reason::unmapped});
+            cut_out(zeros, hole);
+        }
+        const address_range part(hole.end(), std::clamp(m.range.end(), hole.end(), range.end()));
+        if (!part.empty() && !source.shows(m)) {
+            std::erase_if(gaps, [&](const memory_gap& gap) { return part.contains(gap.range); });
+            cut_out(zeros, part);
+            read_memory(part, gaps);
+        }
+        at = part.end();
     }
 }
 

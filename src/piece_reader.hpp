@@ -22,11 +22,12 @@ public:
               std::vector<memory_gap>& gaps, std::vector<address_range>& zeros);
 
 private:
-    void add_block(const address_range&);
     void read_blocks(std::vector<memory_gap>& gaps);
     void read_file(const region_source&, const address_range&, std::vector<memory_gap>& gaps,
                    std::vector<address_range>& zeros);
-    void check_mapped(const address_range&, std::vector<memory_gap>& gaps);
+    void read_memory(const address_range&, std::vector<memory_gap>& gaps);
+    void check(const region_source&, const address_range&, std::vector<memory_gap>& gaps,
+               std::vector<address_range>& zeros);
 
     std::size_t place(address a) const noexcept { return offset_ + static_cast<std::size_t>(a - start_); }
     void zero(const address_range& r) noexcept { buffer_.zero(place(r.start()), static_cast<std::size_t>(r.size())); }

@@ -29,7 +29,7 @@ address guard_end(const process& who, address at, address end) {
 
 /// Where the pages of a mapped file end in the mapping, or the end of the mapping if that cannot be known.
 address file_end(const process& who, const mapped_range& m) {
-    if (!m.file_backed) return m.range.end();
+    if (m.inode == 0) return m.range.end();
     std::error_code ec;
     const auto whole = query_mapping(who, m.range.start(), mapping_lookup::exact, {}, ec);
     if (!whole) return m.range.end();

@@ -12,6 +12,7 @@
 
 #include "chunk_buffer.hpp"
 #include "piece_reader.hpp"
+#include "proc_file.hpp"
 #include "region_source.hpp"
 #include "system_error.hpp"
 
@@ -30,6 +31,7 @@ struct region_reader::state {
 
     bool next();
     bool next_region();
+    void check_program() const;
     std::span<const std::byte> fetch();
     void fetch_overlap();
     void reset() noexcept;
@@ -38,12 +40,19 @@ struct region_reader::state {
     bool is_wanted(const vmio::mapping&) const;
     void start_walk();
 
-    // Room before the fresh bytes, and for them, in a walk of chunks.
-    std::size_t head_size() const { return static_cast<std::size_t>(align_up(options.overlap, page_size())); }
+    // Room before the fresh bytes, and for them, in a walk of chunks; of huge ones no more than the region needs.
+    std::size_t head_size() const {
+        return static_cast<std::size_t>(align_up(std::min<std::uint64_t>(options.overlap, region.size()), page_size()));
+    }
     std::size_t most_fetched() const { return whole_pages(options.max_fetched_size); }
     std::size_t room() const {
+        constexpr std::uint64_t worth_reserving_once = std::uint64_t{16} << 20;
         const std::size_t chunk = whole_pages(options.chunk_size);
-        return most_fetched() < chunk ? most_fetched() + page_size() : chunk;
+        const std::uint64_t pages_of_region =
+            align_up(region.end(), page_size()) - align_down(region.start(), page_size());
+        return static_cast<std::size_t>(
+            std::min<std::uint64_t>(most_fetched() < chunk ? most_fetched() + page_size() : chunk,
+                                    std::max(pages_of_region, worth_reserving_once)));
     }
 
     process_memory memory;
@@ -81,17 +90,24 @@ struct region_reader::state {
 // ---- the walk ----
 
 void region_reader::state::start_walk() {
-    walking = true;
     beyond = options.within.start();
     std::error_code ec;
     pages.emplace(memory.target(), ec);
-    if (ec == errc::no_such_process || is_exhaustion(ec))
+    if (ec == errc::no_such_process || ec == errc::program_changed || is_exhaustion(ec))
         throw memory_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
     if (ec) pages.reset();  // this kernel has none: do without
     if (!has_fast_mapping_query()) map = memory_map::load(memory.target());
+    dontdump.clear();
     if (options.skip_dontdump)
         for (const smaps_entry& entry : read_smaps(memory.target(), options.within))
             if (entry.flags.has("dd")) dontdump.push_back(entry.range);
+    walking = true;
+}
+
+/// What is mapped, and what was read by the process's number, may be another program's.
+void region_reader::state::check_program() const {
+    if (const std::error_code why = lost_program(memory.target()))
+        throw memory_error("walk of memory", memory.process_id(), beyond, why);
 }
 
 std::optional<mapping> region_reader::state::mapping_at_or_above(address a) {
@@ -102,22 +118,31 @@ std::optional<mapping> region_reader::state::mapping_at_or_above(address a) {
 
 bool region_reader::state::is_wanted(const vmio::mapping& m) const {
     if (!is_region(m) || (options.wanted && !options.wanted(m))) return false;
-    return std::none_of(dontdump.begin(), dontdump.end(), [&](const address_range& r) { return r.overlaps(m.range); });
+    const auto behind = std::partition_point(dontdump.begin(), dontdump.end(),
+                                             [&](const address_range& r) { return r.end() <= m.range.start(); });
+    return behind == dontdump.end() || !behind->overlaps(m.range);
 }
 
+/// Whatever throws, the present region stays, and the next call tries again.
 bool region_reader::state::next_region() {
-    while (beyond < options.within.end()) {
-        std::optional<vmio::mapping> m = mapping_at_or_above(beyond);
-        if (!m) return false;
-        beyond = std::max(beyond, m->range.start());
-        region = address_range(beyond, m->range.end()).intersection(options.within);
-        beyond = m->range.end();
-        if (region.empty() || !is_wanted(*m)) continue;
-        mapping = std::move(*m);
-        source.reset();  // the file is opened when it is needed
-        return true;
+    std::optional<vmio::mapping> m;
+    address_range clipped;
+    address at = beyond;
+    while (at < options.within.end()) {
+        m = mapping_at_or_above(at);
+        if (!m) break;
+        clipped = address_range(std::max(at, m->range.start()), m->range.end()).intersection(options.within);
+        at = m->range.end();
+        if (!clipped.empty() && is_wanted(*m)) break;
+        m.reset();
     }
-    return false;
+    check_program();
+    if (!m) return false;
+    beyond = at;
+    region = clipped;
+    mapping = std::move(*m);
+    source.reset();  // the file is opened when it is needed
+    return true;
 }
 
 bool region_reader::state::next() {
@@ -168,6 +193,7 @@ void region_reader::state::reset() noexcept {
 
 std::span<const std::byte> region_reader::state::fetch() {
     if (!fetched && !fresh.empty()) {
+        gap_ranges.clear();
         zeros.clear();
         if (!source) {
             const source_options how{options.use_backing_files, options.skip_untouched, options.read_swapped};
@@ -182,6 +208,7 @@ std::span<const std::byte> region_reader::state::fetch() {
             buffer.reserve(fresh_offset + size, chunk_buffer::use::once);
         fetch_overlap();
         reader.read(*source, {fresh.start(), fresh.start() + size}, fresh_offset, gaps, zeros);
+        check_program();
         join(gaps);
         for (const memory_gap& gap : gaps) append(gap_ranges, gap.range);
         fetched_size = size;
@@ -194,12 +221,13 @@ std::span<const std::byte> region_reader::state::fetch() {
 /// From the end of the chunk before, if that was fetched: a pattern across the seam is then seen at one moment.
 void region_reader::state::fetch_overlap() {
     const address_range range(fresh.start() - overlap, fresh.start());
-    if (tail_end == 0 || overlap == 0) {
+    const std::size_t end = std::exchange(tail_end, 0);  // it will be overwritten
+    if (end == 0 || overlap == 0) {
         gaps.clear();
         if (overlap > 0) reader.read(*source, range, fresh_offset - overlap, gaps, zeros);
         return;
     }
-    const std::byte* const tail = buffer.data() + tail_end - overlap;
+    const std::byte* const tail = buffer.data() + end - overlap;
     std::memmove(buffer.writable(fresh_offset - overlap, overlap).data(), tail, overlap);
     std::erase_if(gaps, [&](const memory_gap& gap) { return !gap.range.overlaps(range); });
     for (memory_gap& gap : gaps) gap.range = gap.range.intersection(range);
@@ -245,6 +273,7 @@ std::span<const memory_gap> region_reader::memory_gaps() const noexcept {
 }
 
 std::span<const address_range> region_reader::untouched() const noexcept {
+    if (!state_->fetched) return {};
     return state_->zeros;
 }
 

@@ -15,8 +15,9 @@ bool is_anonymous(const mapping& m) noexcept {
 }
 
 /// By name, since only an open would tell, which some devices do not take well. Memory of these that looks like a
-/// device, and is none, is left in.
+/// device, and is none, is left in. The resources of PCI devices look like regular files.
 bool is_device(std::string_view name) noexcept {
+    if (name.starts_with("/sys/devices/") || name.starts_with("/proc/")) return true;
     return name.starts_with("/dev/") && name != "/dev/zero" && !name.starts_with("/dev/shm/") &&
            !name.starts_with("/dev/hugepages");
 }
@@ -29,19 +30,18 @@ bool is_region(const mapping& m) noexcept {
 }
 
 region_source::region_source(const process& who, const page_map* pages, const mapping& m, const source_options& options)
-    : start_(m.range.start()), offset_(m.offset), pages_(pages) {
+    : start_(m.range.start()), offset_(m.offset), inode_(m.inode), shared_(m.perms.shared), pages_(pages) {
     if (pages == nullptr) return;
-    looked_for_ = page_state::guard;
-    if (!options.read_swapped) looked_for_ |= page_state::swapped;
+    if (!options.read_swapped) looked_for_ = page_state::swapped | page_state::guard;
     if (is_anonymous(m)) {
         if (!options.skip_untouched) return;
         from_outside_ = region_piece::origin::zeros;
-        looked_for_ |= page_state::data;
+        looked_for_ |= page_state::guard | page_state::data;
     } else if (options.use_backing_files && m.file_backed()) {
         backing_file file(who, m);
         if (!file) return;
         from_outside_ = region_piece::origin::file;
-        looked_for_ |= page_state::changed;
+        looked_for_ |= page_state::guard | page_state::changed;
         file_.emplace(std::move(file));
     }
 }

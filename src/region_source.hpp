@@ -11,6 +11,8 @@
 #include <vmio/page_map.hpp>
 #include <vmio/process.hpp>
 
+#include "mapped_range.hpp"
+
 namespace vmio {
 
 /// A part of a mapping, and what gives its bytes.
@@ -42,7 +44,7 @@ public:
     void pieces(const address_range& range, F&& each) const {
         using origin = region_piece::origin;
         const origin rest = from_outside_;
-        if (rest == origin::memory) return each(region_piece{range, origin::memory});
+        if (looked_for_ == page_state::none) return each(region_piece{range, rest});
         address at = range.start();
         pages_->scan(range, looked_for_, [&](const page_run& run) {
             const address_range part = range.intersection(run.range);
@@ -55,6 +57,14 @@ public:
         if (at < range.end()) each(region_piece{{at, range.end()}, rest});
     }
 
+    /// Whether some pieces are known without a look at memory: right only as long as this mapping is the one there.
+    bool infers() const noexcept { return from_outside_ != region_piece::origin::memory; }
+    /// Whether `m` is a part of this mapping.
+    bool shows(const mapped_range& m) const noexcept {
+        return m.inode == inode_ && m.perms.shared == shared_ &&
+               (inode_ == 0 || m.offset - m.range.start() == offset_ - start_);
+    }
+
     /// For pieces that come from there; its addresses are offsets in the file.
     const std::optional<backing_file>& file() const noexcept { return file_; }
     std::uint64_t offset_of(address a) const noexcept { return a - start_ + offset_; }
@@ -62,10 +72,12 @@ public:
 private:
     address start_;
     std::uint64_t offset_;
+    std::uint64_t inode_;
+    bool shared_;
     const page_map* pages_;
     std::optional<backing_file> file_;
     region_piece::origin from_outside_ = region_piece::origin::memory;  // of pages that are not looked_for_
-    page_state looked_for_ = page_state::none;
+    page_state looked_for_ = page_state::none;                          // none: page tables tell nothing of use
 };
 
 }  // namespace vmio

@@ -7,7 +7,6 @@
 #include <limits>
 #include <mutex>
 #include <stdexcept>
-#include <system_error>
 #include <thread>
 
 #include <vmio/memory_map.hpp>
@@ -99,7 +98,9 @@ private:
         try {
             for (std::size_t i = 1; i < std::min<std::size_t>(options_.threads, slices.size()); ++i)
                 others.emplace_back(work);
-        } catch (const std::system_error&) {  // those that there are do all of it
+        } catch (...) {
+            stopped_ = true;  // or those that run would search it all before this gets out
+            throw;
         }
         work();
         others.clear();

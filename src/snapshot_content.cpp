@@ -56,7 +56,7 @@ bool snapshot_content::has_room_for(std::size_t more) const noexcept {
 file_descriptor snapshot_content::copy() const {
     file_descriptor to = new_memory_file(size());
     for (const extent& e : file_->data())
-        if (const std::error_code ec = copy_part(file_->descriptor(), to.get(), e))
+        if (const std::error_code ec = copy_part(file_->descriptor(), to.get(), e, file_->offset()))
             throw memory_error("copy of a snapshot", 0, 0, ec);
     for (const page_overlay::entry& e : overlay_.entries()) {
         const std::uint64_t start = std::uint64_t{e.page} * page_size();

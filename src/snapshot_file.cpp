@@ -2,17 +2,10 @@
 /// Saving and loading.
 #include <algorithm>
 #include <cerrno>
-#include <string>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <vmio/file_error.hpp>
-
+#include "saved_file.hpp"
 #include "snapshot_format.hpp"
 #include "snapshot_state.hpp"
-#include "system_error.hpp"
 
 namespace vmio {
 namespace {
@@ -24,92 +17,8 @@ constexpr const char* saving = "save of a snapshot to";
 constexpr const char* loading = "load of a snapshot from";
 constexpr std::size_t buffer_size = std::size_t{1} << 18;
 
-/// A new file beside the one that it will replace, or nothing.
-class replacement {
-public:
-    explicit replacement(const fs::path& path) : asked_(path), path_(path) {
-        // What a link points to is replaced, not the link.
-        struct stat status;
-        if (::stat(path.c_str(), &status) == 0) {
-            if (!S_ISREG(status.st_mode))
-                throw file_error(saving, asked_, system_error_of(EINVAL), "it is not a regular file");
-            std::error_code ec;
-            path_ = fs::canonical(path, ec);
-            if (ec) throw file_error(saving, asked_, ec);
-        }
-        for (unsigned i = 0;; ++i) {
-            temporary_ = path_;
-            temporary_ += ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(i);
-            file_ = file_descriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-            if (file_) return;
-            if (const std::error_code ec = last_system_error(); ec.value() != EEXIST)
-                throw file_error(saving, asked_, ec);
-        }
-    }
-    replacement(const replacement&) = delete;
-    replacement& operator=(const replacement&) = delete;
-    ~replacement() {
-        if (!temporary_.empty()) ::unlink(temporary_.c_str());
-    }
-
-    void write(std::uint64_t offset, std::span<const std::byte> bytes) {
-        while (!bytes.empty()) {
-            const ssize_t done = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-            if (done < 0 && last_system_error().value() == EINTR) continue;
-            if (done <= 0) throw file_error(saving, asked_, done < 0 ? last_system_error() : system_error_of(EIO));
-            bytes = bytes.subspan(static_cast<std::size_t>(done));
-            offset += static_cast<std::uint64_t>(done);
-        }
-    }
-
-    void put_in_place() {
-        if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw file_error(saving, asked_, last_system_error());
-        temporary_.clear();
-    }
-
-private:
-    const fs::path asked_;
-    fs::path path_;
-    fs::path temporary_;
-    file_descriptor file_;
-};
-
-/// Reads a file from its start, to the last byte that it should have.
-class source {
-public:
-    explicit source(const fs::path& path) : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-        struct stat status;
-        if (!file_ || ::fstat(file_.get(), &status) != 0) throw file_error(loading, path_, last_system_error());
-        if (!S_ISREG(status.st_mode)) fail(EINVAL, "it is not a regular file");
-        left_ = static_cast<std::uint64_t>(status.st_size);
-    }
-
-    std::uint64_t left() const noexcept { return left_; }
-
-    void read(std::span<std::byte> to) {
-        if (to.size() > left_) fail(EBADMSG, "its end is missing");
-        left_ -= to.size();
-        while (!to.empty()) {
-            const ssize_t got = ::read(file_.get(), to.data(), to.size());
-            if (got < 0 && last_system_error().value() == EINTR) continue;
-            if (got < 0) throw file_error(loading, path_, last_system_error());
-            if (got == 0) fail(EBADMSG, "its end is missing");
-            to = to.subspan(static_cast<std::size_t>(got));
-        }
-    }
-
-    [[noreturn]] void fail(int code, const char* problem) const {
-        throw file_error(loading, path_, system_error_of(code), problem);
-    }
-
-private:
-    const fs::path path_;
-    file_descriptor file_;
-    std::uint64_t left_ = 0;
-};
-
 /// The extents; `head` is what they and their checksum are for.
-std::vector<extent> read_head(source& from, format::header& head) {
+std::vector<extent> read_head(saved_file& from, format::header& head) {
     std::vector<std::byte> bytes(std::min<std::uint64_t>(format::header_size, from.left()));
     from.read(bytes);
     if (!format::is_magic(bytes)) from.fail(EINVAL, "it is not a saved snapshot");
@@ -135,7 +44,7 @@ std::vector<extent> read_head(source& from, format::header& head) {
 void snapshot::save(const fs::path& path) const {
     const state::content_pointer content = state_->now();
     const std::vector<extent> extents = content->data();
-    replacement file(path);
+    file_replacement file(path, saving);
     std::uint64_t at = format::header_size + extents.size() * format::extent_size;
     std::vector<std::byte> buffer(buffer_size);
     crc32 checksum;
@@ -156,7 +65,7 @@ void snapshot::save(const fs::path& path) const {
 }
 
 snapshot snapshot::load(const fs::path& path) {
-    source from(path);
+    saved_file from(path, loading);
     format::header head;
     const std::vector<extent> extents = read_head(from, head);
     file_descriptor file = new_memory_file(head.size);

@@ -12,8 +12,10 @@
 #include <string>
 #include <thread>
 
+#include <elf.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -306,4 +308,34 @@ BOOST_AUTO_TEST_CASE(a_fork_of_ours_leaves_the_guard_alone) {
     BOOST_TEST(target.stands_still());
     guard.reset();
     target.wait_until_counting();
+}
+
+BOOST_AUTO_TEST_CASE(the_registers_of_every_stopped_thread_can_be_read) {
+    counting_process target;
+    target.wait_until_counting();
+    pause_guard guard{process(target.id())};
+    const auto all = guard.registers();
+    BOOST_REQUIRE(all.size() == guard.threads().size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        BOOST_TEST(all[i].id == guard.threads()[i]);
+        BOOST_TEST(all[i].get<user_regs_struct>(NT_PRSTATUS).has_value());
+        BOOST_TEST(!all[i].get<char>(NT_PRSTATUS).has_value());
+        BOOST_TEST(!all[i].bytes(NT_PRFPREG).empty());
+        BOOST_TEST(all[i].bytes(0x1234567).empty());
+    }
+    const std::uint32_t one[]{NT_PRSTATUS, 0x1234567};
+    for (int t = 0; t < 3; ++t) std::thread([&] { BOOST_TEST(guard.registers(one).size() == all.size()); }).join();
+    BOOST_TEST(guard.registers(one).front().sets.size() == 1u);
+    BOOST_TEST((guard.registers(one).front().bytes(NT_PRSTATUS).size() == sizeof(user_regs_struct)));
+    BOOST_TEST(target.stands_still());
+    guard.resume();
+    BOOST_TEST(guard.registers().empty());
+    target.wait_until_counting();
+}
+
+BOOST_AUTO_TEST_CASE(of_a_target_that_was_killed_there_are_no_registers) {
+    counting_process target;
+    pause_guard guard{process(target.id())};
+    target.child().kill();
+    for (int i = 0; i < 50; ++i) BOOST_TEST(guard.registers().empty());
 }

@@ -16,6 +16,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "region_source.hpp"
+
 #include "support/child.hpp"
 #include "support/directory.hpp"
 #include "support/mapped.hpp"
@@ -255,4 +257,20 @@ BOOST_AUTO_TEST_CASE(our_own_memory_stays_within_the_budget) {
     const std::size_t peak = status_of(::getpid(), "VmHWM");
     BOOST_TEST_MESSAGE("VmRSS " << before << " kB, at most " << peak << " kB");
     BOOST_TEST(peak <= before + (16 * mebibyte + 100 + 1024 * 1024) / 1024);
+}
+
+BOOST_AUTO_TEST_CASE(devices_and_what_the_kernel_keeps_for_itself_are_passed_by) {
+    const auto named = [](const char* name) {
+        vmio::mapping m;
+        m.perms.read = true;
+        m.name = name;
+        return m;
+    };
+    for (const char* name :
+         {"", "[heap]", "[vdso]", "/usr/lib/x.so", "/dev/shm/x", "/dev/zero", "/sys/kernel/btf/vmlinux"})
+        BOOST_TEST(vmio::is_region(named(name)));
+    for (const char* name : {"[vvar]", "[vvar_vclock]", "[vsyscall]", "/dev/mem", "/dev/dri/card0",
+                             "/sys/devices/pci0000:00/0000:00:02.0/resource0", "/proc/bus/pci/00/02.0"})
+        BOOST_TEST(!vmio::is_region(named(name)));
+    BOOST_TEST(!vmio::is_region(vmio::mapping{}));
 }

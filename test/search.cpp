@@ -112,6 +112,36 @@ BOOST_AUTO_TEST_CASE(nothing_is_found_across_a_gap_nor_in_one) {
     BOOST_TEST(found.front() == memory.start());
 }
 
+BOOST_AUTO_TEST_CASE(threads_share_many_mappings_and_few_large_ones) {
+    // Small ones with holes between, then one that is more than a thread takes at once.
+    const mapped memory(140 * mebibyte / page);
+    std::vector<address> expected;
+    for (std::size_t i = 0; i < 200; i += 2) {
+        put(memory, i * page + 10, needle());
+        expected.push_back(memory.page(i) + 10);
+        BOOST_REQUIRE(::mprotect(memory.data(i + 1), page, PROT_NONE) == 0);
+    }
+    for (std::size_t mib = 60; mib < 70; ++mib)
+        for (const std::size_t before : {std::size_t{5}, page + 100 * page + 5, 100 * page - 2}) {
+            const std::size_t offset = mib * mebibyte + 200 * page - before;
+            put(memory, offset, needle());
+            expected.push_back(memory.start() + offset);
+        }
+    std::sort(expected.begin(), expected.end());
+    const child_process child;
+    const process_memory target{process(child.id())};
+    for (const unsigned threads : {1U, 4U}) {
+        auto options = in(memory.range());
+        options.threads = threads;
+        BOOST_TEST((search(target, byte_pattern::text(needle()), options) == expected));
+        std::uint64_t total = 0;
+        options.progress = [&](const vmio::search_progress& p) { return total = p.total, true; };
+        const auto summary = search(
+            target, byte_pattern::text(needle()), [](address) { return true; }, options);
+        BOOST_TEST((summary.searched == total && total == memory.size() - 100 * page));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(zeros_that_were_never_touched_count_where_they_matter) {
     const mapped memory(100);
     memory.data(50)[page - 1] = 'x';

@@ -42,8 +42,8 @@ struct file_offsets {
 
 /// The file, the offset in it, and the file's build id for each of `addresses`, which are sorted (else
 /// std::invalid_argument). One pass: a mapping is asked for once, however many addresses lie in it, and a file's build
-/// id once: about a microsecond a mapping, where PROCMAP_QUERY is known. Of [heap], [stack] and the like it says the
-/// name, and the offset from the start of the mapping.
+/// id once: about a microsecond a mapping, where PROCMAP_QUERY is known; else the list is loaded once. Of [heap],
+/// [stack] and the like it says the name, and the offset from the start of the mapping.
 ///
 /// memory_error if the process cannot be looked at, or has ended. Not one moment of a target that maps meanwhile.
 VMIO_EXPORT file_offsets file_offset(const process&, std::span<const address> addresses);

@@ -45,6 +45,9 @@ public:
     /// newline, and " (deleted)" at its end means just that.
     static memory_map from_text(std::string_view text);
 
+    /// A list that was kept. std::invalid_argument if it is not sorted, or mappings are empty or overlap.
+    static memory_map from_mappings(std::vector<mapping> mappings);
+
     /// Loads again; after an error the old list is still there. std::logic_error for a map that was not loaded.
     void refresh();
 

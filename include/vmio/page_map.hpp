@@ -63,9 +63,9 @@ struct page_run {
 /// thread-safe. The target is not touched: nothing becomes present or comes back from swap by looking.
 ///
 /// By the ioctl PAGEMAP_SCAN (Linux 6.7), which passes by what is absent at once; where that is missing or refused, by
-/// reading an entry a page of everything mapped, with the same answers but for these: zero_page and huge are never
-/// seen, so a zero page counts as data and, as all that is present and of no file, as changed. Guards are known to
-/// either way since Linux 6.15, and look swapped before.
+/// reading an entry a page of everything mapped (of a small range, of everything), with the same answers but for these:
+/// zero_page and huge are never seen, so a zero page counts as data and, as all that is present and of no file, as
+/// changed. Guards are known to either way since Linux 6.15, and look swapped before.
 ///
 /// **What a running target makes untrue.** A state is that of a moment, and two runs may be of different ones.
 class VMIO_EXPORT page_map {

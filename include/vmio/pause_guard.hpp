@@ -2,13 +2,16 @@
 /// Stopping a target, and never leaving it stopped.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <sys/types.h>
 
 #include <vmio/export.hpp>
 #include <vmio/process.hpp>
+#include <vmio/thread_registers.hpp>
 
 namespace vmio {
 
@@ -35,6 +38,12 @@ public:
 
     /// The ids of the threads that were stopped.
     const std::vector<pid_t>& threads() const noexcept;
+
+    /// The register sets of these threads, in their order: those of `types` (elf.h: NT_PRSTATUS and so on) that the
+    /// machine has, or all that a core file would hold. A thread that has ended meanwhile is left out; nothing after
+    /// resume(). Any thread of ours may ask. memory_error. Some 10 microseconds for each of the target's.
+    std::vector<thread_registers> registers() const;
+    std::vector<thread_registers> registers(std::span<const std::uint32_t> types) const;
 
 private:
     class tracer;

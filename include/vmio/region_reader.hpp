@@ -60,7 +60,9 @@ struct region_options {
 /// that hold data are ever touched, kept from chunk to chunk and given back at the end of the walk; a byte for each of
 /// its pages; and less than 128 KiB.
 ///
-/// **What a running target makes untrue.** A chunk need not be of one moment, nor need two be of the same.
+/// **What a running target makes untrue.** A chunk need not be of one moment, nor need two be of the same. What is
+/// mapped in the place of a region between next() and fetch() is read instead. Where single mappings cannot be asked
+/// for (query_mapping), regions are those of the walk's beginning, and each chunk takes a look through /proc/PID/maps.
 /// Not thread-safe.
 class VMIO_EXPORT region_reader {
 public:
@@ -72,7 +74,8 @@ public:
     ~region_reader();
 
     /// Goes to the next chunk, to the first one at first; false at the end. memory_error: ESRCH if the process has
-    /// ended, ESTALE after exec(2), EACCES if it may not be looked at.
+    /// ended, ESTALE if it has called exec(2) since it was opened, EACCES if it may not be looked at. After an
+    /// exception, that of a filter too, the present chunk stays, and the next call tries again.
     bool next();
 
     /// Of the present chunk, with its overlap. Empty before the first next() and after the end.
@@ -81,7 +84,7 @@ public:
     const vmio::mapping& mapping() const noexcept;
 
     /// Its bytes, those of cut_off() excepted; valid until the next call of next(), reset() or clear(). They are read
-    /// at the first call for a chunk only. memory_error as next().
+    /// at the first call for a chunk only. memory_error as next(); it can be tried again.
     std::span<const std::byte> fetch();
 
     /// What could not be read by fetch(), sorted; there the bytes are zero.

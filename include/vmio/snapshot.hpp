@@ -75,6 +75,7 @@ public:
 private:
     friend class cow_view;
     friend class mutable_view;
+    friend class process_snapshot;
     struct state;
     explicit snapshot(std::shared_ptr<state> s) noexcept : state_(std::move(s)) {}
 

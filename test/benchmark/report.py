@@ -96,6 +96,8 @@ def claims(t, counters):
             yield at_most(f"256 MiB view, {what} {pages} of 65536 pages changed each time: restore against remapping, "
                           "touching included", f"restore/{where}/{pages}", f"restore/remap/{pages}", 1.2)
     yield at_most("256 MiB view, 1 % changed: take_snapshot against a full copy", "snapshot/take", "snapshot/full_copy", 0.1)
+    yield at_least("1 GiB: readv into a bounce buffer and pwrite, against process_snapshot::capture",
+                   "capture/bounce_buffer", "capture/process_snapshot", 0.9)
     yield at_least("1 GiB: one thread against threads = 2", f"read/memory/{GIB}", f"read/memory_two_threads/{GIB}", 1.6)
     yield at_least("64 MiB of a private file mapping, all changed: seek and read a page against region_reader",
                    "regions/dirty_file/seek_and_read", "regions/dirty_file/reader", 2)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -21,7 +21,7 @@ inline std::vector<std::byte> pattern_bytes(std::size_t size, vmio::address seed
 }
 
 inline bool equal(std::span<const std::byte> a, std::span<const std::byte> b) {
-    return std::ranges::equal(a, b);
+    return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
 }
 
 /// Of a new view.

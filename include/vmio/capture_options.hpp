@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include <vmio/address.hpp>
+#include <vmio/region_reader.hpp>
+
+namespace vmio {
+
+/// How far a capture is.
+struct capture_progress {
+    std::uint64_t stored = 0;  ///< bytes that were taken and kept
+    address at = 0;            ///< all below has been dealt with
+};
+
+/// What of a process is captured, and how.
+struct capture_options {
+    /// Which mappings, and how they are read; chunk_size, overlap and max_fetched_size are not used.
+    region_options regions{};
+    /// Only what lies here, in whole pages; everything if empty. What of it cannot be captured, because nothing is
+    /// mapped there or it is not for reading, is in gaps() then.
+    std::vector<address_range> ranges{};
+    /// Under a pause_guard: everything is of one moment.
+    bool pause = false;
+    /// How many bytes may be stored, zeros not counted. What is over is a gap: over_limit.
+    std::uint64_t max_stored = std::numeric_limits<std::uint64_t>::max();
+    /// Called every now and then. What it throws ends the capture, and the pause.
+    std::function<void(const capture_progress&)> progress{};
+};
+
+}  // namespace vmio

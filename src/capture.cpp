@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSL-1.0
+/// How a process_snapshot is made.
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <optional>
+#include <tuple>
+
+#include <vmio/build_id.hpp>
+#include <vmio/page_map.hpp>
+#include <vmio/pause_guard.hpp>
+#include <vmio/process_snapshot.hpp>
+#include <vmio/query_mapping.hpp>
+#include <vmio/smaps.hpp>
+
+#include "page_copier.hpp"
+#include "piece_reader.hpp"
+#include "process_snapshot_state.hpp"
+#include "range_set.hpp"
+#include "region_source.hpp"
+#include "system_error.hpp"
+
+namespace vmio {
+namespace {
+
+constexpr address top = std::numeric_limits<address>::max();
+
+/// In whole pages.
+std::vector<address_range> chosen_ranges(const capture_options& options) {
+    std::vector<address_range> pages;
+    const address last_page = align_down(top, page_size());
+    const auto rounded = [&](const address_range& r) {
+        const address end = r.end() > last_page ? last_page : align_up(r.end(), page_size());
+        return address_range(std::min(align_down(r.start(), page_size()), end), end);
+    };
+    for (const address_range& r : options.ranges)
+        if (!r.empty()) pages.push_back(rounded(r));
+    const address_range within = rounded(options.regions.within);
+    return intersected(options.ranges.empty() ? std::vector{within} : made_set(std::move(pages)), {&within, 1});
+}
+
+struct captured {
+    capture_record record;
+    region_layout layout;
+    file_descriptor file;
+};
+
+/// Goes through what is mapped, by address, and takes of it what is wanted.
+class capture_walk {
+public:
+    capture_walk(const process_memory& memory, const capture_options& options)
+        : who_(memory.target()),
+          options_(options),
+          chosen_(chosen_ranges(options)),
+          file_(new_memory_file(0)),
+          copier_(memory, file_.get(), options.max_stored, options.progress) {}
+
+    captured run() {
+        std::optional<pause_guard> pause;
+        if (options_.pause) pause.emplace(who_);
+        record_.time = std::chrono::system_clock::now();
+        record_.process_id = who_.id();
+        record_.paused = options_.pause;
+        start();
+        while (std::optional<mapping> m = next_mapping()) visit(std::move(*m));
+        if (!who_.same_program()) throw memory_error("capture of a process", who_.id(), 0, system_error_of(ESTALE));
+        pause.reset();
+        return finish();
+    }
+
+private:
+    void start() {
+        std::error_code ec;
+        pages_.emplace(who_, ec);
+        if (ec == errc::no_such_process || is_exhaustion(ec))
+            throw memory_error("open of /proc/PID/pagemap", who_.id(), 0, ec);
+        if (ec) pages_.reset();  // this kernel has none: do without
+        if (!has_fast_mapping_query()) map_ = memory_map::load(who_);
+        if (options_.regions.skip_dontdump)
+            for (const smaps_entry& entry : read_smaps(who_, options_.regions.within))
+                if (entry.flags.has("dd")) dontdump_.push_back(entry.range);
+    }
+
+    /// As it is now: a list would be out of date before we come to its end.
+    std::optional<mapping> next_mapping() {
+        std::optional<mapping> m;
+        if (!map_)
+            m = query_mapping(who_, beyond_, mapping_lookup::next_after);
+        else if (const auto known = map_->at_or_above(beyond_); known != map_->end())
+            m = *known;
+        if (!m || m->range.end() <= beyond_) return std::nullopt;
+        if (m->range.start() < beyond_) {
+            // It has grown together with what was there before.
+            if (m->file_backed()) m->offset += beyond_ - m->range.start();
+            m->range = {beyond_, m->range.end()};
+        }
+        beyond_ = m->range.end();
+        return m;
+    }
+
+    bool is_wanted(const mapping& m) const {
+        if (options_.regions.wanted && !options_.regions.wanted(m)) return false;
+        return !overlaps(dontdump_, m.range);
+    }
+    static bool overlaps(range_span set, const address_range& range) {
+        const address_range* const above = first_above(set, range.start());
+        return above != set.data() + set.size() && above->overlaps(range);
+    }
+
+    void visit(mapping m) {
+        learn_build_id(m);
+        const std::vector<address_range> parts = intersected(chosen_, {&m.range, 1});
+        if (!parts.empty() && !is_region(m)) {
+            const gap_reason why = m.perms.read ? gap_reason::input_output : gap_reason::no_permission;
+            for (const address_range& part : parts) add_gap_if_chosen(part, why);
+        } else if (!parts.empty() && is_wanted(m)) {
+            const source_options how{options_.regions.use_backing_files, options_.regions.skip_untouched,
+                                     options_.regions.read_swapped};
+            const region_source source(who_, pages_ ? &*pages_ : nullptr, m, how);
+            for (const address_range& part : parts) capture_part(source, part);
+        }
+        mappings_.push_back(std::move(m));
+    }
+
+    void capture_part(const region_source& source, const address_range& part) {
+        const std::optional<std::uint64_t> offset = layout_.add(part);
+        if (!offset) throw memory_error("capture of a process", who_.id(), part.start(), system_error_of(EFBIG));
+        copier_.copy(source, part, *offset);
+    }
+
+    void add_gap_if_chosen(const address_range& range, gap_reason reason) {
+        if (!options_.ranges.empty()) copier_.done().gaps.push_back({range, reason});
+    }
+
+    using file_key = std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>;
+    static file_key key_of(const mapping& m) { return {m.device_major, m.device_minor, m.inode}; }
+
+    /// Asks once for each file, while it is mapped. Only of what is executable: others are seldom ELF files, and asking
+    /// may mean to touch memory that nobody has touched.
+    void learn_build_id(const mapping& m) {
+        if (m.name != "[vdso]" && !(m.file_backed() && m.perms.execute)) return;
+        const auto [known, is_new] = build_ids_.try_emplace(key_of(m));
+        if (!is_new) return;
+        try {
+            known->second = build_id(who_, m);
+        } catch (const memory_error& e) {
+            if (e.code() != errc::permission_denied) throw;
+        }
+    }
+
+    std::vector<std::byte> known_build_id(const mapping& m) const {
+        const auto known = m.file_backed() || m.name == "[vdso]" ? build_ids_.find(key_of(m)) : build_ids_.end();
+        return known == build_ids_.end() ? std::vector<std::byte>() : known->second;
+    }
+
+    captured finish() {
+        std::vector<address_range> mapped;
+        for (const mapping& m : mappings_) append(mapped, m.range);
+        if (!options_.ranges.empty())
+            for (const address_range& hole : without(chosen_, mapped)) add_gap_if_chosen(hole, gap_reason::unmapped);
+        for (const mapping& m : mappings_) record_.build_ids.push_back(known_build_id(m));
+        record_.map = memory_map::from_mappings(std::move(mappings_));
+        record_.gaps = std::move(copier_.done().gaps);
+        join(record_.gaps);
+        record_.stored = std::move(copier_.done().stored);
+        return {std::move(record_), std::move(layout_), std::move(file_)};
+    }
+
+    const process& who_;
+    const capture_options& options_;
+    const std::vector<address_range> chosen_;
+    std::optional<page_map> pages_;
+    std::optional<memory_map> map_;  // only where single mappings cannot be asked for
+    std::vector<address_range> dontdump_;
+    address beyond_ = 0;
+
+    file_descriptor file_;
+    page_copier copier_;
+    region_layout layout_;
+    std::vector<mapping> mappings_;
+    std::map<file_key, std::vector<std::byte>> build_ids_;
+    capture_record record_;
+};
+
+}  // namespace
+
+process_snapshot process_snapshot::capture(const process& who, const capture_options& options) {
+    return capture(process_memory(who), options);
+}
+
+process_snapshot process_snapshot::capture(const process_memory& memory, const capture_options& options) {
+    try {
+        captured all = capture_walk(memory, options).run();
+        return state::holding(std::move(all.record), std::move(all.layout), std::move(all.file));
+    } catch (const memory_error& e) {
+        // In the midst of exec a process has no memory, and is there all the same.
+        if (e.code() != errc::no_such_process || !memory.target().alive()) throw;
+        throw memory_error(e.operation(), e.process_id(), e.where(), system_error_of(ESTALE));
+    }
+}
+
+}  // namespace vmio

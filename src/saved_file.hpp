@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Files that are replaced whole, and read with suspicion.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+#include <sys/types.h>
+
+#include "file_descriptor.hpp"
+
+namespace vmio {
+
+/// A new file beside the one that it will replace, or nothing: as said of snapshot::save(). Errors are file_error.
+class file_replacement {
+public:
+    /// `operation` is for errors: a string literal.
+    file_replacement(const std::filesystem::path& path, const char* operation, mode_t mode = 0666);
+    file_replacement(const file_replacement&) = delete;
+    file_replacement& operator=(const file_replacement&) = delete;
+    ~file_replacement();
+
+    /// All of it.
+    void write(std::uint64_t offset, std::span<const std::byte> bytes);
+
+    /// What was not written is a hole then.
+    void set_size(std::uint64_t size);
+
+    void put_in_place();
+
+private:
+    const std::filesystem::path asked_;
+    const char* const operation_;
+    std::filesystem::path path_;
+    std::filesystem::path temporary_;
+    file_descriptor file_;
+};
+
+/// Reads a regular file from its start, to the last byte that it should have. Errors are file_error.
+class saved_file {
+public:
+    /// `operation` is for errors: a string literal.
+    saved_file(const std::filesystem::path& path, const char* operation);
+
+    /// How many bytes follow.
+    std::uint64_t left() const noexcept { return left_; }
+
+    /// The next bytes, all of them, or EBADMSG.
+    void read(std::span<std::byte> to);
+
+    [[noreturn]] void fail(int code, const char* problem) const;
+
+private:
+    const std::filesystem::path path_;
+    const char* const operation_;
+    file_descriptor file_;
+    std::uint64_t left_ = 0;
+};
+
+}  // namespace vmio

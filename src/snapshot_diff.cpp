@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/snapshot_diff.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <vmio/error.hpp>
+
+#include "byte_runs.hpp"
+#include "live_pages.hpp"
+#include "range_set.hpp"
+
+namespace vmio {
+namespace {
+
+constexpr std::size_t step_size = std::size_t{1} << 16;
+
+/// All of `range` is in `before`.
+void compare(const process_snapshot& before, const address_range& range, const read_function& after, byte_runs& runs) {
+    std::vector<std::byte> old_bytes(step_size);
+    std::vector<std::byte> new_bytes(step_size);
+    for (address at = range.start(); at < range.end();) {
+        const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(step_size, range.end() - at));
+        std::error_code ec;
+        const std::size_t got = after(at, std::span(new_bytes).first(most), ec);
+        if (got > 0) {
+            const std::span<std::byte> old = std::span(old_bytes).first(got);
+            before.read(at, old);
+            runs.compare(at, old, std::span(new_bytes).first(got));
+            at += got;
+        } else if (!ec || ec == errc::bad_address) {
+            at = std::min(range.end(), align_down(at, page_size()) + page_size());
+        } else {
+            throw memory_error("diff", before.process_id(), at, ec);
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<address_range> diff(const process_snapshot& before, const process_snapshot& after,
+                                std::uint64_t join_within) {
+    byte_runs runs(join_within);
+    const auto read = [&](address from, std::span<std::byte> to, std::error_code& ec) {
+        return after.read_some(from, to, ec);
+    };
+    const std::vector<address_range> common = intersected(before.ranges(), after.ranges());
+    for (const address_range& range : intersected(common, united(before.stored(), after.stored())))
+        compare(before, range, read, runs);
+    return runs.take();
+}
+
+std::vector<address_range> diff(const process_snapshot& before, const process_memory& after,
+                                std::uint64_t join_within) {
+    byte_runs runs(join_within);
+    std::vector<std::byte> buffer;
+    for (const address_range& range : before.ranges())
+        for_each_live(before, after, range, buffer,
+                      [&](address at, std::span<const std::byte> old, std::span<const std::byte> now) {
+                          runs.compare(at, old, now);
+                      });
+    return runs.take();
+}
+
+std::vector<address_range> diff_by_reading(const process_snapshot& before, const read_function& after,
+                                           std::uint64_t join_within) {
+    byte_runs runs(join_within);
+    for (const address_range& range : before.ranges()) compare(before, range, after, runs);
+    return runs.take();
+}
+
+std::vector<address_range> captured_only_in(const process_snapshot& one, const process_snapshot& other) {
+    return without(one.ranges(), other.ranges());
+}
+
+}  // namespace vmio

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Putting captured bytes back.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <vmio/error.hpp>
+#include <vmio/process_snapshot.hpp>
+
+#include "file_piece.hpp"
+#include "live_pages.hpp"
+#include "piece_reader.hpp"
+#include "range_set.hpp"
+#include "system_error.hpp"
+
+namespace vmio {
+namespace {
+
+class page_writer {
+public:
+    page_writer(const process_snapshot& from, const process_memory& to) : from_(from), to_(to) {}
+
+    /// All of `range` was captured.
+    void put(const address_range& range) {
+        const std::vector<address_range> unread = for_each_live(
+            from_, to_, range, buffer_, [&](address at, std::span<std::byte> wanted, std::span<const std::byte> now) {
+                write_different(at, wanted, now);
+            });
+        for (const address_range& part : unread) put_unread(part);
+    }
+
+    void fail(const address_range& range, std::error_code ec) {
+        if (ec != errc::bad_address) throw memory_error("write back", to_.process_id(), range.start(), ec);
+        failed_.push_back({range, ec});
+    }
+
+    write_back_result result() {
+        std::sort(failed_.begin(), failed_.end(),
+                  [](const write_failure& a, const write_failure& b) { return a.range.start() < b.range.start(); });
+        write_back_result all{written_, {}};
+        for (const write_failure& f : failed_) {
+            write_failure* const last = all.failed.empty() ? nullptr : &all.failed.back();
+            if (last != nullptr && last->range.end() == f.range.start() && last->error == f.error)
+                last->range = {last->range.start(), f.range.end()};
+            else
+                all.failed.push_back(f);
+        }
+        return all;
+    }
+
+private:
+    static address end_of_page(address at, address end) {
+        return std::min(end, align_down(at, page_size()) + page_size());
+    }
+
+    /// Runs of pages that differ.
+    void write_different(address start, std::span<std::byte> wanted, std::span<const std::byte> now) {
+        const address end = start + wanted.size();
+        const auto part = [&](auto bytes, const address_range& r) {
+            return bytes.subspan(static_cast<std::size_t>(r.start() - start), static_cast<std::size_t>(r.size()));
+        };
+        std::vector<address_range> runs;
+        for (address at = start; at < end;) {
+            const address_range page(at, end_of_page(at, end));
+            if (std::memcmp(part(wanted, page).data(), part(now, page).data(), part(now, page).size()) != 0)
+                append(runs, page);
+            at = page.end();
+        }
+        blocks_.clear();
+        for (const address_range& run : runs) blocks_.push_back({run.start(), part(wanted, run)});
+        results_.resize(blocks_.size());
+        to_.write_blocks(blocks_, results_);
+        for (std::size_t i = 0; i < blocks_.size(); ++i) {
+            const auto [moved, error] = results_[i];
+            written_ += moved;
+            if (error) write_on(blocks_[i].start + moved, blocks_[i].bytes.subspan(moved));
+        }
+    }
+
+    /// As much as can be written.
+    void write_on(address at, std::span<const std::byte> bytes) {
+        while (!bytes.empty()) {
+            std::error_code ec;
+            std::size_t done = to_.write_some(at, bytes, ec);
+            written_ += done;
+            if (done == 0) {
+                const address_range lost(at, end_of_page(at, at + bytes.size()));
+                fail(lost, ec);
+                done = static_cast<std::size_t>(lost.size());
+            }
+            at += done;
+            bytes = bytes.subspan(done);
+        }
+    }
+
+    /// What the process may not read it may yet write, or be forced to have written.
+    void put_unread(const address_range& range) {
+        std::vector<address_range> holes;
+        for_each_hole(to_.target(), range, [&](const address_range& hole) { holes.push_back(hole); });
+        for (const address_range& hole : holes) fail(hole, system_error_of(EFAULT));
+        for (address_range rest : without({&range, 1}, holes))
+            while (!rest.empty()) {
+                const address_range step = rest.part(0, std::min<std::uint64_t>(rest.size(), std::size_t{1} << 16));
+                buffer_.resize(static_cast<std::size_t>(step.size()));
+                from_.read(step.start(), buffer_);
+                write_on(step.start(), buffer_);
+                rest = {step.end(), rest.end()};
+            }
+    }
+
+    const process_snapshot& from_;
+    const process_memory& to_;
+    std::vector<std::byte> buffer_;
+    std::vector<remote_block> blocks_;
+    std::vector<block_transfer> results_;
+    std::vector<write_failure> failed_;
+    std::uint64_t written_ = 0;
+};
+
+}  // namespace
+
+write_back_result process_snapshot::write_back(const process_memory& to, std::span<const address_range> parts) const {
+    const std::vector<address_range> wanted = made_set({parts.begin(), parts.end()});
+    page_writer writer(*this, to);
+    for (const address_range& part : intersected(wanted, ranges())) writer.put(part);
+    for (const address_range& part : without(wanted, ranges())) writer.fail(part, system_error_of(EFAULT));
+    return writer.result();
+}
+
+}  // namespace vmio

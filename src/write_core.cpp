@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/write_core.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include <elf.h>
+#include <sys/procfs.h>
+
+#include <vmio/memory_map.hpp>
+#include <vmio/page_map.hpp>
+#include <vmio/pause_guard.hpp>
+#include <vmio/region_reader.hpp>
+#include <vmio/smaps.hpp>
+
+#include "core_writer.hpp"
+#include "proc_file.hpp"
+#include "region_source.hpp"
+
+namespace vmio {
+namespace {
+
+constexpr std::size_t chunk_size = std::size_t{1} << 20;
+
+/// The whole of a file of /proc/PID.
+std::vector<std::byte> read_proc_file(const process& who, const char* name) {
+    std::error_code ec;
+    const file_descriptor file = open_proc_file(who, name, ec);
+    std::vector<std::byte> bytes;
+    while (!ec) {
+        const std::size_t have = bytes.size();
+        bytes.resize(have + 4096);
+        const ssize_t got = ::read(file.get(), bytes.data() + have, 4096);
+        if (got < 0) ec = last_system_error();
+        bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        if (got <= 0) break;
+    }
+    if (ec) throw memory_error("read of a file of /proc/PID", who.id(), 0, ec);
+    return bytes;
+}
+
+std::string text_of(const std::vector<std::byte>& bytes) {
+    std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    while (!text.empty() && (text.back() == '\0' || text.back() == '\n')) text.pop_back();
+    std::replace(text.begin(), text.end(), '\0', ' ');
+    return text;
+}
+
+/// Guard pages of `who`, or none where nobody can tell: then reading them tells.
+std::vector<address_range> guard_pages(const process& who, const address_range& within) {
+    std::vector<address_range> guards;
+    std::error_code ec;
+    const page_map pages(who, ec);
+    if (!ec) pages.scan(within, page_state::guard, [&](const page_run& run) { guards.push_back(run.range); });
+    return guards;
+}
+
+/// `ranges` are sorted and have no overlap.
+bool any_overlaps(const std::vector<address_range>& ranges, const address_range& with) {
+    const auto after = std::upper_bound(ranges.begin(), ranges.end(), with.start(),
+                                        [](address a, const address_range& r) { return a < r.end(); });
+    return after != ranges.end() && after->overlaps(with);
+}
+
+class writing {
+public:
+    writing(const process& who, const core_options& options) : who_(who), options_(options) {
+        if (options.pause) pause_.emplace(who);
+        image_.process_id = who.id();
+        image_.program = text_of(read_proc_file(who, "comm"));
+        image_.arguments = text_of(read_proc_file(who, "cmdline"));
+        image_.auxiliary_vector = read_proc_file(who, "auxv");
+        if (pause_) image_.threads = pause_->registers();
+        for (const thread_registers& t : image_.threads)
+            if (t.bytes(NT_PRSTATUS).size() != sizeof(elf_gregset_t))
+                throw memory_error("core of a program of another word size", who.id(), 0, system_error_of(EOPNOTSUPP));
+        choose(memory_map::load(who));
+        image_.read = [this](const core_sink& put) { read(put); };
+    }
+
+    core_summary to(core_output& out) {
+        core_summary summary;
+        summary.size = write_core(image_, out, options_.progress);
+        summary.threads = image_.threads.size();
+        const auto by_start = [](const auto& a, const auto& b) { return a.range.start() < b.range.start(); };
+        std::sort(gaps_.begin(), gaps_.end(), by_start);
+        summary.gaps = std::move(gaps_);
+        return summary;
+    }
+
+private:
+    /// What of the mappings is to be in the file.
+    void choose(const memory_map& map) {
+        std::vector<address_range> dontdump;
+        if (options_.skip_dontdump)
+            for (const smaps_entry& entry : read_smaps(who_))
+                if (entry.flags.has("dd")) dontdump.push_back(entry.range);
+        image_.mappings.assign(map.begin(), map.end());
+        if (map.empty()) return;
+        std::vector<address_range> guards =
+            guard_pages(who_, {map.begin()->range.start(), (map.end() - 1)->range.end()});
+        auto guard = guards.begin();
+        for (const mapping& m : map) {
+            if (!m.perms.read) {
+                leave_out({m.range, gap_reason::no_permission});
+            } else if (!is_region(m)) {
+                leave_out({m.range, gap_reason::input_output});
+            } else if (any_overlaps(dontdump, m.range) || (options_.wanted && !options_.wanted(m))) {
+                leave_out({m.range, gap_reason::not_dumped});
+            } else {
+                dumped_.push_back(m.range);
+                while (guard != guards.end() && guard->end() <= m.range.start()) ++guard;
+                for (auto g = guard; g != guards.end() && g->start() < m.range.end(); ++g)
+                    leave_out({g->intersection(m.range), gap_reason::guard_page});
+            }
+        }
+    }
+
+    void leave_out(const memory_gap& gap) {
+        gaps_.push_back(gap);
+        image_.left_out.push_back(gap.range);
+    }
+
+    void read(const core_sink& put) {
+        region_options how;
+        how.chunk_size = chunk_size;
+        how.wanted = [this](const mapping& m) { return any_overlaps(dumped_, m.range); };
+        region_reader reader(who_, how);
+        while (reader.next()) {
+            const std::span<const std::byte> bytes = reader.fetch();
+            const address start = reader.range().start();
+            address at = start;
+            for (const address_range& zeros : reader.untouched()) {
+                if (at < zeros.start()) put(at, bytes.subspan(at - start, zeros.start() - at));
+                at = zeros.end();
+            }
+            if (at < reader.range().end()) put(at, bytes.subspan(at - start));
+            for (const memory_gap& gap : reader.memory_gaps())
+                if (gap.reason != gap_reason::guard_page) gaps_.push_back(gap);
+        }
+    }
+
+    const process who_;
+    const core_options& options_;
+    std::optional<pause_guard> pause_;
+    core_image image_;
+    std::vector<address_range> dumped_;
+    std::vector<memory_gap> gaps_;
+};
+
+}  // namespace
+
+core_summary write_core(const process& who, std::ostream& out, const core_options& options) {
+    core_stream stream(out);
+    return writing(who, options).to(stream);
+}
+
+core_summary write_core(const process& who, const std::filesystem::path& path, const core_options& options) {
+    core_sparse_file file(path);
+    return writing(who, options).to(file);
+}
+
+}  // namespace vmio

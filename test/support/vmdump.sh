@@ -1,0 +1,49 @@
+#!/bin/sh
+# vmdump.sh VMDUMP TARGET: core files of a target in all the ways that the program offers, and what it says when it cannot.
+set -u
+vmdump=$(realpath "$1")
+target=$(realpath "$2")
+fail() { echo "$*"; exit 1; }
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+cd "$directory" || exit 1
+
+mkfifo commands
+GLIBC_TUNABLES=glibc.pthread.rseq=0 "$target" <commands >said &
+pid=$!
+exec 3>commands
+while ! [ -s said ]; do sleep 0.01; done
+
+is_core() { [ "$(head -c 4 "$1" | tail -c 3)" = ELF ] || fail "$1 is no core file"; }
+
+"$vmdump" "$pid" 2>words || fail "it failed: $(cat words)"
+is_core "core.$pid"
+grep -Eq "^core.$pid: .* [0-9]+ threads, [0-9]+ gaps$" words || fail "no summary: $(cat words)"
+[ "$(stat -c %a "core.$pid")" = 600 ] || fail "others may read it"
+[ "$(du -k "core.$pid" | cut -f1)" -lt "$(($(stat -c %s "core.$pid") / 1024))" ] || fail "zeros take room"
+"$vmdump" -q "$pid" - >streamed 2>words || fail "no stream: $(cat words)"
+[ -s words ] && fail "it is not quiet: $(cat words)"
+"$vmdump" --gzip -q "$pid" || fail "cannot pack"
+[ "$(stat -c %a "core.$pid.gz")" = 600 ] || fail "others may read it"
+gunzip -t "core.$pid.gz" || fail "badly packed"
+gunzip -c "core.$pid.gz" >unpacked
+is_core unpacked
+[ "$(stat -c %s unpacked)" = "$(stat -c %s streamed)" ] || fail "packed is not the same as streamed"
+"$vmdump" -qz "$pid" - | gunzip -t || fail "a packed stream is bad"
+"$vmdump" -qra "$pid" small || fail "cannot write while it runs"
+[ "$(stat -c %s small)" -lt "$(stat -c %s streamed)" ] || fail "files are not left out"
+
+"$vmdump" -q "$pid" - >/dev/full 2>words && fail "a full disk is not told"
+grep -q '^vmdump: ' words || fail "no reason: $(cat words)"
+"$vmdump" -qz "$pid" /dev/full 2>words && fail "a full disk is not told when packing"
+"$vmdump" -q "$pid" /nowhere/core 2>words && fail "no error for a place that is not there"
+grep -q '/nowhere/core' words || fail "the place is not named: $(cat words)"
+"$vmdump" 2>/dev/null
+[ $? = 2 ] || fail "wrong usage is not told by the exit status"
+"$vmdump" 0 2>/dev/null
+[ $? = 2 ] || fail "a bad process id is not refused"
+exec 3>&-
+wait "$pid" || fail "the target was harmed"
+"$vmdump" "$pid" 2>words && fail "no error for a process that is gone"
+grep -qi 'process' words || fail "no reason: $(cat words)"
+[ "$(ls core.* | wc -l)" = 2 ] || fail "something was left behind: $(ls)"
