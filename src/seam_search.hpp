@@ -19,7 +19,9 @@ namespace vmio {
 ///
 class seam_search {
 public:
-    explicit seam_search(const byte_pattern& pattern) : pattern_(pattern), reach_(pattern.size() - 1) {
+    /// Only matches at multiples of `alignment` count.
+    explicit seam_search(const byte_pattern& pattern, std::size_t alignment = 1)
+        : pattern_(pattern), reach_(pattern.size() - 1), alignment_(alignment) {
         carry_.reserve(2 * reach_);
     }
 
@@ -44,8 +46,12 @@ private:
     /// Those that begin before `limit`.
     template <class F>
     bool each_match(address start, std::span<const std::byte> bytes, std::size_t limit, F& found) const {
-        for (std::size_t at = pattern_.find(bytes); at < limit; at = pattern_.find(bytes, at + 1))
-            if (!found(start + at)) return false;
+        std::size_t at = pattern_.find(bytes);
+        while (at < limit) {
+            const std::uint64_t off = (start + at) % alignment_;
+            if (off == 0 && !found(start + at)) return false;
+            at = pattern_.find(bytes, at + (alignment_ - off));
+        }
         return true;
     }
 
@@ -60,6 +66,7 @@ private:
 
     const byte_pattern& pattern_;
     std::size_t reach_;
+    std::size_t alignment_;
     address end_ = 0;
     std::vector<std::byte> carry_;  // the last `reach_` bytes before end_, or as many as there were
 };

@@ -13,6 +13,7 @@
 
 #include "region_source.hpp"
 #include "seam_search.hpp"
+#include "untouched_run.hpp"
 
 namespace vmio {
 namespace {
@@ -24,56 +25,68 @@ public:
                const search_options& options)
         : memory_(memory), pattern_(pattern), found_(found), options_(options) {
         if (options.alignment == 0) throw std::invalid_argument("vmio::search: the alignment is 0");
-        constexpr std::size_t default_chunk_size = std::size_t{4} << 20;
+        constexpr std::size_t default_chunk_size = std::size_t{512} << 10;  // stays in a cache close to the processor
         if (options_.regions.chunk_size == 0) options_.regions.chunk_size = default_chunk_size;
         options_.regions.overlap = 0;
         options_.regions.max_fetched_size = std::numeric_limits<std::size_t>::max();
     }
 
     search_summary run() {
-        if (options_.threads > 1 || options_.progress) cut_into_slices();
         if (options_.threads > 1)
-            run_threads();
-        else
+            run_threads(slices(ranges()));
+        else {
+            if (options_.progress) ranges();
             search_within(options_.regions.within, options_.regions.within.end());
+        }
         summary_.stopped = stopped_;
         return summary_;
     }
 
 private:
-    /// What is to be searched, in parts for the threads: what lies between their ranges was not mapped.
-    void cut_into_slices() {
-        constexpr std::uint64_t slice = std::uint64_t{64} << 20;
-        std::uint64_t room = 0;  // in the last one
-        const auto wanted = [&](const mapping& m) {
+    /// What is to be searched.
+    std::vector<address_range> ranges() {
+        auto all = memory_map::load(memory_.target()).ranges([&](const mapping& m) {
             return is_region(m) && (!options_.regions.wanted || options_.regions.wanted(m));
-        };
-        for (address_range rest : memory_map::load(memory_.target()).ranges(wanted)) {
-            rest = rest.intersection(options_.regions.within);
-            total_ += rest.size();
-            while (!rest.empty()) {
-                // Each costs as much as a walk to begin: small ranges share one.
-                if (slices_.empty() || room == 0) {
-                    slices_.emplace_back(rest.start(), rest.start());
-                    room = slice;
-                }
-                const address end = rest.start() + std::min(room, rest.size());
-                slices_.back() = {slices_.back().start(), end};
-                room -= end - rest.start();
-                rest = {end, rest.end()};
-            }
+        });
+        for (address_range& range : all) {
+            range = range.intersection(options_.regions.within);
+            total_ += range.size();
         }
+        return all;
     }
 
-    void run_threads() {
+    /// The same in parts for the threads: many, so that they end together, but each worth a reader of its own. A slice
+    /// may hold many small ranges.
+    std::vector<address_range> slices(const std::vector<address_range>& ranges) const {
+        constexpr std::uint64_t least = std::uint64_t{4} << 20;
+        constexpr std::uint64_t most = std::uint64_t{1} << 30;
+        const std::uint64_t size = align_down(std::clamp(total_ / options_.threads / 16, least, most), page_size());
+        std::vector<address_range> all;
+        std::uint64_t room = 0;
+        for (address_range rest : ranges)
+            while (!rest.empty()) {
+                if (room == 0) {
+                    all.emplace_back(rest.start(), rest.start());
+                    room = size;
+                }
+                const std::uint64_t part = std::min(room, rest.size());
+                rest = {rest.start() + part, rest.end()};
+                all.back() = {all.back().start(), rest.start()};
+                room -= part;
+            }
+        return all;
+    }
+
+    void run_threads(const std::vector<address_range>& slices) {
+        std::atomic<std::size_t> next_slice{0};
         std::exception_ptr failure;
         const auto work = [&] {
             try {
-                for (std::size_t i = next_slice_++; i < slices_.size() && !stopped_; i = next_slice_++) {
+                for (std::size_t i = next_slice++; i < slices.size() && !stopped_; i = next_slice++) {
                     // A match may begin in one slice and end in the next.
-                    const address end = slices_[i].end();
+                    const address end = slices[i].end();
                     const address reach = std::min(pattern_.size() - 1, options_.regions.within.end() - end);
-                    search_within({slices_[i].start(), end + reach}, end);
+                    search_within({slices[i].start(), end + reach}, end);
                 }
             } catch (...) {
                 const std::lock_guard lock(mutex_);
@@ -83,7 +96,7 @@ private:
         };
         std::vector<std::jthread> others;
         try {
-            for (std::size_t i = 1; i < std::min<std::size_t>(options_.threads, slices_.size()); ++i)
+            for (std::size_t i = 1; i < std::min<std::size_t>(options_.threads, slices.size()); ++i)
                 others.emplace_back(work);
         } catch (...) {
             stopped_ = true;  // or those that run would search it all before this gets out
@@ -94,19 +107,23 @@ private:
         if (failure) std::rethrow_exception(failure);
     }
 
-    /// Matches that begin below `limit`.
+    /// What lies at or above `limit` is not counted.
     void search_within(const address_range& range, address limit) {
         region_options how = options_.regions;
         how.within = range;
-        seam_search seams(pattern_);
+        seam_search seams(pattern_, options_.alignment);
+        untouched_run zeros(memory_.target(), pattern_.size() - 1);
         region_reader reader(memory_, std::move(how));
         while (!stopped_ && reader.next()) {
-            const std::span<const std::byte> bytes = reader.fetch();
-            const address start = reader.range().start();
-            each_part(reader, [&](const address_range& part) {
-                return seams.add(part.start(), bytes.subspan(part.start() - start, part.size()),
-                                 [&](address at) { return at >= limit || report(at); });
-            });
+            if (!zeros.covers(reader.range())) {
+                const std::span<const std::byte> bytes = reader.fetch();
+                const address start = reader.range().start();
+                each_part(reader, [&](const address_range& part) {
+                    return seams.add(part.start(), bytes.subspan(part.start() - start, part.size()),
+                                     [&](address at) { return report(at); });
+                });
+                if (!pattern_.matches_zeros()) zeros.look_beyond(reader);
+            }
             finish_chunk(reader, limit);
         }
     }
@@ -131,7 +148,6 @@ private:
     }
 
     bool report(address at) {
-        if (at % options_.alignment != 0) return true;
         const std::lock_guard lock(mutex_);
         if (stopped_) return false;
         ++summary_.matches;
@@ -155,9 +171,7 @@ private:
     const std::function<bool(address)>& found_;
     search_options options_;
 
-    std::vector<address_range> slices_;
     std::uint64_t total_ = 0;
-    std::atomic<std::size_t> next_slice_{0};
     std::atomic<bool> stopped_{false};
 
     std::mutex mutex_;  // of what follows, and of what we call

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <random>
 #include <stdexcept>
 #include <string>
 
@@ -17,6 +18,7 @@
 
 using test::child_process;
 using test::mapped;
+using test::must;
 using vmio::address;
 using vmio::byte_pattern;
 using vmio::process;
@@ -205,10 +207,128 @@ BOOST_AUTO_TEST_CASE(a_search_can_be_ended_by_whoever_is_called) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(whatever_the_options_are_the_same_is_found_as_by_comparing_all) {
+    // Two letters here and there, between untouched pages, holes, a guard page and seams.
+    constexpr std::size_t count = 20;
+    std::mt19937 random(1);
+    const mapped memory(count);
+    for (std::size_t i = 0; i < count; i += 1 + random() % 3)
+        for (std::size_t at = 0; at < page; at += 1 + random() % 9) memory.data(i)[at] = "ab"[random() % 2];
+    const std::vector<char> content(memory.data(), memory.data() + memory.size());
+    std::vector<bool> readable(count, true);
+    must(::munmap(memory.data(3), page) == 0, "munmap");
+    must(::mprotect(memory.data(7), page, PROT_NONE) == 0, "mprotect");
+    must(::mprotect(memory.data(15), 2 * page, PROT_READ) == 0, "mprotect");
+    constexpr int guard_install = 102;
+    readable[11] = ::madvise(memory.data(11), page, guard_install) != 0;
+    readable[3] = readable[7] = false;
+    const child_process child;
+    const process_memory target{process(child.id())};
+
+    for (int round = 0; round < 100; ++round) {
+        const std::size_t size = round % 20 == 0 ? page + random() % page : 1 + random() % 12;
+        std::vector<char> bytes(size), mask(size, '\xff');
+        std::memcpy(bytes.data(), content.data() + random() % (memory.size() - size), size);
+        for (char& m : mask)
+            if (random() % 4 == 0) m = static_cast<char>(round % 3 == 0 ? 0 : random());
+        const byte_pattern pattern(std::as_bytes(std::span(bytes)), std::as_bytes(std::span(mask)));
+        auto options = in({memory.start() + random() % (2 * page), memory.page(count) - random() % (2 * page)},
+                          random() % 3 == 0 ? 0 : random() % (9 * page));
+        options.alignment = 1 + random() % 8;
+        options.threads = random() % 5;
+        const auto matches = [&](std::size_t offset) {
+            for (std::size_t i = offset / page; i <= (offset + size - 1) / page; ++i)
+                if (!readable[i]) return false;
+            const char* const here = content.data() + offset;
+            for (std::size_t i = 0; i < size; ++i)
+                if (((here[i] ^ bytes[i]) & mask[i]) != 0) return false;
+            return true;
+        };
+        std::vector<address> expected;
+        for (address at = options.regions.within.start(); at + size <= options.regions.within.end(); ++at)
+            if (at % options.alignment == 0 && matches(at - memory.start())) expected.push_back(at);
+        BOOST_REQUIRE((search(target, pattern, options) == expected));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(many_threads_share_what_there_is) {
+    // More than one slice, of many small ranges; the matches lie on the seams of the slices too.
+    const mapped memory(6000);
+    std::vector<address> expected;
+    for (std::size_t i = 0; i < 6000; i += 2) {
+        if (i % 50 == 0) {
+            must(::munmap(memory.data(i), page) == 0, "munmap");
+            continue;
+        }
+        const std::size_t last = i % 50 == 48 ? needle().size() : 3;
+        put(memory, (i + 2) * page - last, needle());
+        expected.push_back(memory.page(i + 2) - last);
+    }
+    const child_process child;
+    const process_memory target{process(child.id())};
+    for (const unsigned threads : {2U, 3U, 1000U}) {
+        auto options = in(memory.range());
+        options.threads = threads;
+        std::uint64_t total = 0;
+        options.progress = [&](const vmio::search_progress& p) { return total = p.total, p.searched <= p.total; };
+        std::vector<address> found;
+        const auto summary = search(
+            target, byte_pattern::text(needle()), [&](address at) { return found.push_back(at), true; }, options);
+        std::sort(found.begin(), found.end());
+        BOOST_TEST((found == expected));
+        BOOST_TEST((summary == vmio::search_summary{total, 0, expected.size(), false}));
+        BOOST_TEST(total == memory.size() - 120 * page);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_lies_far_apart_in_untouched_memory_is_found) {
+    constexpr std::size_t gibibyte = std::size_t{1} << 30;
+    const mapped memory(3 * gibibyte / page);
+    std::vector<address> expected;
+    for (const std::size_t offset : {std::size_t{0}, 5 * mebibyte - 4, gibibyte + mebibyte / 2, 3 * gibibyte - 40}) {
+        memory.data()[offset] = 'x';
+        expected.push_back(memory.start() + offset);
+    }
+    const child_process child;
+    const process_memory target{process(child.id())};
+    std::vector<std::byte> pattern(30);
+    pattern.front() = std::byte('x');
+    for (const unsigned threads : {1U, 2U}) {
+        auto options = in(memory.range());
+        options.threads = threads;
+        BOOST_TEST((search(target, byte_pattern(pattern), options) == expected));
+        std::reverse(pattern.begin(), pattern.end());
+        auto before = search(target, byte_pattern(pattern), options);
+        for (address& at : before) at += pattern.size() - 1;
+        BOOST_TEST((before == std::vector<address>(expected.begin() + 1, expected.end())));
+        std::reverse(pattern.begin(), pattern.end());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_unmapped_meanwhile_is_passed_by) {
+    const std::string text = needle();
+    for (const unsigned threads : {1U, 2U}) {
+        const mapped memory(64);
+        for (std::size_t i = 0; i < 64; ++i) put(memory, (i + 1) * page - text.size(), text);
+        auto options = in(memory.range(), 4 * page);
+        options.threads = threads;
+        options.progress = [&](const vmio::search_progress& p) {
+            if (p.searched == 8 * page) must(::munmap(memory.data(10), 20 * page) == 0, "munmap");
+            return true;
+        };
+        const auto found = search(process_memory{process::self()}, byte_pattern::text(text), options);
+        BOOST_TEST(found.size() == 44U);
+        for (const address at : found) BOOST_TEST((at < memory.page(10) || at >= memory.page(30)));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error) {
     child_process child;
     const process_memory target{process(child.id())};
     child.end();
     BOOST_CHECK_EXCEPTION(search(target, byte_pattern::text("x")), vmio::memory_error,
                           [](const vmio::memory_error& e) { return e.code() == vmio::errc::no_such_process; });
+    search_options options;
+    options.threads = 2;
+    BOOST_CHECK_THROW(search(target, byte_pattern::text("x"), options), vmio::memory_error);
 }

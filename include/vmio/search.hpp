@@ -25,11 +25,13 @@ struct search_progress {
 };
 
 struct search_options {
-    /// What is searched, and how it is read. chunk_size 0 stands for 4 MiB; overlap and max_fetched_size are not used.
+    /// What is searched, and how it is read. chunk_size 0 stands for 512 KiB; overlap and max_fetched_size are not
+    /// used.
     region_options regions{};
     /// Only matches at multiples of it count; 1: anywhere. 0 is std::invalid_argument.
     std::size_t alignment = 1;
-    /// How many threads search, each with a buffer of its own; regions.wanted is then called by all.
+    /// How many threads search, each with a buffer of its own; regions.wanted is then called by all. What is mapped
+    /// meanwhile, beyond what was, is then not searched.
     unsigned threads = 1;
     /// Called after each chunk, by one thread at a time; false ends the search.
     std::function<bool(const search_progress&)> progress{};
