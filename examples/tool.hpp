@@ -41,6 +41,8 @@ struct command {
     std::string usage;  ///< the arguments, as in a manual: "[OPTION...] PID"
     std::string text;   ///< what it does, in whole lines
     options::options_description offered{"options"};
+    int failure = failed;  ///< its exit status then, where 1 says something else
+    std::string statuses = "0 done, 1 it could not be done, 2 wrong usage";
 
     /// The next argument that stands by itself. Not shown, but in the usage.
     void argument(const char* what, const options::value_semantic* type) {
@@ -68,7 +70,7 @@ int run(command c, int argc, char** argv, Body&& body) {
         if (given.count("help") != 0) {
             std::cout << "usage: " << c.name << ' ' << c.usage << '\n'
                       << c.text << '\n'
-                      << c.offered << "\nexit status: 0 done, 1 it could not be done, 2 wrong usage\n";
+                      << c.offered << "\nexit status: " << c.statuses << '\n';
         } else {
             options::notify(given);
             status = body(std::as_const(given));
@@ -80,7 +82,7 @@ int run(command c, int argc, char** argv, Body&& body) {
         return misused;
     } catch (const std::exception& e) {
         std::cerr << c.name << ": " << e.what() << '\n';
-        return failed;
+        return c.failure;
     }
 }
 

@@ -36,9 +36,9 @@ struct piece {
 
 /// One read for several pieces, which overlap, touch or share a page:
 ///
-///     |------- page -------|------- page -------|------- page -------|
-///         |===============================|  (gap)  |====|
-///                   |=============|                 |=========|
+///     |------ page ------|------ page ------|------ page ------|
+///          |=================|     gap     |=====|
+///                  |======|                  |=========|
 ///
 /// A gap lies in a page that pieces on both sides of it touch, so none is touched for its sake.
 struct run {

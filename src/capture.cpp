@@ -182,21 +182,26 @@ private:
     capture_record record_;
 };
 
+/// While a process calls exec it may look as if it were gone.
+template <class F>
+auto told_from_exec(const process& who, F&& f) {
+    try {
+        return f();
+    } catch (const memory_error& e) {
+        if (e.code() != errc::no_such_process || !who.alive()) throw;
+        throw memory_error("capture of a process", who.id(), e.where(), system_error_of(ESTALE));
+    }
+}
+
 }  // namespace
 
 process_snapshot process_snapshot::capture(const process& who, const capture_options& options) {
-    return capture(process_memory(who), options);
+    return capture(told_from_exec(who, [&] { return process_memory(who); }), options);
 }
 
 process_snapshot process_snapshot::capture(const process_memory& memory, const capture_options& options) {
-    try {
-        captured all = capture_walk(memory, options).run();
-        return state::holding(std::move(all.record), std::move(all.layout), std::move(all.file));
-    } catch (const memory_error& e) {
-        // In the midst of exec a process has no memory, and is there all the same.
-        if (e.code() != errc::no_such_process || !memory.target().alive()) throw;
-        throw memory_error(e.operation(), e.process_id(), e.where(), system_error_of(ESTALE));
-    }
+    captured all = told_from_exec(memory.target(), [&] { return capture_walk(memory, options).run(); });
+    return state::holding(std::move(all.record), std::move(all.layout), std::move(all.file));
 }
 
 }  // namespace vmio

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <random>
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ process_memory memory_of(pid_t id) {
 }
 
 }  // namespace
+
+static_assert(std::ranges::contiguous_range<vmio::block_scan>);
 
 BOOST_AUTO_TEST_CASE(every_block_is_answered_in_the_order_of_the_caller) {
     const test::pages some(8);

@@ -256,7 +256,7 @@ BOOST_AUTO_TEST_CASE(many_threads_share_what_there_is) {
     const mapped memory(6000);
     std::vector<address> expected;
     for (std::size_t i = 0; i < 6000; i += 2) {
-        if (i % 50 == 0) {
+        if (i % 50 == 0 && i > 0) {  // at an end, a thread's stack would come to lie there
             must(::munmap(memory.data(i), page) == 0, "munmap");
             continue;
         }
@@ -277,7 +277,7 @@ BOOST_AUTO_TEST_CASE(many_threads_share_what_there_is) {
         std::sort(found.begin(), found.end());
         BOOST_TEST((found == expected));
         BOOST_TEST((summary == vmio::search_summary{total, 0, expected.size(), false}));
-        BOOST_TEST(total == memory.size() - 120 * page);
+        BOOST_TEST(total == memory.size() - 119 * page);
     }
 }
 

@@ -86,6 +86,20 @@ BOOST_AUTO_TEST_CASE(a_view_of_a_layered_snapshot_is_like_any_other) {
     BOOST_TEST((first.changed() == std::vector<vmio::changed_run>{{3 * page, page}, {100 * page, 7}}));
 }
 
+BOOST_AUTO_TEST_CASE(a_layered_snapshot_can_be_changed_by_a_mutable_view) {
+    cow_view first = snapshot::from_bytes(pattern_bytes(20 * page + 7)).view();
+    first[3 * page] = std::byte{1};
+    first[20 * page + 6] = std::byte{1};
+    snapshot layered = first.take_snapshot();
+    cow_view before = layered.view();
+    layered.view_mutable()[4 * page] = std::byte{2};
+    BOOST_TEST(equal(before.bytes(), first.bytes()));
+    before.restore();
+    first[4 * page] = std::byte{2};
+    BOOST_TEST(equal(before.bytes(), first.bytes()));
+    BOOST_TEST(before.changed().empty());
+}
+
 BOOST_AUTO_TEST_CASE(commit_makes_a_new_snapshot_and_restore_comes_back_to_it) {
     const snapshot s = snapshot::from_bytes(pattern_bytes(64 * page));
     for (const std::size_t changed : {std::size_t{0}, std::size_t{5}, std::size_t{64}}) {

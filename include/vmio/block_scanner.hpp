@@ -12,6 +12,7 @@
 #include <span>
 #include <system_error>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <vmio/address.hpp>
@@ -67,8 +68,6 @@ public:
     std::size_t bytes_kept() const noexcept { return bytes_kept_; }
 
 private:
-    class reading;
-
     std::shared_ptr<const std::byte> storage_;  // the results, then their bytes
     std::span<const block_result> results_;
     std::size_t bytes_kept_ = 0;
@@ -76,7 +75,7 @@ private:
 
 /// Reads the first `max_bytes` of each block. One that cannot be read, or not to its end, has an error and never costs
 /// another one anything; if the process ends meanwhile, each that was not read by then has ESRCH. Nothing is thrown but
-/// std::bad_alloc.
+/// std::bad_alloc. Blocks of a target that runs are not all of one moment.
 ///
 /// Blocks are sorted, and those that overlap or share a page are read as one, about a thousand such runs a call. So the
 /// order does not matter, duplicates cost next to nothing, and no page is touched that none of the blocks lies on.
@@ -112,10 +111,9 @@ block_scan scan_blocks(M&& memory, std::span<const memory_block> blocks, std::si
 
 /// The same for those `records` that `wanted` says yes to: `scan_blocks(memory, allocations, is_live)`. A record is
 /// anything that converts to a memory_block, as whatever is derived from it does.
-template <memory_reader M, std::ranges::input_range Records, class Wanted>
-requires std::predicate<Wanted&, std::ranges::range_reference_t<Records>> &&
-    std::convertible_to<std::ranges::range_reference_t<Records>, memory_block>
-        block_scan scan_blocks(M&& memory, Records&& records, Wanted wanted, std::size_t max_bytes = 4096) {
+template <memory_reader M, std::ranges::input_range Records,
+          std::predicate<std::ranges::range_reference_t<Records>> Wanted>
+block_scan scan_blocks(M&& memory, Records&& records, Wanted wanted, std::size_t max_bytes = 4096) {
     std::vector<memory_block> blocks;
     for (auto&& record : records)
         if (std::invoke(wanted, record)) blocks.push_back(record);

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Finds text, bytes and numbers in the memory of a live process.
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <unistd.h>
+
+#include <vmio/query_mapping.hpp>
+#include <vmio/search.hpp>
+
+#include "text.hpp"
+#include "tool.hpp"
+
+namespace {
+
+/// On the terminal that errors go to, if they do; drawn ten times a second, so not at all for what is quick.
+class progress_bar {
+public:
+    explicit progress_bar(bool wanted) : shown_(wanted && ::isatty(STDERR_FILENO) == 1) {}
+    progress_bar(const progress_bar&) = delete;
+    progress_bar& operator=(const progress_bar&) = delete;
+    ~progress_bar() { clear(); }
+
+    bool shown() const { return shown_; }
+
+    void draw(const vmio::search_progress& now) {
+        constexpr std::size_t width = 40;
+        const auto time = std::chrono::steady_clock::now();
+        if (time - drawn_at_ < std::chrono::milliseconds(100)) return;
+        drawn_at_ = time;
+        const double part = now.total > 0 ? std::min(1.0, double(now.searched) / double(now.total)) : 1;
+        std::string bar(static_cast<std::size_t>(part * width), '#');
+        bar.resize(width, '.');
+        std::cerr << "\r[" << bar << "] " << int(part * 100) << " % of " << tool::size_text(now.total) << clear_line
+                  << std::flush;
+        drawn_ = true;
+    }
+    void clear() {
+        if (std::exchange(drawn_, false)) std::cerr << '\r' << clear_line << std::flush;
+    }
+
+private:
+    static constexpr const char* clear_line = "\033[K";
+    bool shown_;
+    bool drawn_ = false;
+    std::chrono::steady_clock::time_point drawn_at_ = std::chrono::steady_clock::now();
+};
+
+struct wanted {
+    vmio::byte_pattern pattern;
+    std::size_t alignment = 1;
+};
+
+template <class Number>
+wanted number(const std::string& text) {
+    const std::uint64_t value = tool::number(text);
+    if (value > std::numeric_limits<Number>::max()) throw tool::usage_error(text + " does not fit");
+    return {vmio::byte_pattern::value(static_cast<Number>(value)), sizeof(Number)};
+}
+
+std::vector<wanted> wanted_patterns(const tool::options::variables_map& given) {
+    std::vector<wanted> all;
+    const auto add = [&](const char* option, auto&& parse) {
+        if (given.count(option) == 0) return;
+        for (const auto& text : given[option].as<std::vector<std::string>>()) all.push_back(parse(text));
+    };
+    add("TEXT", [](const std::string& text) { return wanted{vmio::byte_pattern::text(text)}; });
+    add("hex", [](const std::string& text) { return wanted{vmio::byte_pattern::hex(text)}; });
+    add("u32", number<std::uint32_t>);
+    add("u64", number<std::uint64_t>);
+    if (all.empty()) throw tool::usage_error("nothing to look for");
+    return all;
+}
+
+/// What is there now: "7f3a2c001230 rw-p  00 00[73 65 63 72 65 74]0a 00  |..secret..|  [heap]".
+void print(const vmio::process_memory& memory, vmio::address match, std::size_t size, std::size_t context) {
+    constexpr std::size_t most = 64;  // of a match
+    const vmio::address start = match - std::min<vmio::address>(match, context);
+    std::vector<std::byte> bytes(match - start + (size > most ? most : size + context));
+    const auto gaps = memory.read_past_gaps(start, bytes);
+    std::string hex, text;
+    for (std::size_t i = 0; i <= bytes.size(); ++i) {
+        const vmio::address at = start + i;
+        hex += at == match ? '[' : at == match + size ? ']' : ' ';
+        if (i == bytes.size()) break;
+        const auto byte = std::to_integer<unsigned char>(bytes[i]);
+        const bool lost =
+            std::any_of(gaps.begin(), gaps.end(), [&](const auto& gap) { return gap.range.contains(at); });
+        hex += lost ? "--" : tool::hex(byte, 2);
+        text += lost ? ' ' : byte >= ' ' && byte < 127 ? static_cast<char>(byte) : '.';
+    }
+    const auto region = vmio::query_mapping(memory.target(), match).value_or(vmio::mapping{});
+    std::cout << tool::hex(match, 12) << ' ' << to_string(region.perms) << ' ' << hex << " |" << text << '|';
+    if (!region.name.empty()) std::cout << "  " << tool::printable(region.name);
+    std::cout << '\n';
+}
+
+std::uint64_t at_least(std::uint64_t least, const char* option, const tool::options::variables_map& given) {
+    const std::uint64_t value = tool::number(given[option].as<std::string>());
+    if (value < least) throw tool::usage_error(std::string("--") + option + " is at least " + std::to_string(least));
+    return value;
+}
+
+int find_all(const tool::options::variables_map& given) {
+    const auto all = wanted_patterns(given);
+    const bool count = given.count("count") != 0;
+    const std::uint64_t most = given.count("max") != 0 ? at_least(1, "max", given) : ~std::uint64_t{0};
+    const std::size_t context = at_least(0, "context", given);
+    const vmio::process_memory memory{vmio::process(tool::process_id(given))};
+    progress_bar bar(given.count("no-progress") == 0);
+    vmio::search_options options;
+    options.threads = static_cast<unsigned>(at_least(1, "threads", given));
+    if (given.count("region") != 0)
+        options.regions.wanted = [part = given["region"].as<std::string>()](const vmio::mapping& m) {
+            return m.name.find(part) != m.name.npos;
+        };
+    if (bar.shown()) options.progress = [&](const vmio::search_progress& now) { return bar.draw(now), true; };
+    std::uint64_t matches = 0;
+    for (const wanted& w : all) {
+        if (matches == most) break;
+        options.alignment = w.alignment;
+        const auto found = [&](vmio::address at) {
+            bar.clear();
+            if (!count) print(memory, at, w.pattern.size(), context);
+            if (bar.shown()) std::cout.flush();  // if that ends us, there is no bar left
+            return ++matches < most && std::cout.good();
+        };
+        vmio::search(memory, w.pattern, found, options);
+    }
+    bar.clear();
+    if (count) std::cout << matches << '\n';
+    return matches > 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using tool::options::value;
+    using texts = std::vector<std::string>;
+    tool::command vmgrep{
+        .name = "vmgrep",
+        .usage = "[OPTION...] PID [TEXT...]",
+        .text =
+            "Finds text, bytes and numbers in the memory of a process, and prints for each place\n"
+            "  ADDRESS PERMISSIONS  BYTES[MATCH]BYTES  |TEXT|  REGION\n"
+            "in hexadecimal, with the bytes around it as they are when it is printed; -- is a byte\n"
+            "that cannot be read. By address, one pattern after the other; as they come with --threads.\n",
+        .failure = tool::misused,
+        .statuses = "0 found, 1 not found, 2 it could not be searched, or wrong usage"};
+    vmgrep.offered.add_options()("hex,x", value<texts>(), "find bytes: '48 8b ?? 05', ? is any digit")(
+        "u32", value<texts>(), "find a number of 32 bits at a multiple of 4")(
+        "u64", value<texts>(), "find a number of 64 bits at a multiple of 8")(
+        "region,r", value<std::string>(), "search only regions that have this in their name")(
+        "count,c", "print only the number of matches")("max,m", value<std::string>(), "end after so many matches")(
+        "context,C", value<std::string>()->default_value("8"), "print so many bytes before and after a match")(
+        "threads,t", value<std::string>()->default_value("1"), "search with so many threads")(
+        "no-progress", "draw no progress bar, even if errors go to a terminal");
+    vmgrep.argument("PID", value<pid_t>()->required());
+    vmgrep.argument("TEXT", value<texts>());
+    vmgrep.order.add("TEXT", -1);
+    return tool::run(std::move(vmgrep), argc, argv, find_all);
+}
