@@ -68,7 +68,12 @@ std::vector<wanted> wanted_patterns(const tool::options::variables_map& given) {
     std::vector<wanted> all;
     const auto add = [&](const char* option, auto&& parse) {
         if (given.count(option) == 0) return;
-        for (const auto& text : given[option].as<std::vector<std::string>>()) all.push_back(parse(text));
+        for (const auto& text : given[option].as<std::vector<std::string>>()) try {
+                all.push_back(parse(text));
+            } catch (const std::invalid_argument& e) {
+                const std::string_view why = e.what();
+                throw tool::usage_error('\'' + text + "\': " + std::string(why.substr(why.find(": ") + 2)));
+            }
     };
     add("TEXT", [](const std::string& text) { return wanted{vmio::byte_pattern::text(text)}; });
     add("hex", [](const std::string& text) { return wanted{vmio::byte_pattern::hex(text)}; });
@@ -97,7 +102,7 @@ void print(const vmio::process_memory& memory, vmio::address match, std::size_t 
     }
     const auto region = vmio::query_mapping(memory.target(), match).value_or(vmio::mapping{});
     std::cout << tool::hex(match, 12) << ' ' << to_string(region.perms) << ' ' << hex << " |" << text << '|';
-    if (!region.name.empty()) std::cout << "  " << tool::printable(region.name);
+    if (!region.name.empty()) std::cout << "  " << tool::printable(region.name) << (region.deleted ? " (deleted)" : "");
     std::cout << '\n';
 }
 

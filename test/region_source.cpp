@@ -22,6 +22,7 @@
 #include "support/directory.hpp"
 #include "support/mapped.hpp"
 #include "support/skip.hpp"
+#include "support/stopped.hpp"
 
 using test::child_process;
 using test::directory;
@@ -218,6 +219,7 @@ BOOST_AUTO_TEST_CASE(a_walk_does_not_grow_the_target, *boost::unit_test::precond
         reserve.write(1000);
         file.data[5 * page] = 'X';
     });
+    const test::stopped at_rest(child.id());
     const auto rss = status_of(child.id(), "VmRSS");
     const auto pte = status_of(child.id(), "VmPTE");
     region_options options;

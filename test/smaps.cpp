@@ -24,6 +24,7 @@
 #include "support/maps.hpp"
 #include "support/replaced_process.hpp"
 #include "support/skip.hpp"
+#include "support/stopped.hpp"
 #include "support/swap.hpp"
 
 using vmio::process;
@@ -144,10 +145,7 @@ BOOST_AUTO_TEST_CASE(flags_follow_what_was_asked_of_the_kernel) {
 
 BOOST_AUTO_TEST_CASE(all_mappings_are_listed_and_add_up) {
     test::child_process child;
-    // It may still be on its way to where it waits.
-    test::must(::kill(child.id(), SIGSTOP) == 0, "kill");
-    siginfo_t stopped;
-    test::must(::waitid(P_PID, static_cast<id_t>(child.id()), &stopped, WSTOPPED | WNOWAIT) == 0, "waitid");
+    const test::stopped at_rest(child.id());
     const auto all = read_smaps(process(child.id()));
     std::ifstream maps("/proc/" + std::to_string(child.id()) + "/maps");
     std::size_t i = 0;

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <functional>
 #include <sstream>
@@ -25,6 +24,7 @@
 #include <vmio/address.hpp>
 
 #include "support/child.hpp"
+#include "support/interpreter.hpp"
 #include "support/mapped.hpp"
 #include "support/mapping_rows.hpp"
 #include "support/run_program.hpp"
@@ -32,6 +32,7 @@
 #include "support/skip.hpp"
 #include "support/swap.hpp"
 
+using test::has_python;
 using test::outcome;
 using test::row;
 using test::rows_of_json;
@@ -57,10 +58,6 @@ outcome vmmap(pid_t id, const std::string& option = "--") {
 
 std::function<void()> in_locale(const char* name) {
     return [name] { ::setenv("LC_ALL", name, 1); };
-}
-
-boost::test_tools::assertion_result has_python(boost::unit_test::test_unit_id) {
-    return test::unless_missing(run_program({"python3", "-c", ""}).status == 0, "python3");
 }
 
 boost::test_tools::assertion_result has_python_and_pmap(boost::unit_test::test_unit_id unit) {
@@ -227,32 +224,14 @@ for line in sys.stdin:
     print(line, end="", flush=True)
 os._exit(0)
 )";
-    int in[2], out[2];
-    test::must(::pipe2(in, O_CLOEXEC) == 0 && ::pipe2(out, O_CLOEXEC) == 0, "pipe2");
-    const pid_t id = ::fork();
-    test::must(id >= 0, "fork");
-    if (id == 0) {
-        ::dup2(in[0], 0);
-        ::dup2(out[1], 1);
-        ::execlp("python3", "python3", "-c", script, nullptr);
-        ::_exit(127);
-    }
-    ::close(in[0]);
-    ::close(out[1]);
-    const auto answers = [&] {
-        char line[5] = "";
-        return ::write(in[1], "you?\n", 5) == 5 && ::read(out[0], line, 5) == 5 && std::memcmp(line, "you?\n", 5) == 0;
-    };
+    test::interpreter daemon(script);
+    const auto answers = [&] { return daemon.say("you?"), daemon.hear() == "you?"; };
     BOOST_TEST_REQUIRE(answers());
-    agrees_with_the_kernel(id);
-    agrees_with_pmap(id);
-    BOOST_TEST(vmmap(id, "--picture").status == 0);
+    agrees_with_the_kernel(daemon.id());
+    agrees_with_pmap(daemon.id());
+    BOOST_TEST(vmmap(daemon.id(), "--picture").status == 0);
     BOOST_TEST(answers());
-    ::close(in[1]);
-    int status = -1;
-    test::must(::waitpid(id, &status, 0) == id, "waitpid");
-    BOOST_TEST(status == 0);
-    ::close(out[0]);
+    BOOST_TEST(daemon.end() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(names_are_printed_where_the_locale_can, *boost::unit_test::precondition(test::has_utf8_locale)) {

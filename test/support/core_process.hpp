@@ -2,7 +2,6 @@
 /// A process to write core files of, and others' tools to do it.
 #pragma once
 
-#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -20,6 +19,7 @@
 #include <vmio/address.hpp>
 
 #include "child.hpp"
+#include "gdb.hpp"
 #include "scratch.hpp"
 #include "skip.hpp"
 
@@ -110,17 +110,6 @@ private:
     bool ended_ = false;
 };
 
-/// What a shell command prints.
-inline std::string output_of(const std::string& command) {
-    std::FILE* const pipe = ::popen((command + " 2>/dev/null").c_str(), "r");
-    must(pipe != nullptr, "popen");
-    std::string text;
-    std::array<char, 4096> part;
-    while (const std::size_t got = std::fread(part.data(), 1, part.size(), pipe)) text.append(part.data(), got);
-    ::pclose(pipe);
-    return text;
-}
-
 /// The lines of a text that begin with `start`.
 inline std::vector<std::string> lines_with(const std::string& text, const std::string& start) {
     std::vector<std::string> lines;
@@ -130,10 +119,6 @@ inline std::vector<std::string> lines_with(const std::string& text, const std::s
         at = end + 1;
     }
     return lines;
-}
-
-inline boost::test_tools::assertion_result with_gdb(boost::unit_test::test_unit_id) {
-    return unless_missing(std::system("command -v gdb gcore >/dev/null 2>&1") == 0, "gdb");
 }
 
 /// The kernel writes cores into the working directory.
