@@ -107,6 +107,13 @@ def claims(t, counters):
                    "regions/sparse/reader", 20)
     yield at_least("1 GiB, all there: raw calls of the same size against region_reader", "regions/dense/raw_calls",
                    "regions/dense/reader", 0.95)
+    for content in ("bytes", "words", "nodes"):
+        for size in (4, 32):
+            here = f"search/{content}"
+            found, reading, memmem = (t.get(f"{here}/{who}") for who in (f"search/{size}", "reading", f"memmem/{size}"))
+            measured = found and reading and memmem
+            yield (f"1 GiB of {content}: search for {size} bytes, against the slower of 1.3 x reading it and memmem",
+                   found / max(1.3 * reading, memmem) if measured else None, 1, "<=")
     for who in ("memory", "stream"):
         ratios = {size: ratio(f"growth/{who}/{size}", f"growth/raw_call/{size}")
                   for size in (MIB, 16 * MIB, 256 * MIB, GIB, 4 * GIB)}

@@ -165,14 +165,14 @@ void by_memchr(benchmark::State& state) {
     });
 }
 
-#define VMIO_SEARCH(content)                                                                                       \
-    BENCHMARK_TEMPLATE(reading, content)->Name("search/" #content "/reading")->Unit(benchmark::kMillisecond);      \
-    BENCHMARK_TEMPLATE(search, content, 1)->Name("search/" #content "/search")->Arg(4)->Arg(8)->Arg(32)->Arg(256); \
-    BENCHMARK_TEMPLATE(search, content, 2)->Name("search/" #content "/two_threads")->Arg(8)->UseRealTime();        \
-    BENCHMARK_TEMPLATE(by_memmem, content)->Name("search/" #content "/memmem")->Arg(4)->Arg(8)->Arg(32)->Arg(256); \
-    BENCHMARK_TEMPLATE(by_std, content)->Name("search/" #content "/std")->Arg(4)->Arg(8)->Arg(32)->Arg(256);       \
-    BENCHMARK_TEMPLATE(by_boost, content)->Name("search/" #content "/boost")->Arg(8)->Arg(32);                     \
-    BENCHMARK_TEMPLATE(by_memchr, content)->Name("search/" #content "/memchr")->Arg(4)->Arg(8)->Arg(32)->Arg(256)
+#define VMIO_SEARCH(content)                                                                                  \
+    BENCHMARK_TEMPLATE(reading, content)->Name("search/" #content "/reading")->Unit(benchmark::kMillisecond); \
+    BENCHMARK_TEMPLATE(search, content, 1)->Name("search/" #content "/search")->Arg(4)->Arg(32);              \
+    BENCHMARK_TEMPLATE(search, content, 2)->Name("search/" #content "/two_threads")->Arg(4)->UseRealTime();   \
+    BENCHMARK_TEMPLATE(by_memmem, content)->Name("search/" #content "/memmem")->Arg(4)->Arg(32);              \
+    BENCHMARK_TEMPLATE(by_std, content)->Name("search/" #content "/std")->Arg(4)->Arg(32);                    \
+    BENCHMARK_TEMPLATE(by_boost, content)->Name("search/" #content "/boost")->Arg(32);                        \
+    BENCHMARK_TEMPLATE(by_memchr, content)->Name("search/" #content "/memchr")->Arg(4)->Arg(32)
 
 VMIO_SEARCH(bytes);
 VMIO_SEARCH(words);
