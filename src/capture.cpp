@@ -59,8 +59,8 @@ public:
         std::optional<pause_guard> pause;
         if (options_.pause) pause.emplace(who_);
         record_.time = std::chrono::system_clock::now();
-        record_.process_id = who_.id();
         record_.paused = options_.pause;
+        static_cast<process_facts&>(record_) = read_facts(who_, pause ? &*pause : nullptr);
         start();
         while (std::optional<mapping> m = next_mapping()) visit(std::move(*m));
         if (!who_.same_program()) throw memory_error("capture of a process", who_.id(), 0, system_error_of(ESTALE));
