@@ -162,7 +162,7 @@ private:
         record_.map = memory_map::from_mappings(std::move(mappings_));
         record_.gaps = std::move(copier_.done().gaps);
         join(record_.gaps);
-        record_.stored = std::move(copier_.done().stored);
+        record_.stored = made_set(std::move(copier_.done().stored));
         return {std::move(record_), std::move(layout_), std::move(file_)};
     }
 
