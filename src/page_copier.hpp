@@ -18,7 +18,7 @@
 
 namespace vmio {
 
-/// What came of all that was copied. Ranges are sorted and joined.
+/// What came of all that was copied: by address, but for what had to be read again.
 struct copied_pages {
     std::vector<address_range> stored;  // pages that are not zero
     std::vector<memory_gap> gaps;

@@ -12,6 +12,7 @@
 #include "file_descriptor.hpp"
 #include "mapped_range.hpp"
 #include "proc_file.hpp"
+#include "range_set.hpp"
 
 namespace vmio {
 namespace {
@@ -37,7 +38,9 @@ bool read_last_page(int file, std::uint64_t offset, std::span<std::byte> to) noe
 void piece_reader::read(const region_source& source, const address_range& range, piece_sink& to) {
     sink_ = &to;
     blocks_.clear();  // of a call that threw
+    inferred_.clear();
     source.pieces(range, [&](const region_piece& piece) {
+        if (piece.from != region_piece::origin::memory) append(inferred_, piece.range);
         switch (piece.from) {
             case region_piece::origin::memory: read_memory(piece.range); break;
             case region_piece::origin::file: read_file(source, piece.range); break;
@@ -46,7 +49,7 @@ void piece_reader::read(const region_source& source, const address_range& range,
         }
     });
     finish();
-    if (source.infers()) check(source, range);
+    if (source.infers() && !inferred_.empty()) check(source, range);
 }
 
 void piece_reader::read_memory(address_range range) {
@@ -125,7 +128,7 @@ std::size_t piece_reader::read_file_bytes(const backing_file& file, std::uint64_
 }
 
 /// Page tables say the same of a page that was never touched, of one that has just been unmapped, and of another
-/// mapping there: then what was inferred is wrong.
+/// mapping there: then what was inferred is wrong. What was read is right, even if it is gone now.
 void piece_reader::check(const region_source& source, const address_range& range) {
     const process& who = memory_.target();
     for (address at = range.start(); at < range.end();) {
@@ -137,18 +140,19 @@ void piece_reader::check(const region_source& source, const address_range& range
         }
         if (ec) m.range = {range.end(), range.end()};
         const address_range hole(at, std::clamp(m.range.start(), at, range.end()));
-        if (!hole.empty()) {
-            sink_->forget(hole);
-            sink_->add_gap({hole, gap_reason::unmapped});
+        for (const address_range& wrong : intersected(inferred_, {&hole, 1})) {
+            sink_->forget(wrong);
+            sink_->add_gap({wrong, gap_reason::unmapped});
         }
         const address_range part(hole.end(), std::clamp(m.range.end(), hole.end(), range.end()));
-        if (!part.empty() && !source.shows(m)) {
-            sink_->forget(part);
-            read_memory(part);
-            finish();
-        }
+        if (!part.empty() && !source.shows(m))
+            for (const address_range& wrong : intersected(inferred_, {&part, 1})) {
+                sink_->forget(wrong);
+                read_memory(wrong);
+            }
         at = part.end();
     }
+    finish();
 }
 
 void join(std::vector<memory_gap>& gaps) {

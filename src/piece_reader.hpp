@@ -24,7 +24,7 @@ public:
     virtual void add_zeros(const address_range&) = 0;
     /// Room that was given for it may be filled with zeros.
     virtual void add_gap(const memory_gap&) = 0;
-    /// What was told of it was wrong: it is told again. Nothing is left to be filled then.
+    /// What was told of it was wrong: it is told again.
     virtual void forget(const address_range&) = 0;
 
 protected:
@@ -55,6 +55,7 @@ private:
 
     process_memory memory_;
     piece_sink* sink_ = nullptr;
+    std::vector<address_range> inferred_;  // not from memory
     std::vector<remote_block> blocks_;
     std::vector<block_transfer> results_;
 };

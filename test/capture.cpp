@@ -260,6 +260,20 @@ BOOST_AUTO_TEST_CASE(memory_that_vanishes_after_it_was_listed_is_a_gap) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(what_was_read_before_it_vanished_is_kept) {
+    const pages here(100);
+    capture_options options;
+    options.ranges = {here.range()};
+    test::must(::madvise(here.data() + 20 * page, page, MADV_DONTNEED) == 0, "madvise");  // zeros that nobody reads
+    options.progress = [&](const vmio::capture_progress&) { ::munmap(here.data() + 10 * page, 11 * page); };
+    const process_snapshot s = process_snapshot::capture(process::self(), options);
+    BOOST_REQUIRE(s.gaps().size() == 1u);
+    BOOST_TEST((s.gaps()[0] == vmio::memory_gap{{here.page(20), here.page(21)}, gap_reason::unmapped}));
+    std::vector<std::byte> bytes(20 * page);
+    s.read(here.start(), bytes);
+    BOOST_TEST(test::is_pattern(here.start(), bytes));
+}
+
 BOOST_AUTO_TEST_CASE(what_was_written_behind_the_end_of_a_file_is_captured) {
     const int file = ::memfd_create("short", MFD_CLOEXEC);
     test::must(file >= 0 && ::ftruncate(file, static_cast<off_t>(page + 10)) == 0, "memfd_create");
