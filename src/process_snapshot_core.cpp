@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 /// A captured process as a core file.
 #include <algorithm>
+#include <ostream>
 
-#include <vmio/error.hpp>
-#include <vmio/write_core.hpp>
+#include <vmio/process_snapshot.hpp>
 
 #include "core_writer.hpp"
 #include "piece_reader.hpp"
