@@ -49,6 +49,15 @@ std::size_t status_of(pid_t id, const std::string& what) {
     return 0;
 }
 
+/// On its way into its read(2) it touches pages of its own.
+void wait_until_it_waits(pid_t id) {
+    for (std::string line; !line.starts_with("State:\tS"); std::this_thread::yield()) {
+        std::ifstream status("/proc/" + std::to_string(id) + "/status");
+        while (std::getline(status, line) && !line.starts_with("State:")) {
+        }
+    }
+}
+
 int error_of_capture(const process& who, const capture_options& options = {}) {
     try {
         process_snapshot::capture(who, options);
@@ -116,6 +125,7 @@ BOOST_AUTO_TEST_CASE(the_target_does_not_grow) {
     const test::unnamed_file file(20);
     const mapped of_file(20, MAP_PRIVATE, file.get());
     const child_process child;
+    wait_until_it_waits(child.id());
     const auto rss = status_of(child.id(), "VmRSS");
     const auto page_tables = status_of(child.id(), "VmPTE");
     const process_snapshot s = process_snapshot::capture(process(child.id()));
