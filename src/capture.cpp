@@ -59,8 +59,8 @@ public:
         std::optional<pause_guard> pause;
         if (options_.pause) pause.emplace(who_);
         record_.time = std::chrono::system_clock::now();
-        record_.process_id = who_.id();
         record_.paused = options_.pause;
+        static_cast<process_facts&>(record_) = read_facts(who_, pause ? &*pause : nullptr);
         start();
         while (std::optional<mapping> m = next_mapping()) visit(std::move(*m));
         if (!who_.same_program()) throw memory_error("capture of a process", who_.id(), 0, system_error_of(ESTALE));
@@ -162,7 +162,7 @@ private:
         record_.map = memory_map::from_mappings(std::move(mappings_));
         record_.gaps = std::move(copier_.done().gaps);
         join(record_.gaps);
-        record_.stored = std::move(copier_.done().stored);
+        record_.stored = made_set(std::move(copier_.done().stored));
         return {std::move(record_), std::move(layout_), std::move(file_)};
     }
 

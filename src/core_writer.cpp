@@ -2,15 +2,18 @@
 #include "core_writer.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
-#include <stdexcept>
 #include <string_view>
 
 #include <elf.h>
 #include <link.h>
 #include <sys/procfs.h>
 
+#include <vmio/error.hpp>
+
 #include "core_note_layout.hpp"
+#include "system_error.hpp"
 
 /// The ELF header of this library, from the linker: a core file is of the same machine.
 // NOLINTNEXTLINE(bugprone-reserved-identifier)
@@ -77,7 +80,8 @@ void add_files(std::vector<std::byte>& notes, const std::vector<mapping>& mappin
 /// The sets of one thread follow its NT_PRSTATUS, which has the general registers in it.
 void add_thread(std::vector<std::byte>& notes, const thread_registers& thread) {
     const std::span<const std::byte> general = thread.bytes(NT_PRSTATUS);
-    if (general.size() != sizeof(elf_gregset_t)) throw std::invalid_argument("vmio: registers of another word size");
+    if (general.size() != sizeof(elf_gregset_t))
+        throw memory_error("core of a program of another word size", thread.id, 0, system_error_of(EOPNOTSUPP));
     constexpr core_note_layout layout(sizeof(word));
     std::vector<std::byte> status(layout.registers + general.size() + layout.after_registers);
     const auto put = [&status](std::size_t at, const auto& value) {

@@ -8,16 +8,13 @@
 #include <cstdint>
 #include <functional>
 #include <span>
-#include <string>
 #include <vector>
-
-#include <sys/types.h>
 
 #include <vmio/address.hpp>
 #include <vmio/mapping.hpp>
-#include <vmio/thread_registers.hpp>
 
 #include "core_output.hpp"
+#include "process_facts.hpp"
 
 namespace vmio {
 
@@ -25,18 +22,13 @@ namespace vmio {
 using core_sink = std::function<void(address where, std::span<const std::byte> bytes)>;
 
 /// What a core file is made of; whose word size is not ours has no threads here.
-struct core_image {
-    pid_t process_id = 0;
-    std::string program;
-    std::string arguments;
+struct core_image : process_facts {
     std::vector<mapping> mappings;        // by address, in whole pages; NT_FILE names those whose name is a path
     std::vector<address_range> left_out;  // by address, without overlap: has no bytes in the file
-    std::vector<std::byte> auxiliary_vector;
-    std::vector<thread_registers> threads;  // the one that a debugger shows first is the first
     std::function<void(const core_sink&)> read;
 };
 
-/// Returns the size of the file. std::invalid_argument for registers of another word size than ours.
+/// Returns the size of the file. memory_error with EOPNOTSUPP for registers of another word size than ours.
 std::uint64_t write_core(const core_image&, core_output&,
                          const std::function<void(std::uint64_t done, std::uint64_t total)>& progress);
 

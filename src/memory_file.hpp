@@ -22,6 +22,9 @@ file_descriptor new_memory_file(std::uint64_t size);
 /// All of it, or memory_error.
 void write_all(int fd, std::uint64_t offset, std::span<const std::byte> bytes);
 
+/// Makes so many bytes zero, which take no room then; whole pages. memory_error.
+void make_hole(int fd, std::uint64_t offset, std::uint64_t size);
+
 /// The parts of `size` bytes of `fd`, from `start` on, that are not holes; the whole where it cannot tell. Their
 /// offsets count from `start`.
 std::vector<extent> data_extents(int fd, std::uint64_t size, std::uint64_t start = 0);

@@ -13,18 +13,19 @@
 #include <vmio/memory_gap.hpp>
 #include <vmio/process_memory.hpp>
 
+#include "piece_reader.hpp"
 #include "region_source.hpp"
 
 namespace vmio {
 
-/// What came of all that was copied. Ranges are sorted and joined.
+/// What came of all that was copied: by address, but for what had to be read again.
 struct copied_pages {
     std::vector<address_range> stored;  // pages that are not zero
     std::vector<memory_gap> gaps;
 };
 
 /// Copies what is neither known nor found to be zero. What it copies comes by address.
-class page_copier {
+class page_copier final : piece_sink {
 public:
     using report = std::function<void(const capture_progress&)>;
 
@@ -43,16 +44,17 @@ private:
         std::size_t at;  // in the buffer
     };
 
-    std::span<std::byte> room_for(const address_range&);
-    void add_memory(address_range);
-    void add_file(const region_source&, address_range);
+    std::span<std::byte> room(const address_range&) override;
+    void give_back(address from) override;
+    void add_zeros(const address_range&) override {}  // not stored
+    void add_gap(const memory_gap& gap) override { done_.gaps.push_back(gap); }
+    void forget(const address_range&) override;
+
     void flush();
-    void read_blocks();
     void store(const part&);
     void store_run(const address_range&, std::span<const std::byte>);
-    void lose(const address_range&, gap_reason);
 
-    process_memory memory_;
+    piece_reader reader_;
     const int file_;
     std::uint64_t left_;
     const report progress_;
@@ -62,10 +64,7 @@ private:
     std::uint64_t shift_ = 0;  // from an address to the place in the file, modulo 2^64
     std::unique_ptr<std::byte[]> buffer_;
     std::size_t used_ = 0;
-    std::vector<part> parts_;  // what the buffer holds, or will once the blocks are read
-    std::vector<remote_block> blocks_;
-    std::vector<block_transfer> results_;
-    std::vector<address_range> zeros_;
+    std::vector<part> parts_;  // what the buffer holds, or will after reader_.finish()
 };
 
 }  // namespace vmio

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -11,6 +12,7 @@
 #include "file_descriptor.hpp"
 #include "mapped_range.hpp"
 #include "proc_file.hpp"
+#include "range_set.hpp"
 
 namespace vmio {
 namespace {
@@ -31,114 +33,103 @@ bool read_last_page(int file, std::uint64_t offset, std::span<std::byte> to) noe
     return all;
 }
 
-/// Takes `part` out of sorted ranges.
-void cut_out(std::vector<address_range>& ranges, const address_range& part) {
-    std::vector<address_range> left;
-    for (const address_range& r : ranges) {
-        if (!r.overlaps(part)) {
-            left.push_back(r);
-            continue;
-        }
-        if (r.start() < part.start()) left.emplace_back(r.start(), part.start());
-        if (part.end() < r.end()) left.emplace_back(part.end(), r.end());
-    }
-    ranges = std::move(left);
-}
-
 }  // namespace
 
-void piece_reader::read(const region_source& source, const address_range& range, std::size_t offset,
-                        std::vector<memory_gap>& gaps, std::vector<address_range>& zeros) {
-    start_ = range.start();
-    offset_ = offset;
+void piece_reader::read(const region_source& source, const address_range& range, piece_sink& to) {
+    sink_ = &to;
     blocks_.clear();  // of a call that threw
+    inferred_.clear();
     source.pieces(range, [&](const region_piece& piece) {
+        if (piece.from != region_piece::origin::memory) append(inferred_, piece.range);
         switch (piece.from) {
-            case region_piece::origin::memory:
-                blocks_.push_back({piece.range.start(), writable(piece.range)});
-                if (blocks_.size() == blocks_a_call) read_blocks(gaps);
-                break;
-            case region_piece::origin::file: read_file(source, piece.range, gaps, zeros); break;
-            case region_piece::origin::zeros:
-                zero(piece.range);
-                append(zeros, piece.range);
-                break;
-            case region_piece::origin::gap:
-                zero(piece.range);
-                gaps.push_back({piece.range, piece.reason});
-                break;
+            case region_piece::origin::memory: read_memory(piece.range); break;
+            case region_piece::origin::file: read_file(source, piece.range); break;
+            case region_piece::origin::zeros: to.add_zeros(piece.range); break;
+            case region_piece::origin::gap: to.add_gap({piece.range, piece.reason}); break;
         }
     });
-    read_blocks(gaps);
-    if (source.infers()) check(source, range, gaps, zeros);
+    finish();
+    if (source.infers() && !inferred_.empty()) check(source, range);
 }
 
-void piece_reader::read_blocks(std::vector<memory_gap>& gaps) {
+void piece_reader::read_memory(address_range range) {
+    while (!range.empty()) {
+        const std::span<std::byte> room = sink_->room(range);
+        if (room.empty()) return sink_->add_gap({range, gap_reason::over_limit});
+        blocks_.push_back({range.start(), room});
+        if (blocks_.size() == blocks_a_call) finish();
+        range = {range.start() + room.size(), range.end()};
+    }
+}
+
+void piece_reader::finish() {
     results_.resize(blocks_.size());
     memory_.read_blocks(blocks_, results_);
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
         const auto [moved, error] = results_[i];
-        if (!error) continue;
         // It may be a page of many, or the whole process: that tells.
-        const auto lost = memory_.read_past_gaps(blocks_[i].start + moved, blocks_[i].bytes.subspan(moved));
-        gaps.insert(gaps.end(), lost.begin(), lost.end());
+        if (error) read_past_gaps(blocks_[i].start + moved, blocks_[i].bytes.subspan(moved));
     }
     blocks_.clear();
 }
 
-void piece_reader::read_file(const region_source& source, const address_range& range, std::vector<memory_gap>& gaps,
-                             std::vector<address_range>& zeros) {
+void piece_reader::read_past_gaps(address from, std::span<std::byte> to) {
+    for (const memory_gap& gap : memory_.read_past_gaps(from, to)) sink_->add_gap(gap);
+}
+
+void piece_reader::read_file(const region_source& source, const address_range& range) {
     // Shorter holes are read, and after so many bytes of data the next one is asked for.
     constexpr std::uint64_t worth_asking_for_holes = std::uint64_t{256} << 10;
     const backing_file& file = *source.file();
     std::uint64_t size = file.size();
-    std::error_code ec;
     for (address at = range.start(); at < range.end();) {
         const std::uint64_t offset = source.offset_of(at);
         const std::uint64_t last_page = align_down(size, page_size());
         const std::uint64_t left = range.end() - at;
-        address_range step(at, range.end());
-        if (offset >= align_up(size, page_size())) {
-            zero(step);
-            gaps.push_back({step, gap_reason::past_end_of_file});
-        } else if (offset >= last_page) {
-            step = address_range::of_size(at, std::min(left, last_page + page_size() - offset));
-            // Mapping a hole of shared memory would fill it.
-            if (file.next_data(last_page) > last_page)
-                zero(step);
-            else if (!read_last_page(file.descriptor(), offset, writable(step)))
-                read_memory(step, gaps);
-        } else if (const std::uint64_t data = left >= worth_asking_for_holes ? file.next_data(offset) : offset;
-                   data > offset) {
-            step = address_range::of_size(at, std::min(left, std::min(data, last_page) - offset));
-            zero(step);
-            append(zeros, step);
-        } else {
-            step = address_range::of_size(at, std::min({left, last_page - offset, worth_asking_for_holes}));
-            const std::size_t got = file.read_some(offset, writable(step), ec);
-            if (ec) {
-                const std::uint64_t before = std::exchange(size, file.size());
-                if (size < before) continue;  // it has been cut short meanwhile
-                // The disk is broken, or the file not meant to be read: memory may have it.
-                step = address_range(at, std::min(step.end(), align_down(at, page_size()) + page_size()));
-                read_memory(step, gaps);
-            } else {
-                step = address_range::of_size(at, got);
-            }
+        if (offset >= align_up(size, page_size()))
+            return sink_->add_gap({{at, range.end()}, gap_reason::past_end_of_file});
+        const bool is_last = offset >= last_page;
+        // Of the last page always: mapping a hole of shared memory would fill it.
+        const bool asked = is_last || left >= worth_asking_for_holes;
+        const std::uint64_t data = asked ? file.next_data(is_last ? last_page : offset) : offset;
+        if (is_last ? data >= size : data > offset) {
+            const std::uint64_t end = is_last ? last_page + page_size() : std::min(data, last_page);
+            const auto zeros = address_range::of_size(at, std::min(left, end - offset));
+            sink_->add_zeros(zeros);
+            at = zeros.end();
+            continue;
         }
-        at = step.end();
+        const std::uint64_t wanted =
+            is_last ? last_page + page_size() - offset : std::min(last_page - offset, worth_asking_for_holes);
+        const std::span<std::byte> room = sink_->room(address_range::of_size(at, std::min(left, wanted)));
+        if (room.empty()) return sink_->add_gap({{at, range.end()}, gap_reason::over_limit});
+        std::size_t got = room.size();
+        if (!is_last)
+            got = read_file_bytes(file, offset, at, room, size);
+        else if (!read_last_page(file.descriptor(), offset, room))
+            read_past_gaps(at, room);
+        if (got < room.size()) sink_->give_back(at + got);
+        at += got;
     }
 }
 
-void piece_reader::read_memory(const address_range& range, std::vector<memory_gap>& gaps) {
-    const auto lost = memory_.read_past_gaps(range.start(), writable(range));
-    gaps.insert(gaps.end(), lost.begin(), lost.end());
+std::size_t piece_reader::read_file_bytes(const backing_file& file, std::uint64_t offset, address at,
+                                          std::span<std::byte> to, std::uint64_t& size) {
+    std::error_code ec;
+    const std::size_t got = file.read_some(offset, to, ec);
+    if (!ec) return got;
+    const std::uint64_t before = std::exchange(size, file.size());
+    if (size < before) return 0;  // it has been cut short meanwhile
+    // The disk is broken, or the file not meant to be read: memory may have it.
+    const std::uint64_t of_page = align_down(at, page_size()) + page_size() - at;
+    const auto part = to.first(static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), of_page)));
+    read_past_gaps(at, part);
+    return part.size();
 }
 
 /// Page tables say the same of a page that was never touched, of one that has just been unmapped, and of another
-/// mapping there: then what was inferred is wrong.
-void piece_reader::check(const region_source& source, const address_range& range, std::vector<memory_gap>& gaps,
-                         std::vector<address_range>& zeros) {
+/// mapping there: then what was inferred is wrong. What was read is right, even if it is gone now.
+void piece_reader::check(const region_source& source, const address_range& range) {
     const process& who = memory_.target();
     for (address at = range.start(); at < range.end();) {
         mapped_range m;
@@ -149,19 +140,19 @@ void piece_reader::check(const region_source& source, const address_range& range
         }
         if (ec) m.range = {range.end(), range.end()};
         const address_range hole(at, std::clamp(m.range.start(), at, range.end()));
-        if (!hole.empty()) {
-            zero(hole);
-            gaps.push_back({hole, gap_reason::unmapped});
-            cut_out(zeros, hole);
+        for (const address_range& wrong : intersected(inferred_, {&hole, 1})) {
+            sink_->forget(wrong);
+            sink_->add_gap({wrong, gap_reason::unmapped});
         }
         const address_range part(hole.end(), std::clamp(m.range.end(), hole.end(), range.end()));
-        if (!part.empty() && !source.shows(m)) {
-            std::erase_if(gaps, [&](const memory_gap& gap) { return part.contains(gap.range); });
-            cut_out(zeros, part);
-            read_memory(part, gaps);
-        }
+        if (!part.empty() && !source.shows(m))
+            for (const address_range& wrong : intersected(inferred_, {&part, 1})) {
+                sink_->forget(wrong);
+                read_memory(wrong);
+            }
         at = part.end();
     }
+    finish();
 }
 
 void join(std::vector<memory_gap>& gaps) {
@@ -177,6 +168,20 @@ void join(std::vector<memory_gap>& gaps) {
             gaps[kept++] = gap;
     }
     gaps.resize(kept);
+}
+
+void cut_out(std::vector<memory_gap>& gaps, const address_range& part) {
+    std::vector<memory_gap> left;
+    for (const memory_gap& gap : gaps) {
+        const address_range& r = gap.range;
+        if (!r.overlaps(part)) {
+            left.push_back(gap);
+            continue;
+        }
+        if (r.start() < part.start()) left.push_back({{r.start(), part.start()}, gap.reason});
+        if (part.end() < r.end()) left.push_back({{part.end(), r.end()}, gap.reason});
+    }
+    gaps = std::move(left);
 }
 
 void append(std::vector<address_range>& ranges, const address_range& range) {

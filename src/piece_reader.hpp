@@ -1,50 +1,70 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Fills a buffer with the pieces of a region, few calls for many pieces.
+/// Reads the pieces of a region, few calls for many pieces.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include <vmio/memory_gap.hpp>
 #include <vmio/process_memory.hpp>
 
-#include "chunk_buffer.hpp"
 #include "region_source.hpp"
 
 namespace vmio {
 
+/// Takes what is found in a region: each part of it once, by address, but for what is told again.
+class piece_sink {
+public:
+    /// Room for the start of `range`, to be filled until finish(). Empty: no more can be taken, and the range is a gap.
+    virtual std::span<std::byte> room(const address_range& range) = 0;
+    /// From there on the room that was given last stays empty.
+    virtual void give_back(address from) = 0;
+    /// Known to be zero without a look at it.
+    virtual void add_zeros(const address_range&) = 0;
+    /// Room that was given for it may be filled with zeros.
+    virtual void add_gap(const memory_gap&) = 0;
+    /// What was told of it was wrong: it is told again.
+    virtual void forget(const address_range&) = 0;
+
+protected:
+    piece_sink() = default;
+    piece_sink(const piece_sink&) = default;
+    piece_sink& operator=(const piece_sink&) = default;
+    ~piece_sink() = default;
+};
+
 class piece_reader {
 public:
-    piece_reader(process_memory memory, chunk_buffer& buffer) : memory_(std::move(memory)), buffer_(buffer) {}
+    explicit piece_reader(process_memory memory) : memory_(std::move(memory)) {}
 
-    /// Puts the bytes of `range` at `offset` of the buffer, and adds what cannot be read to `gaps` and what is known to
-    /// be zero to `zeros`; there the buffer is zero. memory_error if the process is gone.
-    void read(const region_source& source, const address_range& range, std::size_t offset,
-              std::vector<memory_gap>& gaps, std::vector<address_range>& zeros);
+    /// Reads `range`, which `source` is for. memory_error if the process is gone.
+    void read(const region_source& source, const address_range& range, piece_sink& to);
+
+    /// Fills all room that was given; for sinks, which may add gaps by it.
+    void finish();
 
 private:
-    void read_blocks(std::vector<memory_gap>& gaps);
-    void read_file(const region_source&, const address_range&, std::vector<memory_gap>& gaps,
-                   std::vector<address_range>& zeros);
-    void read_memory(const address_range&, std::vector<memory_gap>& gaps);
-    void check(const region_source&, const address_range&, std::vector<memory_gap>& gaps,
-               std::vector<address_range>& zeros);
-
-    std::size_t place(address a) const noexcept { return offset_ + static_cast<std::size_t>(a - start_); }
-    void zero(const address_range& r) noexcept { buffer_.zero(place(r.start()), static_cast<std::size_t>(r.size())); }
-    std::span<std::byte> writable(const address_range& r) noexcept {
-        return buffer_.writable(place(r.start()), static_cast<std::size_t>(r.size()));
-    }
+    void read_memory(address_range);
+    void read_file(const region_source&, const address_range&);
+    /// A part of `to`, which is for `at`; nothing where the file has become shorter: `size` tells.
+    std::size_t read_file_bytes(const backing_file&, std::uint64_t offset, address at, std::span<std::byte> to,
+                                std::uint64_t& size);
+    void read_past_gaps(address, std::span<std::byte>);
+    void check(const region_source&, const address_range&);
 
     process_memory memory_;
-    chunk_buffer& buffer_;
-    address start_ = 0;
-    std::size_t offset_ = 0;
+    piece_sink* sink_ = nullptr;
+    std::vector<address_range> inferred_;  // not from memory
     std::vector<remote_block> blocks_;
     std::vector<block_transfer> results_;
 };
 
 /// Sorts them and joins neighbours of one reason.
 void join(std::vector<memory_gap>& gaps);
+
+/// Takes `part` out of them.
+void cut_out(std::vector<memory_gap>& gaps, const address_range& part);
 
 /// Adds a range that lies behind the others, to the last one if that is its neighbour.
 void append(std::vector<address_range>& ranges, const address_range& range);

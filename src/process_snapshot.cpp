@@ -63,6 +63,22 @@ std::span<const std::byte> process_snapshot::build_id(const mapping& m) const no
     return state_->record.build_ids[static_cast<std::size_t>(known - map().begin())];
 }
 
+const std::vector<thread_registers>& process_snapshot::threads() const noexcept {
+    return state_->record.threads;
+}
+
+std::span<const std::byte> process_snapshot::auxiliary_vector() const noexcept {
+    return state_->record.auxiliary_vector;
+}
+
+const std::string& process_snapshot::program() const noexcept {
+    return state_->record.program;
+}
+
+const std::string& process_snapshot::arguments() const noexcept {
+    return state_->record.arguments;
+}
+
 pid_t process_snapshot::process_id() const noexcept {
     return state_->record.process_id;
 }

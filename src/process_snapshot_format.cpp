@@ -62,7 +62,14 @@ public:
         if (end <= start) good_ = false;
         return good_ ? address_range(start, end) : address_range();
     }
-    std::span<const std::byte> bytes() noexcept { return take(get<std::uint32_t>()); }
+    std::vector<std::byte> copied_bytes() {
+        const std::span<const std::byte> bytes = take(get<std::uint32_t>());
+        return {bytes.begin(), bytes.end()};
+    }
+    std::string text() {
+        const std::span<const std::byte> bytes = take(get<std::uint32_t>());
+        return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    }
 
     /// Calls one() as often as the list is long; false if one() says no, or something is missing.
     template <class F>
@@ -104,11 +111,20 @@ mapping decode_mapping(decoder& from, std::vector<std::byte>& build_id) {
     const auto flags = from.get<std::uint32_t>();
     m.perms = {(flags & readable) != 0, (flags & writable) != 0, (flags & executable) != 0, (flags & shared) != 0};
     m.deleted = (flags & deleted) != 0;
-    const std::span<const std::byte> name = from.bytes();
-    m.name.assign(reinterpret_cast<const char*>(name.data()), name.size());
-    const std::span<const std::byte> id = from.bytes();
-    build_id.assign(id.begin(), id.end());
+    m.name = from.text();
+    build_id = from.copied_bytes();
     return m;
+}
+
+bool decode_thread(decoder& from, thread_registers& thread) {
+    thread.id = static_cast<pid_t>(from.get<std::uint32_t>());
+    thread.signal = static_cast<int>(from.get<std::uint32_t>());
+    return from.all([&] {
+        register_set& set = thread.sets.emplace_back();
+        set.type = from.get<std::uint32_t>();
+        set.bytes = from.copied_bytes();
+        return from.good();
+    });
 }
 
 }  // namespace
@@ -151,6 +167,17 @@ std::vector<std::byte> encoded(const capture_record& record, const std::vector<a
         to.add(flags_of(m));
         to.add(std::as_bytes(std::span(m.name)));
         to.add(std::span<const std::byte>(record.build_ids[i++]));
+    });
+    to.add(std::as_bytes(std::span(record.program)));
+    to.add(std::as_bytes(std::span(record.arguments)));
+    to.add(std::span<const std::byte>(record.auxiliary_vector));
+    to.add_all(record.threads, [&](const thread_registers& thread) {
+        to.add(static_cast<std::uint32_t>(thread.id));
+        to.add(static_cast<std::uint32_t>(thread.signal));
+        to.add_all(thread.sets, [&](const register_set& set) {
+            to.add(set.type);
+            to.add(std::span<const std::byte>(set.bytes));
+        });
     });
 
     std::vector<std::byte>& bytes = to.bytes();
@@ -213,6 +240,10 @@ bool decode_record(const header& h, std::span<const std::byte> bytes, capture_re
         }))
         return false;
     record.map = memory_map::from_mappings(std::move(mappings));
+    record.program = from.text();
+    record.arguments = from.text();
+    record.auxiliary_vector = from.copied_bytes();
+    if (!from.all([&] { return decode_thread(from, record.threads.emplace_back()); })) return false;
     return from.at_end() && data_size == h.data_size;
 }
 

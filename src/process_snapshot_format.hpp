@@ -14,7 +14,9 @@
 ///            8 number of stored ranges, each 8 start, 8 end, by address, inside of regions,
 ///            8 number of mappings, by address, each 8 start, 8 end, 8 offset, 4 and 4 device, 8 inode, 4 flags
 ///              (1 read, 2 write, 4 execute, 8 shared, 16 deleted), 4 size and bytes of the name, 4 size and bytes of
-///              the build id
+///              the build id,
+///            4 size and bytes each of the program's name, its arguments and its auxiliary vector,
+///            8 number of threads, each 4 id, 4 signal, 8 number of register sets, each 4 type, 4 size and bytes
 ///            the data: the bytes of the stored ranges, one after the other
 #pragma once
 

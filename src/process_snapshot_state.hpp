@@ -9,13 +9,13 @@
 
 #include "file_descriptor.hpp"
 #include "memory_file.hpp"
+#include "process_facts.hpp"
 #include "region_layout.hpp"
 
 namespace vmio {
 
 /// What is known of a captured process beside its bytes.
-struct capture_record {
-    pid_t process_id = 0;
+struct capture_record : process_facts {
     std::chrono::system_clock::time_point time;
     bool paused = false;
     memory_map map;

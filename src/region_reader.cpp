@@ -11,6 +11,7 @@
 #include <vmio/smaps.hpp>
 
 #include "chunk_buffer.hpp"
+#include "chunk_sink.hpp"
 #include "piece_reader.hpp"
 #include "proc_file.hpp"
 #include "region_source.hpp"
@@ -80,7 +81,7 @@ struct region_reader::state {
 
     // Fresh bytes start on a page of the buffer as they do in the target; the overlap lies before them.
     chunk_buffer buffer;
-    piece_reader reader{memory, buffer};
+    piece_reader reader{memory};
     std::size_t fresh_offset = 0;
     std::vector<memory_gap> gaps;
     std::vector<address_range> gap_ranges;
@@ -207,7 +208,8 @@ std::span<const std::byte> region_reader::state::fetch() {
         else
             buffer.reserve(fresh_offset + size, chunk_buffer::use::once);
         fetch_overlap();
-        reader.read(*source, {fresh.start(), fresh.start() + size}, fresh_offset, gaps, zeros);
+        chunk_sink sink(buffer, fresh_offset, fresh.start(), gaps, zeros);
+        reader.read(*source, {fresh.start(), fresh.start() + size}, sink);
         check_program();
         join(gaps);
         for (const memory_gap& gap : gaps) append(gap_ranges, gap.range);
@@ -224,7 +226,8 @@ void region_reader::state::fetch_overlap() {
     const std::size_t end = std::exchange(tail_end, 0);  // it will be overwritten
     if (end == 0 || overlap == 0) {
         gaps.clear();
-        if (overlap > 0) reader.read(*source, range, fresh_offset - overlap, gaps, zeros);
+        chunk_sink sink(buffer, fresh_offset - overlap, range.start(), gaps, zeros);
+        if (overlap > 0) reader.read(*source, range, sink);
         return;
     }
     const std::byte* const tail = buffer.data() + end - overlap;

@@ -6,8 +6,8 @@
 
 #include <vmio/error.hpp>
 #include <vmio/process_snapshot.hpp>
+#include <vmio/query_mapping.hpp>
 
-#include "file_piece.hpp"
 #include "live_pages.hpp"
 #include "piece_reader.hpp"
 #include "range_set.hpp"
@@ -15,6 +15,17 @@
 
 namespace vmio {
 namespace {
+
+/// Calls each(address_range) for the parts of `range` where nothing is mapped.
+template <class F>
+void for_each_hole(const process& who, const address_range& range, F&& each) {
+    for (address at = range.start(); at < range.end();) {
+        const auto m = query_mapping(who, at, mapping_lookup::next_after);
+        const address start = m ? std::min(range.end(), std::max(at, m->range.start())) : range.end();
+        if (start > at) each(address_range(at, start));
+        at = m ? std::max(start, m->range.end()) : range.end();
+    }
+}
 
 class page_writer {
 public:

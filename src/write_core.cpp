@@ -2,12 +2,8 @@
 #include <vmio/write_core.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <optional>
 #include <utility>
-
-#include <elf.h>
-#include <sys/procfs.h>
 
 #include <vmio/memory_map.hpp>
 #include <vmio/page_map.hpp>
@@ -16,37 +12,13 @@
 #include <vmio/smaps.hpp>
 
 #include "core_writer.hpp"
-#include "proc_file.hpp"
+#include "process_facts.hpp"
 #include "region_source.hpp"
 
 namespace vmio {
 namespace {
 
 constexpr std::size_t chunk_size = std::size_t{1} << 20;
-
-/// The whole of a file of /proc/PID.
-std::vector<std::byte> read_proc_file(const process& who, const char* name) {
-    std::error_code ec;
-    const file_descriptor file = open_proc_file(who, name, ec);
-    std::vector<std::byte> bytes;
-    while (!ec) {
-        const std::size_t have = bytes.size();
-        bytes.resize(have + 4096);
-        const ssize_t got = ::read(file.get(), bytes.data() + have, 4096);
-        if (got < 0) ec = last_system_error();
-        bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-        if (got <= 0) break;
-    }
-    if (ec) throw memory_error("read of a file of /proc/PID", who.id(), 0, ec);
-    return bytes;
-}
-
-std::string text_of(const std::vector<std::byte>& bytes) {
-    std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    while (!text.empty() && (text.back() == '\0' || text.back() == '\n')) text.pop_back();
-    std::replace(text.begin(), text.end(), '\0', ' ');
-    return text;
-}
 
 /// Guard pages of `who`, or none where nobody can tell: then reading them tells.
 std::vector<address_range> guard_pages(const process& who, const address_range& within) {
@@ -68,14 +40,7 @@ class writing {
 public:
     writing(const process& who, const core_options& options) : who_(who), options_(options) {
         if (options.pause) pause_.emplace(who);
-        image_.process_id = who.id();
-        image_.program = text_of(read_proc_file(who, "comm"));
-        image_.arguments = text_of(read_proc_file(who, "cmdline"));
-        image_.auxiliary_vector = read_proc_file(who, "auxv");
-        if (pause_) image_.threads = pause_->registers();
-        for (const thread_registers& t : image_.threads)
-            if (t.bytes(NT_PRSTATUS).size() != sizeof(elf_gregset_t))
-                throw memory_error("core of a program of another word size", who.id(), 0, system_error_of(EOPNOTSUPP));
+        static_cast<process_facts&>(image_) = read_facts(who, pause_ ? &*pause_ : nullptr);
         choose(memory_map::load(who));
         image_.read = [this](const core_sink& put) { read(put); };
     }

@@ -5,10 +5,13 @@
 #include <cerrno>
 #include <csignal>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,7 +19,9 @@
 
 #include <vmio/process_snapshot.hpp>
 
+#include "file_descriptor.hpp"
 #include "support/child.hpp"
+#include "support/files.hpp"
 #include "support/mapped.hpp"
 #include "support/pages.hpp"
 #include "support/resources.hpp"
@@ -28,6 +33,7 @@ using test::mapped;
 using test::pages;
 using vmio::address_range;
 using vmio::capture_options;
+using vmio::file_descriptor;
 using vmio::gap_reason;
 using vmio::process;
 using vmio::process_snapshot;
@@ -254,6 +260,86 @@ BOOST_AUTO_TEST_CASE(memory_that_vanishes_after_it_was_listed_is_a_gap) {
         s.read(here.page(2), bytes);
         BOOST_TEST(test::is_pattern(here.page(2), bytes));
     }
+}
+
+BOOST_AUTO_TEST_CASE(what_was_read_before_it_vanished_is_kept) {
+    const pages here(100);
+    capture_options options;
+    options.ranges = {here.range()};
+    test::must(::madvise(here.data() + 20 * page, page, MADV_DONTNEED) == 0, "madvise");  // zeros that nobody reads
+    options.progress = [&](const vmio::capture_progress&) { ::munmap(here.data() + 10 * page, 11 * page); };
+    const process_snapshot s = process_snapshot::capture(process::self(), options);
+    BOOST_REQUIRE(s.gaps().size() == 1u);
+    BOOST_TEST((s.gaps()[0] == vmio::memory_gap{{here.page(20), here.page(21)}, gap_reason::unmapped}));
+    std::vector<std::byte> bytes(20 * page);
+    s.read(here.start(), bytes);
+    BOOST_TEST(test::is_pattern(here.start(), bytes));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_written_behind_the_end_of_a_file_is_captured) {
+    const int file = ::memfd_create("short", MFD_CLOEXEC);
+    test::must(file >= 0 && ::ftruncate(file, static_cast<off_t>(page + 10)) == 0, "memfd_create");
+    test::must(::pwrite(file, "abc", 3, static_cast<off_t>(page)) == 3, "pwrite");
+    const mapped memory(3, MAP_SHARED, file);
+    memory.data()[page + 100] = 'x';
+    const child_process child;
+    capture_options options;
+    options.ranges = {memory.range()};
+    const process_snapshot s = process_snapshot::capture(process(child.id()), options);
+    BOOST_TEST(s.read_value<char>(memory.page(1) + 2) == 'c');
+    BOOST_TEST(s.read_value<char>(memory.page(1) + 100) == 'x');
+    BOOST_REQUIRE(s.gaps().size() == 1u);
+    BOOST_TEST((s.gaps()[0] == vmio::memory_gap{{memory.page(2), memory.page(3)}, gap_reason::past_end_of_file}));
+    ::close(file);
+}
+
+BOOST_AUTO_TEST_CASE(another_mapping_in_the_place_of_the_listed_one_is_captured) {
+    constexpr std::size_t count = 150;  // more than is read at once
+    const test::directory directory;
+    std::vector<std::byte> content(count * page);
+    for (std::size_t i = 0; i < count; ++i) content[i * page] = static_cast<std::byte>('0' + i % 64);
+    test::write_file(directory / "file", content);
+    const file_descriptor file(::open((directory / "file").c_str(), O_RDWR | O_CLOEXEC));
+    const auto letter = [](std::size_t i) { return static_cast<char>('0' + i % 64); };
+    const auto map = [&](const mapped& m, std::size_t first, std::size_t pages, int flags, std::size_t from) {
+        const bool anonymous = (flags & MAP_ANONYMOUS) != 0;
+        test::must(::mmap(m.data(first), pages * page, PROT_READ | PROT_WRITE, flags | MAP_FIXED,
+                          anonymous ? -1 : file.get(), static_cast<off_t>(from * page)) != MAP_FAILED,
+                   "mmap");
+    };
+    const auto captured = [&](const mapped& m, const std::function<void()>& change) {
+        capture_options options;
+        options.ranges = {m.range()};
+        options.max_stored = m.size();
+        options.regions.wanted = [&](const vmio::mapping& found) {
+            if (found.range.contains(m.start())) change();
+            return true;
+        };
+        return process_snapshot::capture(process::self(), options);
+    };
+    const mapped memory(count);
+    // Zeros that were listed, and a file by the time they are read.
+    process_snapshot s = captured(memory, [&] { map(memory, 2, 100, MAP_PRIVATE, 0); });
+    BOOST_TEST(s.gaps().empty());
+    BOOST_TEST(s.read_value<char>(memory.page(1)) == 0);
+    for (std::size_t i = 2; i < 102; ++i) BOOST_TEST(s.read_value<char>(memory.page(i)) == letter(i - 2));
+    BOOST_TEST(s.read_value<char>(memory.page(102)) == 0);
+    // A file, and other pages of it, nothing, or zeros.
+    map(memory, 0, count, MAP_PRIVATE, 0);
+    s = captured(memory, [&] {
+        map(memory, 0, 100, MAP_PRIVATE, 50);
+        map(memory, 101, 20, MAP_PRIVATE | MAP_ANONYMOUS, 0);
+        BOOST_REQUIRE(::munmap(memory.data(100), page) == 0);
+    });
+    BOOST_REQUIRE(s.gaps().size() == 1u);
+    BOOST_TEST((s.gaps()[0] == vmio::memory_gap{{memory.page(100), memory.page(101)}, gap_reason::unmapped}));
+    for (std::size_t i = 0; i < 100; ++i) BOOST_TEST(s.read_value<char>(memory.page(i)) == letter(i + 50));
+    for (std::size_t i = 101; i < 121; ++i) BOOST_TEST(s.read_value<char>(memory.page(i)) == 0);
+    for (std::size_t i = 121; i < count; ++i) BOOST_TEST(s.read_value<char>(memory.page(i)) == letter(i));
+    BOOST_TEST(s.memory_used() == (count - 21) * page);
+    std::uint64_t stored = 0;
+    for (const address_range& range : s.stored()) stored += range.size();
+    BOOST_TEST(stored == s.memory_used());
 }
 
 BOOST_AUTO_TEST_CASE(a_process_that_is_gone_or_has_changed_its_program_is_an_error) {

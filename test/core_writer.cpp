@@ -10,7 +10,6 @@
 
 #include <elf.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/user.h>
 
 #include <boost/iostreams/filter/gzip.hpp>
@@ -52,12 +51,6 @@ std::string dump_command(const std::filesystem::path& to, const address_range& r
     command << " -ex 'dump binary memory " << to.string() << std::hex << " 0x" << range.start() << " 0x" << range.end()
             << '\'';
     return command.str();
-}
-
-std::uint64_t disk_size(const std::filesystem::path& path) {
-    struct stat status;
-    BOOST_REQUIRE(::stat(path.c_str(), &status) == 0);
-    return static_cast<std::uint64_t>(status.st_blocks) * 512;
 }
 
 }  // namespace
@@ -185,7 +178,7 @@ BOOST_AUTO_TEST_CASE(zeros_take_no_room_on_the_disk_and_no_memory_of_the_target)
     options.wanted = [at](const vmio::mapping& m) { return m.range.contains(at); };
     const auto summary = write_core(process(child.id()), path, options);
     BOOST_TEST(summary.size > size);
-    BOOST_TEST(disk_size(path) < std::uint64_t{16} << 20);
+    BOOST_TEST(test::disk_size(path) < std::uint64_t{16} << 20);
     std::vector<std::byte> bytes(3);
     std::error_code ec;
     BOOST_TEST(core_memory::open(path).read_some(at + size / 2 - 1, bytes, ec) == 3u);

@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include <elf.h>
 #include <sys/mman.h>
 
 #include <boost/test/unit_test.hpp>
 
+#include <vmio/error.hpp>
 #include <vmio/file_error.hpp>
 #include <vmio/process_snapshot.hpp>
 #include <vmio/snapshot.hpp>
@@ -60,6 +62,10 @@ void check_equal(const process_snapshot& a, const process_snapshot& b) {
     BOOST_TEST(a.process_id() == b.process_id());
     BOOST_TEST((a.time() == b.time()));
     BOOST_TEST(a.paused() == b.paused());
+    BOOST_TEST(a.program() == b.program());
+    BOOST_TEST(a.arguments() == b.arguments());
+    BOOST_TEST(std::ranges::equal(a.auxiliary_vector(), b.auxiliary_vector()));
+    BOOST_TEST((a.threads() == b.threads()));
     BOOST_TEST(vmio::diff(a, b).empty());
 }
 
@@ -80,6 +86,9 @@ BOOST_AUTO_TEST_CASE(a_whole_process_is_loaded_as_it_was_saved) {
         const process_snapshot loaded = process_snapshot::load(directory / "saved");
         check_equal(s, loaded);
         BOOST_TEST(loaded.memory_used() == s.memory_used());
+        BOOST_TEST(loaded.threads().size() == (pause ? 1u : 0u));
+        BOOST_TEST(!loaded.program().empty());
+        BOOST_TEST(!loaded.auxiliary_vector().empty());
         BOOST_TEST(std::filesystem::file_size(directory / "saved") < s.memory_used() + (std::uint64_t{1} << 16));
         BOOST_TEST(test::is_pattern(memory.page(3), loaded.view({memory.page(3), memory.page(50)}).bytes()));
     }
@@ -213,4 +222,18 @@ BOOST_AUTO_TEST_CASE(an_address_space_of_other_pages_is_loaded) {
         BOOST_TEST(test::is_pattern(r.start(), got));
     }
     if (page == 0x1000) BOOST_CHECK_THROW(s.view({0x1000, 0x2000}), std::out_of_range);
+}
+
+BOOST_AUTO_TEST_CASE(registers_of_another_word_size_are_kept_and_make_no_core) {
+    test::directory directory;
+    const auto path = directory / "file";
+    capture_record record;
+    record.process_id = 7;
+    record.threads.push_back({7, 0, {{NT_PRSTATUS, std::vector<std::byte>(68)}, {99, {}}}});
+    test::write_file(path, format::encoded(record, {}, 0));
+    const process_snapshot s = process_snapshot::load(path);
+    BOOST_TEST((s.threads() == record.threads));
+    BOOST_CHECK_EXCEPTION(s.save_core(directory / "core"), vmio::memory_error,
+                          [](const vmio::memory_error& e) { return e.code().value() == EOPNOTSUPP; });
+    BOOST_TEST(!std::filesystem::exists(directory / "core"));
 }

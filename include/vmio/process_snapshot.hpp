@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <iosfwd>
 #include <memory>
 #include <span>
+#include <string>
 #include <system_error>
 #include <type_traits>
 #include <vector>
@@ -23,6 +25,8 @@
 #include <vmio/process.hpp>
 #include <vmio/process_memory.hpp>
 #include <vmio/snapshot.hpp>
+#include <vmio/thread_registers.hpp>
+#include <vmio/write_core.hpp>
 
 namespace vmio {
 
@@ -49,7 +53,7 @@ struct write_back_result {
 class VMIO_EXPORT process_snapshot {
 public:
     /// Reads as region_reader does, with what that says about the target: nothing is made present in it that was not,
-    /// but for the few pages of [vdso].
+    /// but for the few pages of [vdso] and of the command line, should those be swapped out.
     /// memory_error: ESRCH if the process has ended, ESTALE after exec(2), EACCES or EPERM if it may not be looked at,
     /// or not be paused; ENOMEM.
     static process_snapshot capture(const process& who, const capture_options& options = {});
@@ -71,6 +75,13 @@ public:
     std::span<const std::byte> build_id(const mapping& m) const noexcept;
 
     pid_t process_id() const noexcept;
+    /// The program's name, of at most 15 bytes, and its command line, with spaces between the arguments.
+    const std::string& program() const noexcept;
+    const std::string& arguments() const noexcept;
+    /// proc_pid_auxv(5).
+    std::span<const std::byte> auxiliary_vector() const noexcept;
+    /// Of those that were paused; empty without a pause.
+    const std::vector<thread_registers>& threads() const noexcept;
     /// When it was paused, or when the capture began.
     std::chrono::system_clock::time_point time() const noexcept;
     /// Whether all is of one moment.
@@ -110,6 +121,15 @@ public:
     void save(const std::filesystem::path& path) const;
     /// file_error if the file is not one that save() has written, to the last byte.
     static process_snapshot load(const std::filesystem::path& path);
+
+    /// Writes an ELF core file, as said of write_core(): what was captured, what was mapped from which file, the
+    /// auxiliary vector, and the registers of each thread if it was captured under a pause. What was not captured is
+    /// named in it, without its bytes. The stream is neither flushed nor closed, and nothing seeks in it, so a filter
+    /// that compresses will do; a file is sparse, for its owner only, and all or nothing.
+    /// memory_error: EIO if the stream fails; EOPNOTSUPP for the registers of a program of another word size than ours.
+    core_summary save_core(std::ostream& out) const;
+    /// file_error too.
+    core_summary save_core(const std::filesystem::path& path) const;
 
 private:
     struct state;

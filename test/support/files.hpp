@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,8 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include <sys/stat.h>
 
 #include "child.hpp"
 
@@ -43,6 +46,13 @@ inline std::vector<std::byte> read_file(const std::filesystem::path& path) {
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     const auto* const bytes = reinterpret_cast<const std::byte*>(text.data());
     return {bytes, bytes + text.size()};
+}
+
+/// How much room it takes there.
+inline std::uint64_t disk_size(const std::filesystem::path& path) {
+    struct stat status;
+    must(::stat(path.c_str(), &status) == 0, "stat");
+    return static_cast<std::uint64_t>(status.st_blocks) * 512;
 }
 
 }  // namespace test

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Shows what changed in a process between two moments.
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <functional>
+#include <iostream>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <vmio/process_snapshot.hpp>
+#include <vmio/snapshot_diff.hpp>
+
+#include "text.hpp"
+#include "tool.hpp"
+
+namespace {
+
+using vmio::address_range;
+using vmio::mapping;
+using vmio::process_snapshot;
+using choice = std::function<bool(const mapping&)>;
+
+constexpr std::size_t row_size = 16;
+
+/// Calls each(part, its region, the region in the other's map or null) for what of `ranges` lies in wanted regions of
+/// `moment`, cut where either map changes.
+template <class F>
+void for_each_part(const std::vector<address_range>& ranges, const process_snapshot& moment,
+                   const process_snapshot& other, const choice& wanted, F&& each) {
+    for (const address_range& range : ranges)
+        for (vmio::address at = range.start(), end = at; at < range.end(); at = end) {
+            end = range.end();
+            for (const vmio::memory_map* const map : {&moment.map(), &other.map()})
+                if (const auto m = map->at_or_above(at); m != map->end())
+                    end = std::min(end, at < m->range.start() ? m->range.start() : m->range.end());
+            const mapping* const region = moment.map().find(at);
+            if (region != nullptr && wanted(*region)) each(address_range(at, end), *region, other.map().find(at));
+        }
+}
+
+/// "7f3a2c001230 rw-p 24 bytes  [heap]"
+void print_head(const address_range& part, const mapping& region, const std::string& more) {
+    std::cout << tool::hex(part.start(), 12) << ' ' << to_string(region.perms) << ' ' << part.size()
+              << (part.size() == 1 ? " byte" : " bytes") << (region.name.empty() ? "" : "  ")
+              << tool::printable(region.name) << more << '\n';
+}
+
+/// Of a row, those bytes that are not the same in `others`: "07       00  |...ABC|".
+void print_row(std::span<const std::byte> bytes, std::span<const std::byte> others = {}) {
+    std::string text;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const auto c = std::to_integer<unsigned char>(bytes[i]);
+        std::cout << (!others.empty() && others[i] == bytes[i] ? "   " : ' ' + tool::hex(c, 2));
+        text += c >= ' ' && c < 127 ? static_cast<char>(c) : '.';
+    }
+    std::cout << "  |" << text << "|\n";
+}
+
+/// `before` and `after` have all of the rows that `part` lies in: pages consist of rows.
+void print_bytes(const address_range& part, const process_snapshot& before, const process_snapshot& after,
+                 std::uint64_t most) {
+    const vmio::address first = vmio::align_down(part.start(), row_size);
+    for (vmio::address at = first; at < part.end() && at - first < most; at += row_size) {
+        std::byte old[row_size], now[row_size];
+        before.read(at, old);
+        after.read(at, now);
+        std::cout << "  " << tool::hex(at, 12) << " -";
+        print_row(old);
+        std::cout << std::string(15, ' ') << '+';
+        print_row(now, old);
+    }
+    if (most > 0 && part.end() - first > most) std::cout << "  ...\n";
+}
+
+/// Parts of `one` that the other has not, because nothing is there or for another reason; returns how many bytes.
+std::uint64_t print_missing(const process_snapshot& one, const process_snapshot& other, const choice& wanted,
+                            const std::string& nothing, const std::string& something) {
+    std::uint64_t bytes = 0;
+    const auto print = [&](const address_range& part, const mapping& region, const mapping* there) {
+        print_head(part, region, !there ? nothing : something + to_string(there->perms) + ", not captured");
+        bytes += part.size();
+    };
+    for_each_part(captured_only_in(one, other), one, other, wanted, print);
+    return bytes;
+}
+
+std::string clock_text(const process_snapshot& moment) {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(moment.time());
+    char text[32];
+    return {text, std::strftime(text, sizeof text, "%F %T", std::localtime(&seconds))};
+}
+
+/// Whether anything has changed.
+bool compare(const process_snapshot& before, const process_snapshot& after, const choice& wanted, std::uint64_t most) {
+    std::cout << "process " << after.process_id() << ", " << clock_text(before) << " to " << clock_text(after) << '\n';
+    std::uint64_t runs = 0, bytes = 0;
+    const auto print = [&](const address_range& part, const mapping& region, const mapping*) {
+        print_head(part, region, "");
+        print_bytes(part, before, after, most);
+        ++runs;
+        bytes += part.size();
+    };
+    // Joined so that no row is shown twice.
+    for_each_part(diff(before, after, row_size), after, before, wanted, print);
+    const std::uint64_t vanished = print_missing(before, after, wanted, ": vanished", ": now ");
+    const std::uint64_t appeared = print_missing(after, before, wanted, ": appeared", ": was ");
+    std::cout << "runs: " << runs << ", bytes: " << bytes << ", vanished: " << tool::size_text(vanished)
+              << ", appeared: " << tool::size_text(appeared) << std::endl;
+    return runs + vanished + appeared > 0;
+}
+
+/// For Enter, or so long; not longer than the process lives, whose end the next capture tells.
+void wait(const vmio::process& who, std::optional<double> seconds) {
+    pollfd events[]{{who.pidfd(), POLLIN, 0}, {seconds ? -1 : STDIN_FILENO, POLLIN, 0}};
+    if (!seconds) std::cerr << "Enter compares\n";
+    if (::poll(events, 2, seconds ? int(*seconds * 1000) : -1) < 0) throw std::runtime_error("cannot wait");
+    std::string line;
+    if (events[1].revents != 0 && !std::getline(std::cin, line))
+        throw tool::usage_error("the standard input ended without an Enter: --after waits for a time instead");
+}
+
+process_snapshot captured(const vmio::process& who, const vmio::capture_options& options) {
+    process_snapshot moment = process_snapshot::capture(who, options);
+    std::uint64_t lost = 0;
+    for (const vmio::memory_gap& gap : moment.gaps()) lost += gap.range.size();
+    std::cerr << "captured " << tool::size_text(moment.memory_used()) << " of process " << who.id()
+              << (lost > 0 ? "; could not read " + tool::size_text(lost) : "") << '\n';
+    return moment;
+}
+
+int snapshot_diff(const tool::options::variables_map& given) {
+    const auto has = [&](const char* option) { return given.count(option) != 0; };
+    const auto file = [&](const char* option) { return given[option].as<std::string>(); };
+    if (has("to") ? has("PID") || !has("from") : !has("PID")) throw tool::usage_error("PID, or --from and --to");
+    if (has("from") && has("save")) throw tool::usage_error("--from or --save, not both");
+    const choice wanted = [all = has("all"), part = file("region")](const mapping& m) {
+        return (all || m.perms.write) && m.name.find(part) != m.name.npos;
+    };
+    const std::uint64_t most = tool::number(file("bytes"));
+    if (has("to"))
+        return compare(process_snapshot::load(file("from")), process_snapshot::load(file("to")), wanted, most) ? 1 : 0;
+    std::optional<double> seconds;
+    if (has("after")) seconds = given["after"].as<double>();
+    if (seconds && !(*seconds >= 0 && *seconds <= 1e6)) throw tool::usage_error("so many seconds cannot be waited");
+    const vmio::process who(tool::process_id(given));
+    vmio::capture_options options;
+    options.regions.wanted = wanted;
+    options.pause = has("pause");
+    process_snapshot before = has("from") ? process_snapshot::load(file("from")) : captured(who, options);
+    if (before.process_id() != who.id()) std::cerr << file("from") << " is of process " << before.process_id() << '\n';
+    if (has("save")) {
+        ::umask(077);  // it holds whatever the process knows
+        before.save(file("save"));
+        return 0;
+    }
+    bool any = false;
+    for (bool first = true; first || (has("repeat") && std::cout); first = false) {
+        if (!first || !has("from") || seconds) wait(who, seconds);
+        process_snapshot now = captured(who, options);
+        any |= compare(before, now, wanted, most);
+        before = std::move(now);
+    }
+    return any ? 1 : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using tool::options::value;
+    const auto text = [] { return value<std::string>(); };
+    tool::command command{
+        .name = "snapshot_diff",
+        .usage = "[OPTION...] PID | --from FILE --to FILE",
+        .text =
+            "Captures what a process may write to, waits for Enter, and prints what has changed since: the old\n"
+            "bytes (-), the changed ones (+), what was mapped or unmapped.\n",
+        .failure = tool::misused,
+        .statuses = "0 nothing has changed, 1 something has, 2 it could not be done, or wrong usage"};
+    command.offered.add_options()("after,a", value<double>(), "wait so many seconds, not for Enter")  //
+        ("repeat,R", "again and again, each time with the moment before")                             //
+        ("pause,p", "stop the process for each capture: all is of one moment")                        //
+        ("region,r", text()->default_value(""), "only regions that have this in their name")          //
+        ("all,A", "also what may only be read")                                                       //
+        ("bytes,b", text()->default_value("64"), "print so many bytes of each run")                   //
+        ("save,s", text(), "only capture, into this file")                                            //
+        ("from,f", text(), "compare with such a file, at once")                                       //
+        ("to,t", text(), "compare that file with this, not with a process");
+    command.argument("PID", value<pid_t>());
+    return tool::run(std::move(command), argc, argv, snapshot_diff);
+}

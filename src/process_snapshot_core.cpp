@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSL-1.0
+/// A captured process as a core file.
+#include <algorithm>
+#include <ostream>
+
+#include <vmio/process_snapshot.hpp>
+
+#include "core_writer.hpp"
+#include "piece_reader.hpp"
+#include "process_snapshot_state.hpp"
+#include "range_set.hpp"
+#include "region_source.hpp"
+
+namespace vmio {
+namespace {
+
+constexpr std::size_t buffer_size = std::size_t{1} << 18;
+
+gap_reason why_not_captured(const mapping& m) {
+    return !m.perms.read   ? gap_reason::no_permission
+           : !is_region(m) ? gap_reason::input_output
+                           : gap_reason::not_dumped;
+}
+
+/// What is mapped and was not captured; `known` are the gaps of the capture.
+std::vector<memory_gap> gaps_of(const memory_map& map, range_span captured, std::span<const memory_gap> known) {
+    std::vector<memory_gap> gaps;
+    auto next = known.begin();
+    for (const mapping& m : map)
+        for (address_range rest : without({&m.range, 1}, captured)) {
+            while (next != known.end() && next->range.end() <= rest.start()) ++next;
+            for (auto gap = next; gap != known.end() && gap->range.start() < rest.end(); ++gap) {
+                const address_range part = rest.intersection(gap->range);
+                if (rest.start() < part.start()) gaps.push_back({{rest.start(), part.start()}, why_not_captured(m)});
+                gaps.push_back({part, gap->reason});
+                rest = {part.end(), rest.end()};
+            }
+            if (!rest.empty()) gaps.push_back({rest, why_not_captured(m)});
+        }
+    join(gaps);
+    return gaps;
+}
+
+core_summary write(const process_snapshot& from, const process_facts& facts, core_output& out) {
+    core_image image{facts, {from.map().begin(), from.map().end()}, {}, {}};
+    core_summary summary;
+    summary.threads = image.threads.size();
+    summary.gaps = gaps_of(from.map(), from.ranges(), from.gaps());
+    for (const memory_gap& gap : summary.gaps) image.left_out.push_back(gap.range);
+    image.read = [&](const core_sink& put) {
+        std::vector<std::byte> buffer(buffer_size);
+        for (address_range rest : from.stored())
+            while (!rest.empty()) {
+                const address_range step = rest.part(0, std::min<std::uint64_t>(rest.size(), buffer.size()));
+                const std::span<std::byte> bytes = std::span(buffer).first(static_cast<std::size_t>(step.size()));
+                from.read(step.start(), bytes);
+                put(step.start(), bytes);
+                rest = {step.end(), rest.end()};
+            }
+    };
+    summary.size = write_core(image, out, {});
+    return summary;
+}
+
+}  // namespace
+
+core_summary process_snapshot::save_core(std::ostream& out) const {
+    core_stream stream(out);
+    return write(*this, state_->record, stream);
+}
+
+core_summary process_snapshot::save_core(const std::filesystem::path& path) const {
+    core_sparse_file file(path);
+    return write(*this, state_->record, file);
+}
+
+}  // namespace vmio
