@@ -2,7 +2,6 @@
 /// The debugger on a program that it starts, and on one that runs already.
 #define BOOST_TEST_MODULE breakpoint
 #include <csignal>
-#include <cstdio>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -17,74 +16,15 @@
 
 #include "machine.hpp"
 #include "support/pages.hpp"
+#include "support/piped_program.hpp"
 #include "support/run_program.hpp"
 
 using test::must;
 using test::outcome;
+using test::piped_program;
 using test::run_program;
 
 namespace {
-
-/// A program with pipes to its standard input and from its output.
-class piped_program {
-public:
-    explicit piped_program(const std::vector<std::string>& command) {
-        int in[2];
-        int out[2];
-        must(::pipe2(in, O_CLOEXEC) == 0 && ::pipe2(out, O_CLOEXEC) == 0, "pipe2");
-        id_ = ::fork();
-        must(id_ >= 0, "fork");
-        if (id_ == 0) {
-            ::dup2(in[0], STDIN_FILENO);
-            ::dup2(out[1], STDOUT_FILENO);
-            ::dup2(out[1], STDERR_FILENO);
-            std::vector<char*> words;
-            for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
-            words.push_back(nullptr);
-            ::execv(words[0], words.data());
-            ::_exit(127);
-        }
-        ::close(in[0]);
-        ::close(out[1]);
-        in_ = in[1];
-        out_ = ::fdopen(out[0], "r");
-    }
-    piped_program(const piped_program&) = delete;
-    piped_program& operator=(const piped_program&) = delete;
-    ~piped_program() {
-        if (id_ > 0) end();
-        std::fclose(out_);
-    }
-
-    pid_t id() const { return id_; }
-
-    void say(const std::string& line) const {
-        must(::write(in_, line.data(), line.size()) == static_cast<ssize_t>(line.size()), "write");
-    }
-    /// Its next line; empty when it has closed its output.
-    std::string hear() const {
-        char line[512] = "";
-        return std::fgets(line, sizeof line, out_) != nullptr ? line : "";
-    }
-    std::string hear_all() const {
-        std::string all;
-        for (std::string line; !(line = hear()).empty();) all += line;
-        return all;
-    }
-    /// Of its exit; 128 and the signal that ended it.
-    int end() {
-        ::close(in_);
-        int status = 0;
-        must(::waitpid(id_, &status, 0) == id_, "waitpid");
-        id_ = 0;
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    }
-
-private:
-    pid_t id_ = 0;
-    int in_ = -1;
-    std::FILE* out_ = nullptr;
-};
 
 /// The target, and what it should say.
 struct running_target : piped_program {
