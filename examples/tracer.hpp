@@ -177,8 +177,24 @@ private:
         for (const auto& [thread, status] : threads_)
             if (!status) ::ptrace(PTRACE_INTERRUPT, thread, 0, 0);
         const auto runs = [](const auto& thread) { return !thread.second; };
-        while (std::any_of(threads_.begin(), threads_.end(), runs))
-            if (!poll()) signals_.wait();
+        do {
+            while (std::any_of(threads_.begin(), threads_.end(), runs))
+                if (!poll()) signals_.wait();
+            // Stopped between a trap and its signal, which would end it once nobody traces it: let it get that far.
+            for (auto& [thread, status] : threads_) {
+                if (trace_event{thread, *status}.event() == 0 || !has_pending_trap(thread)) continue;
+                status.reset();
+                ::ptrace(PTRACE_CONT, thread, 0, 0);
+            }
+        } while (std::any_of(threads_.begin(), threads_.end(), runs));
+    }
+
+    static bool has_pending_trap(pid_t thread) {
+        siginfo_t pending[64];
+        __ptrace_peeksiginfo_args all{0, 0, 64};
+        const long count = ::ptrace(PTRACE_PEEKSIGINFO, thread, &all, pending);
+        return std::any_of(pending, pending + std::max(count, 0L),
+                           [](const siginfo_t& s) { return s.si_signo == SIGTRAP; });
     }
 
     /// What has happened already.
