@@ -86,9 +86,9 @@ int run(command c, int argc, char** argv, Body&& body) {
     }
 }
 
-/// The argument PID.
-inline pid_t process_id(const options::variables_map& given) {
-    const auto id = given["PID"].as<pid_t>();
+/// The argument PID, or another one that is such a number.
+inline pid_t process_id(const options::variables_map& given, const char* argument = "PID") {
+    const auto id = given[argument].as<pid_t>();
     if (id < 1) throw usage_error("a process id is at least 1");
     return id;
 }

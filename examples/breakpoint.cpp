@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Shows the next call of a function in a process, which then runs on as if nothing had been.
+#include <iostream>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "function_symbol.hpp"
+#include "text.hpp"
+#include "tool.hpp"
+#include "trap.hpp"
+
+namespace {
+
+/// The call, its caller, and what may be its arguments, with the text that they lead to.
+void show(const vmio::process_memory& memory, pid_t thread, const std::string& function) {
+    const machine::registers r = tool::registers_of(thread);
+    const auto caller = machine::caller(r, memory);
+    const auto from = vmio::query_mapping(memory.target(), caller).value_or(vmio::mapping{});
+    std::cout << "thread " << thread << " calls " << function << " from " << tool::hex(caller, 12) << ' '
+              << tool::printable(from.name) << '\n';
+    int number = 0;
+    for (const std::uint64_t value : machine::arguments(r)) {
+        std::string text(64, '\0');
+        std::error_code ec;
+        text.resize(memory.read_some(value, std::as_writable_bytes(std::span(text)), ec));
+        text.resize(std::min(text.size(), text.find('\0')));
+        std::cout << "  argument " << ++number << "  0x" << tool::hex(value);
+        if (!text.empty() && tool::printable(text) == text) std::cout << "  \"" << text << '"';
+        std::cout << '\n';
+    }
+    std::cout.flush();
+}
+
+/// Whether it was called.
+bool wait_for_call(tool::tracer& target, const std::string& function) {
+    const vmio::process_memory memory{vmio::process(target.id())};
+    const auto where = tool::function_address(memory.target(), machine::elf_machine, function);
+    if (!where) {
+        target.cancel();
+        throw std::runtime_error("no function '" + function + "' is there: 'nm FILE' or 'nm -D FILE' lists them");
+    }
+    const tool::trap trap(memory.target(), *where);
+    const auto let_go = [&] {
+        trap.remove();
+        target.release([&](const tool::trace_event& e) { return trap.settle(e); });
+    };
+    target.forked = [&](pid_t copy) { trap.remove_from(vmio::process(copy)); };
+    try {
+        std::cout << "waiting for " << function << " at " << tool::hex(*where) << ", process " << target.id()
+                  << std::endl;
+        target.resume_all();
+        while (const auto now = target.next()) {
+            if (trap.met_by(*now)) return show(memory, now->thread, function), let_go(), true;
+            if (now->event() == PTRACE_EVENT_EXEC) break;
+            target.resume(*now);
+        }
+    } catch (...) {
+        let_go();
+        throw;
+    }
+    let_go();
+    return false;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using tool::options::value;
+    tool::command breakpoint{
+        .name = "breakpoint",
+        .usage = "FUNCTION PROGRAM [ARGUMENT...]\n       breakpoint --pid PID FUNCTION",
+        .text =
+            "Shows the next call of FUNCTION in a program, which it starts, or in process PID: by whom,\n"
+            "and what the registers of the arguments hold, with text that stands there. The process\n"
+            "then runs on as if nothing had been; also when breakpoint is interrupted, but not when it\n"
+            "is killed. The name is as in nm(1): of a running process in any file that is mapped, else\n"
+            "in the program itself. Before arguments that begin with a dash: --\n",
+        .statuses = "0 it was called, 1 it was not, or could not be waited for, 2 wrong usage"};
+    breakpoint.offered.add_options()("pid,p", value<pid_t>(), "a process that runs already");
+    breakpoint.argument("FUNCTION", value<std::string>()->required());
+    breakpoint.argument("PROGRAM", value<std::vector<std::string>>());
+    breakpoint.order.add("PROGRAM", -1);
+    return tool::run(std::move(breakpoint), argc, argv, [](const tool::options::variables_map& given) {
+        const bool runs = given.count("pid") != 0;
+        if (runs == (given.count("PROGRAM") != 0)) throw tool::usage_error("either a program, or --pid");
+        if (!machine::known) throw std::runtime_error("it knows the breakpoint instructions of x86-64 and arm64 only");
+        std::optional<tool::tracer> target;
+        runs ? target.emplace(tool::process_id(given, "pid"))
+             : target.emplace(given["PROGRAM"].as<std::vector<std::string>>());
+        const auto function = given["FUNCTION"].as<std::string>();
+        const bool called = wait_for_call(*target, function);
+        target->wait_for_end();
+        if (called) return tool::done;
+        throw std::runtime_error(function + " was not called: the process ended, or called exec, or we were stopped");
+    });
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Copies a range of a process's memory to the standard output, or the standard input into it.
+#include <algorithm>
+#include <iostream>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <unistd.h>
+
+#include <vmio/memory_map.hpp>
+#include <vmio/process_vm_stream.hpp>
+
+#include "hex_dump.hpp"
+#include "text.hpp"
+#include "tool.hpp"
+
+namespace {
+
+constexpr std::size_t piece_size = std::size_t{1} << 18;  // stays in the cache between the two copies of each byte
+
+std::string text_of(const vmio::address_range& range) {
+    return tool::hex(range.start(), 12) + '-' + tool::hex(range.end(), 12);
+}
+
+// ---- which range ----
+
+/// Nothing if `text` is not a hexadecimal number, with or without 0x.
+std::optional<vmio::address> address_in(std::string text) {
+    if (text.starts_with("0x")) text.erase(0, 2);
+    if (text.empty() || text.find_first_not_of("0123456789abcdefABCDEF") != text.npos) return std::nullopt;
+    return tool::number("0x" + text);
+}
+
+vmio::address_range sized(vmio::address start, const std::string& length) {
+    const std::uint64_t size = tool::number(length);
+    if (size > ~start) throw tool::usage_error("the range goes past the top of the address space");
+    return vmio::address_range::of_size(start, size);
+}
+
+/// The first mapping that is called so, with those of the same name that follow it without a gap.
+std::optional<vmio::address_range> named(const vmio::memory_map& map, std::string_view name) {
+    const auto fits = [&](const vmio::mapping& m) {
+        return !name.empty() && (m.name == name || (m.name.starts_with('/') && m.name.ends_with(name) &&
+                                                    m.name[m.name.size() - name.size() - 1] == '/'));
+    };
+    const auto first = std::find_if(map.begin(), map.end(), fits);
+    if (first == map.end()) return std::nullopt;
+    auto last = first;
+    while (last + 1 != map.end() && last[1].range.start() == last->range.end() && last[1].name == first->name) ++last;
+    return vmio::address_range(first->range.start(), last->range.end());
+}
+
+vmio::address_range range_of(const vmio::process& who, const std::string& text) {
+    const std::size_t sign = text.find_first_of("-+");
+    if (const auto start = address_in(text.substr(0, sign))) {
+        if (sign == text.npos) {
+            const auto around = vmio::query_mapping(who, *start);
+            if (around) return {*start, around->range.end()};
+            throw std::runtime_error("nothing is mapped at " + text + ": 'vmmap " + std::to_string(who.id()) +
+                                     "' lists what is");
+        }
+        if (text[sign] == '+') return sized(*start, text.substr(sign + 1));
+        const auto end = address_in(text.substr(sign + 1));
+        if (!end) throw tool::usage_error('\'' + text + "' is no range");
+        if (*end < *start) throw tool::usage_error("the range ends before it starts");
+        return {*start, *end};
+    }
+    const vmio::memory_map map = vmio::memory_map::load(who);
+    if (const auto all = named(map, text)) return *all;
+    const std::size_t plus = text.rfind('+');  // names may have one too: libstdc++.so.6
+    const auto region = plus != text.npos ? named(map, std::string_view(text).substr(0, plus)) : std::nullopt;
+    if (region) return sized(region->start(), text.substr(plus + 1));
+    throw std::runtime_error("no region is called '" + tool::printable(text) + "': 'vmmap " + std::to_string(who.id()) +
+                             "' lists them");
+}
+
+// ---- what is done with it ----
+
+const char* words_for(vmio::gap_reason reason) {
+    switch (reason) {
+        case vmio::gap_reason::unmapped: return "nothing is mapped there";
+        case vmio::gap_reason::no_permission: return "the process itself may not read it";
+        case vmio::gap_reason::guard_page: return "a guard page";
+        case vmio::gap_reason::past_end_of_file: return "past the end of the mapped file";
+        default: return "the kernel cannot give it";
+    }
+}
+
+/// Tells of each gap once, though it comes in pieces.
+class gap_report {
+public:
+    void add(const vmio::memory_gap& gap) {
+        if (last_ && last_->reason == gap.reason && last_->range.end() == gap.range.start()) {
+            last_->range = {last_->range.start(), gap.range.end()};
+            return;
+        }
+        tell();
+        last_ = gap;
+    }
+    /// The exit status.
+    int end() {
+        tell();
+        return last_ ? tool::failed : tool::done;
+    }
+
+private:
+    void tell() const {
+        if (last_)
+            std::cerr << "vmcat: not read: " << text_of(last_->range) << ", " << words_for(last_->reason) << '\n';
+    }
+    std::optional<vmio::memory_gap> last_;
+};
+
+/// Up to the first byte that cannot be read, which is an error.
+int print_raw(const vmio::process_memory& memory, const vmio::address_range& range) {
+    vmio::process_vm_istream from(memory, range);
+    from.exceptions(std::ios::badbit);
+    std::vector<char> piece(std::min<std::uint64_t>(piece_size, range.size()));
+    for (std::uint64_t left = range.size(); left > 0 && std::cout;) {
+        from.clear();
+        from.read(piece.data(), static_cast<std::streamsize>(std::min<std::uint64_t>(piece.size(), left)));
+        std::cout.write(piece.data(), from.gcount());
+        left -= static_cast<std::uint64_t>(from.gcount());
+    }
+    return tool::done;
+}
+
+/// Goes past what is not mapped, or not for reading, without trying it: it may be terabytes.
+vmio::address past_hole(const vmio::process& who, vmio::address at, vmio::address end, gap_report& report) {
+    while (at < end) {
+        const auto next = vmio::query_mapping(who, at, vmio::mapping_lookup::next_after);
+        const bool covered = next && next->range.contains(at);
+        if (covered && next->perms.read) break;
+        const vmio::address stop = !next ? end : std::min(end, covered ? next->range.end() : next->range.start());
+        report.add({{at, stop}, covered ? vmio::gap_reason::no_permission : vmio::gap_reason::unmapped});
+        at = stop;
+    }
+    return at;
+}
+
+/// All of it: what cannot be read is zero, or missing from a dump.
+int print_past_gaps(const vmio::process_memory& memory, const vmio::address_range& range, bool dump) {
+    gap_report report;
+    std::vector<std::byte> piece(std::min<std::uint64_t>(piece_size, range.size()));
+    std::string rows;
+    for (vmio::address at = range.start(); at < range.end() && std::cout;) {
+        const auto bytes = std::span(piece).first(std::min<std::uint64_t>(piece.size(), range.end() - at));
+        const auto gaps = memory.read_past_gaps(at, bytes);
+        for (const vmio::memory_gap& gap : gaps) report.add(gap);
+        if (dump) {
+            rows.clear();
+            tool::append_hex_dump(rows, at, bytes, gaps);
+            std::cout.write(rows.data(), static_cast<std::streamsize>(rows.size()));
+        } else {
+            std::cout.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+        }
+        at += bytes.size();
+        const bool hole = gaps.size() == 1 && gaps.front().range.size() == bytes.size();
+        if (dump && hole) at = past_hole(memory.target(), at, range.end(), report);
+    }
+    return report.end();
+}
+
+int write_input(const vmio::process_memory& memory, const vmio::address_range& range) {
+    vmio::process_vm_ostream to(memory, range, 0);
+    to.exceptions(std::ios::badbit);
+    std::vector<char> piece(piece_size);
+    std::uint64_t left = range.size();
+    while (left > 0 && std::cin) {
+        std::cin.read(piece.data(), static_cast<std::streamsize>(std::min<std::uint64_t>(piece.size(), left)));
+        to.write(piece.data(), std::cin.gcount());
+        left -= static_cast<std::uint64_t>(std::cin.gcount());
+    }
+    const bool more = left == 0 && std::cin && std::cin.peek() != std::istream::traits_type::eof();
+    if (std::cin.bad()) throw std::runtime_error("cannot read the standard input: closed, or a directory");
+    if (more) throw std::runtime_error("the input is longer than the range, which was written: " + text_of(range));
+    return tool::done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    tool::command vmcat{
+        .name = "vmcat",
+        .usage = "[OPTION...] PID RANGE",
+        .text =
+            "Copies a range of the memory of process PID to the standard output: raw bytes, or a\n"
+            "hexdump if that is a terminal. RANGE is one of\n"
+            "  START-END, START+LENGTH  an address is hexadecimal; a length is decimal, or 0x...\n"
+            "  START                    up to the end of the mapping that it lies in\n"
+            "  NAME, NAME+LENGTH        the region of that name: [stack], [heap], a file's path or\n"
+            "                           the last part of it; all of its mappings that follow each\n"
+            "                           other without a gap\n"
+            "Raw bytes end, with an error, before the first one that cannot be read: what came out is\n"
+            "always the beginning of the range. A hexdump goes on behind it: -- is a byte that cannot\n"
+            "be read, and rows of nothing else are left out.\n"
+            "Input (--write) may be shorter than the range, but not longer. After an error, what lies\n"
+            "before the address that it names has been written.\n",
+        .statuses = "0 all was read or written, 1 not all, or nothing: the standard error says why, 2 wrong usage"};
+    vmcat.offered.add_options()("hex,x", "print a hexdump")("raw,r", "print raw bytes, even on a terminal")(
+        "zero-gaps,z", "print zeros for what cannot be read, and go on; still the exit status is 1")(
+        "write,w", "write the standard input into the range")(
+        "force,f", "with --write: write also where the process itself may not");
+    vmcat.argument("PID", tool::options::value<pid_t>()->required());
+    vmcat.argument("RANGE", tool::options::value<std::string>()->required());
+    return tool::run(std::move(vmcat), argc, argv, [](const tool::options::variables_map& given) {
+        const auto has = [&](const char* option) { return given.count(option) != 0; };
+        if (has("write") + has("hex") + has("raw") > 1 || (has("zero-gaps") && (has("write") || has("hex"))))
+            throw tool::usage_error("--write, --hex, and --raw or --zero-gaps exclude each other");
+        if (has("force") && !has("write")) throw tool::usage_error("--force is for --write");
+        const vmio::process who(tool::process_id(given));
+        const vmio::process_memory memory(who, {.force_write = has("force")});
+        const vmio::address_range range = range_of(who, given["RANGE"].as<std::string>());
+        const bool dump = has("hex") || (!has("raw") && !has("zero-gaps") && ::isatty(STDOUT_FILENO) == 1);
+        try {
+            if (has("write")) return write_input(memory, range);
+            if (dump || has("zero-gaps")) return print_past_gaps(memory, range, dump);
+            return print_raw(memory, range);
+        } catch (const vmio::memory_error& e) {
+            if (e.code() != vmio::errc::bad_address || has("force")) throw;
+            throw std::runtime_error(e.what() +
+                                     std::string(has("write") ? "; --force writes also where the process itself may not"
+                                                              : "; --zero-gaps goes on behind it"));
+        }
+    });
+}
