@@ -58,7 +58,8 @@ void cow_view::mapping::restore() {
 
 void cow_view::mapping::restore(page_interval pages) {
     undo_protections(pages);
-    if (!copy_back(pages)) drop(pages);
+    // A page that was copied back would not show what a mutable_view does later.
+    if (content_->live() || !copy_back(pages)) drop(pages);
 }
 
 /// Copies back the pages that differ: a comparison for each one written, while a page that is dropped has to be mapped
