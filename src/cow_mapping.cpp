@@ -91,6 +91,13 @@ bool cow_view::mapping::copy_back(page_interval pages) {
             std::memcpy(here, original, page_size());
             ++copied;
         }
+    auto run = written_.begin();
+    for (const page_overlay::entry& e : content_->overlay().entries(pages.first, pages.end)) {
+        while (run != written_.end() && run->end <= e.page) ++run;
+        if (run != written_.end() && run->first <= e.page) continue;
+        // Dropped by madvise(2), so that it shows what the file has.
+        std::memcpy(bytes_.data() + e.page * page_size(), e.bytes, page_size());
+    }
     if (const std::size_t same = found - copied; same > overlay) in_vain_ += same - overlay;
     return in_vain_ <= content_->pages() / 8 + 16 * copied;
 }
