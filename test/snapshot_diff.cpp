@@ -182,6 +182,10 @@ BOOST_AUTO_TEST_CASE(comparing_does_not_make_the_target_grow) {
     const test::child_process child;
     const process who(child.id());
     const process_snapshot before = captured(who, {memory.range()});
+    process_memory live(who);
+    BOOST_TEST(diff(before, live).empty());
     BOOST_TEST(diff(before, process_memory(who)).empty());
-    BOOST_TEST(vmio::scan_pages(who, memory.range(), vmio::page_state::present).size() == 1u);
+    const auto present = vmio::scan_pages(who, memory.range(), vmio::page_state::present);
+    BOOST_REQUIRE(present.size() == 1u);
+    BOOST_TEST((present[0].range == address_range::of_size(memory.range().start() + 1000 * page, page)));
 }
