@@ -27,6 +27,9 @@ public:
         }
     }
 
+    /// What lies between what has been compared and what will be is not known: nothing is joined across it.
+    void interrupt() noexcept { joinable_ = false; }
+
     std::vector<address_range> take() noexcept { return std::move(runs_); }
 
 private:
@@ -38,14 +41,16 @@ private:
     }
 
     void add(const address_range& run) {
-        if (!runs_.empty() && run.start() - runs_.back().end() <= join_within_)
+        if (joinable_ && !runs_.empty() && run.start() - runs_.back().end() <= join_within_)
             runs_.back() = {runs_.back().start(), run.end()};
         else
             runs_.push_back(run);
+        joinable_ = true;
     }
 
     const std::uint64_t join_within_;
     std::vector<address_range> runs_;
+    bool joinable_ = true;
 };
 
 }  // namespace vmio

@@ -13,7 +13,7 @@
 namespace vmio {
 namespace {
 
-/// Far above what any process has; it bounds what a hostile file can make us keep.
+/// Far above what any process has; with the size of the file it bounds what a hostile one can make us read and keep.
 constexpr std::uint64_t most_note_bytes = std::uint64_t{1} << 30;
 
 /// Numbers of the program's word size, one after the other.
@@ -120,6 +120,8 @@ bool read_notes(const core_source& from, const core_notes& where, unsigned word_
     Elf64_Nhdr header;  // the same for 32 bits
     for (std::uint64_t at = 0; where.size - at >= sizeof header;) {
         if (!from.read_one(where.offset + at, header)) return false;
+        if (sizeof header > room) return true;
+        room -= sizeof header;
         const std::uint64_t left = where.size - at - sizeof header;
         const std::uint64_t name_size = padded(header.n_namesz);
         if (name_size > left || header.n_descsz > left - name_size) return true;
@@ -145,7 +147,7 @@ bool read_notes(const core_source& from, const core_notes& where, unsigned word_
 
 core_process read_core_notes(const core_source& from, const core_headers& headers, bool& cut_off) {
     core_process process;
-    std::uint64_t room = most_note_bytes;
+    std::uint64_t room = std::min(most_note_bytes, from.size());  // no note is in two places
     for (const core_notes& where : headers.notes)
         if (!read_notes(from, where, headers.word_size, room, process)) cut_off = true;
     if (process.id == 0 && !process.threads.empty()) process.id = process.threads.front().id;

@@ -24,7 +24,15 @@ std::vector<page_interval> cow_view::mapping::changed_pages(change kind) const {
         const std::size_t length = std::min(page_size(), size() - start);
         if (std::memcmp(own.get(start, length).data(), content_->page(page), length) != 0) add({page, page + 1});
     };
+    // Pages of the overlay are written by us, unless madvise(2) has dropped them: then they show what the file has.
+    const std::span<const page_overlay::entry> overlay = content_->overlay().entries();
+    auto laid_over = overlay.begin();
+    const auto add_dropped = [&](std::size_t end) {
+        for (; laid_over != overlay.end() && laid_over->page < end; ++laid_over) add_different(laid_over->page);
+    };
     const walk_result result = for_written_pages(bytes_.data(), all(), [&](page_interval run) {
+        add_dropped(run.first);
+        while (laid_over != overlay.end() && laid_over->page < run.end) ++laid_over;
         if (kind == change::written && settled_.empty()) {
             add(run);
             return true;
@@ -36,7 +44,7 @@ std::vector<page_interval> cow_view::mapping::changed_pages(change kind) const {
                 add_different(page);
         return true;
     });
-    if (result == walk_result::over) return found;
+    if (result == walk_result::over) return add_dropped(all().end), found;
     found.clear();
     for (std::size_t page = 0; page < content_->pages(); ++page) add_different(page);
     return found;

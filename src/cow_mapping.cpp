@@ -58,7 +58,8 @@ void cow_view::mapping::restore() {
 
 void cow_view::mapping::restore(page_interval pages) {
     undo_protections(pages);
-    if (!copy_back(pages)) drop(pages);
+    // A page that was copied back would not show what a mutable_view does later.
+    if (content_->live() || !copy_back(pages)) drop(pages);
 }
 
 /// Copies back the pages that differ: a comparison for each one written, while a page that is dropped has to be mapped
@@ -90,6 +91,13 @@ bool cow_view::mapping::copy_back(page_interval pages) {
             std::memcpy(here, original, page_size());
             ++copied;
         }
+    auto run = written_.begin();
+    for (const page_overlay::entry& e : content_->overlay().entries(pages.first, pages.end)) {
+        while (run != written_.end() && run->end <= e.page) ++run;
+        if (run != written_.end() && run->first <= e.page) continue;
+        // Dropped by madvise(2), so that it shows what the file has.
+        std::memcpy(bytes_.data() + e.page * page_size(), e.bytes, page_size());
+    }
     if (const std::size_t same = found - copied; same > overlay) in_vain_ += same - overlay;
     return in_vain_ <= content_->pages() / 8 + 16 * copied;
 }

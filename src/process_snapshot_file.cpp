@@ -42,7 +42,7 @@ format::header read_head(saved_file& from, capture_record& record, region_layout
 
 void process_snapshot::save(const std::filesystem::path& path) const {
     const capture_record& record = state_->record;
-    file_replacement file(path, saving);
+    file_replacement file(path, saving, 0600);
     std::uint64_t at = format::encoded(record, state_->layout.regions(), 0).size();
     std::vector<std::byte> buffer(buffer_size);
     crc32 checksum;

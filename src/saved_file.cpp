@@ -26,6 +26,7 @@ file_replacement::file_replacement(const fs::path& path, const char* operation, 
         std::error_code ec;
         path_ = fs::canonical(path, ec);
         if (ec) throw file_error(operation_, asked_, ec);
+        mode &= status.st_mode;  // who could not read the old one shall not read the new one
     }
     for (unsigned i = 0;; ++i) {
         temporary_ = path_;

@@ -30,6 +30,7 @@ void compare(const process_snapshot& before, const address_range& range, const r
             at += got;
         } else if (!ec || ec == errc::bad_address) {
             at = std::min(range.end(), align_down(at, page_size()) + page_size());
+            runs.interrupt();
         } else {
             throw memory_error("diff", before.process_id(), at, ec);
         }
@@ -44,9 +45,11 @@ std::vector<address_range> diff(const process_snapshot& before, const process_sn
     const auto read = [&](address from, std::span<std::byte> to, std::error_code& ec) {
         return after.read_some(from, to, ec);
     };
-    const std::vector<address_range> common = intersected(before.ranges(), after.ranges());
-    for (const address_range& range : intersected(common, united(before.stored(), after.stored())))
-        compare(before, range, read, runs);
+    const std::vector<address_range> stored = united(before.stored(), after.stored());
+    for (const address_range& range : intersected(before.ranges(), after.ranges())) {
+        runs.interrupt();
+        for (const address_range& part : intersected({&range, 1}, stored)) compare(before, part, read, runs);
+    }
     return runs.take();
 }
 
@@ -54,18 +57,25 @@ std::vector<address_range> diff(const process_snapshot& before, const process_me
                                 std::uint64_t join_within) {
     byte_runs runs(join_within);
     std::vector<std::byte> buffer;
-    for (const address_range& range : before.ranges())
-        for_each_live(before, after, range, buffer,
-                      [&](address at, std::span<const std::byte> old, std::span<const std::byte> now) {
-                          runs.compare(at, old, now);
-                      });
+    for (const address_range& range : before.ranges()) {
+        runs.interrupt();
+        for_each_live(
+            before, after, range, buffer,
+            [&](address at, std::span<const std::byte> old, std::span<const std::byte> now) {
+                runs.compare(at, old, now);
+            },
+            [&] { runs.interrupt(); });
+    }
     return runs.take();
 }
 
 std::vector<address_range> diff_by_reading(const process_snapshot& before, const read_function& after,
                                            std::uint64_t join_within) {
     byte_runs runs(join_within);
-    for (const address_range& range : before.ranges()) compare(before, range, after, runs);
+    for (const address_range& range : before.ranges()) {
+        runs.interrupt();
+        compare(before, range, after, runs);
+    }
     return runs.take();
 }
 

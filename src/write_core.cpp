@@ -8,11 +8,14 @@
 #include <vmio/memory_map.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/pause_guard.hpp>
+#include <vmio/query_mapping.hpp>
 #include <vmio/region_reader.hpp>
 #include <vmio/smaps.hpp>
 
 #include "core_writer.hpp"
+#include "piece_reader.hpp"
 #include "process_facts.hpp"
+#include "range_set.hpp"
 #include "region_source.hpp"
 
 namespace vmio {
@@ -93,7 +96,9 @@ private:
         how.chunk_size = chunk_size;
         how.wanted = [this](const mapping& m) { return any_overlaps(dumped_, m.range); };
         region_reader reader(who_, how);
+        std::vector<address_range> passed;
         while (reader.next()) {
+            append(passed, reader.range());
             const std::span<const std::byte> bytes = reader.fetch();
             const address start = reader.range().start();
             address at = start;
@@ -104,6 +109,18 @@ private:
             if (at < reader.range().end()) put(at, bytes.subspan(at - start));
             for (const memory_gap& gap : reader.memory_gaps())
                 if (gap.reason != gap_reason::guard_page) gaps_.push_back(gap);
+        }
+        for (const address_range& part : without(without(dumped_, image_.left_out), passed)) add_vanished(part);
+    }
+
+    /// The reader has not met it any more.
+    void add_vanished(const address_range& range) {
+        for (address at = range.start(); at < range.end(); at = gaps_.back().range.end()) {
+            const auto m = query_mapping(who_, at, mapping_lookup::next_after);
+            const bool mapped = m && m->range.start() <= at;
+            const address end = !m ? range.end() : mapped ? m->range.end() : m->range.start();
+            gaps_.push_back(
+                {{at, std::min(end, range.end())}, mapped ? gap_reason::no_permission : gap_reason::unmapped});
         }
     }
 

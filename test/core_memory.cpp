@@ -369,6 +369,26 @@ BOOST_AUTO_TEST_CASE(headers_that_make_no_sense_are_refused) {
     BOOST_TEST(other.open().cut_off());
 }
 
+BOOST_AUTO_TEST_CASE(notes_that_are_named_again_and_again_are_not_kept_as_often) {
+    core_64 parts;
+    const auto add_note = [&](std::uint32_t type, std::uint32_t size) {
+        const Elf64_Nhdr header{sizeof "CORE", size, type};
+        const std::size_t at = parts.rest.size();
+        parts.rest.resize(at + sizeof header + 8 + size);
+        std::memcpy(&parts.rest[at], &header, sizeof header);
+        std::memcpy(&parts.rest[at + sizeof header], "CORE", sizeof "CORE");
+    };
+    add_note(NT_PRSTATUS, 336);
+    for (int i = 0; i < 1000; ++i) add_note(NT_SIGINFO, 0);
+    for (int i = 0; i < 50; ++i) parts.add(0, 0, 0, parts.rest.size()).p_type = PT_NOTE;
+    const core_memory core = parts.open();
+    BOOST_TEST(!core.cut_off());
+    std::size_t sets = 0;
+    for (const vmio::thread_registers& thread : core.threads()) sets += thread.sets.size();
+    BOOST_TEST(sets > 1000u);
+    BOOST_TEST(sets < 3000u);
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_becomes_shorter_gives_an_error) {
     core_64 parts;
     parts.rest = numbered(0x2000);

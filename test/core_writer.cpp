@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include <elf.h>
 #include <sys/mman.h>
@@ -220,6 +221,30 @@ BOOST_AUTO_TEST_CASE(this_process_can_be_written_while_it_runs) {
     BOOST_TEST(summary.threads == 0u);
     BOOST_TEST(out.str().size() == summary.size);
     BOOST_CHECK_THROW(write_core(process::self(), out), vmio::memory_error);
+}
+
+BOOST_AUTO_TEST_CASE(what_vanishes_while_it_is_written_is_told) {
+    test::pages memory(7);
+    for (const std::size_t i : {1, 3, 5}) memory.make_hole(i);
+    bool first = true;
+    core_options options;
+    options.pause = false;
+    options.wanted = [&](const vmio::mapping& m) { return m.range.overlaps(memory.range()); };
+    options.progress = [&](std::uint64_t, std::uint64_t) {
+        if (std::exchange(first, false)) {
+            memory.make_hole(2);
+            test::must(::munmap(memory.data() + 4 * vmio::page_size(), vmio::page_size()) == 0, "munmap");
+        }
+    };
+    std::ostringstream out;
+    std::vector<vmio::memory_gap> found;
+    for (const vmio::memory_gap& gap : write_core(process::self(), out, options).gaps)
+        if (gap.range.overlaps(memory.range())) found.push_back(gap);
+    std::vector<vmio::memory_gap> expected;
+    for (std::size_t i = 1; i < 6; ++i)
+        expected.push_back({address_range::of_size(memory.page(i), vmio::page_size()),
+                            i == 4 ? gap_reason::unmapped : gap_reason::no_permission});
+    BOOST_TEST((found == expected));
 }
 
 BOOST_AUTO_TEST_CASE(progress_is_told_and_may_end_the_writing) {

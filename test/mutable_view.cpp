@@ -104,6 +104,17 @@ BOOST_AUTO_TEST_CASE(a_view_that_is_restored_sees_what_was_changed_meanwhile) {
     BOOST_TEST((view[0] == test::pattern(0)));
 }
 
+BOOST_AUTO_TEST_CASE(a_view_that_is_restored_meanwhile_sees_what_is_written_later_as_a_new_one_does) {
+    snapshot s = of_pattern(3 * page);
+    mutable_view view = s.view_mutable();
+    cow_view meanwhile = s.view();
+    meanwhile[0] = std::byte{1};
+    meanwhile.restore();
+    view[0] = std::byte{9};
+    BOOST_TEST((meanwhile[0] == std::byte{9}));
+    BOOST_TEST(meanwhile.changed().empty());
+}
+
 BOOST_AUTO_TEST_CASE(snapshots_of_a_view_made_meanwhile_are_independent) {
     snapshot s = of_pattern(3 * page);
     std::optional<mutable_view> view = s.view_mutable();

@@ -94,6 +94,13 @@ BOOST_AUTO_TEST_CASE(a_whole_process_is_loaded_as_it_was_saved) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_saved_process_is_for_its_owner_alone) {
+    test::directory directory;
+    const process_snapshot s = captured(process::self(), {});
+    s.save(directory / "saved");
+    BOOST_TEST((std::filesystem::status(directory / "saved").permissions() == std::filesystem::perms(0600)));
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_capture_and_one_of_gaps_are_saved_too) {
     test::directory directory;
     pages memory(3);

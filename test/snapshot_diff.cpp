@@ -139,6 +139,28 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_read_any_more_is_passed_by) {
     ::mmap(memory.data() + 5 * page, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
+BOOST_AUTO_TEST_CASE(runs_are_not_joined_across_what_cannot_be_compared) {
+    pages memory(10);
+    memory.make_hole(7);
+    const process self = process::self();
+    const process_snapshot before = captured(self, {memory.range()});
+    memory.make_hole(3);
+    runs expected;
+    for (const std::size_t i : {2, 4, 6, 8}) {
+        memory.data()[i * page + 5] ^= std::byte{1};
+        expected.emplace_back(memory.page(i) + 5, memory.page(i) + 6);
+    }
+    expected[1] = {expected[1].start(), expected[2].end()};
+    expected.erase(expected.begin() + 2);
+    const process_memory live(self);
+    BOOST_TEST((diff(before, live, 4 * page) == expected));
+    BOOST_TEST((diff(before, captured(self, {memory.range()}), 4 * page) == expected));
+    const vmio::read_function read = [&](vmio::address a, std::span<std::byte> to, std::error_code& ec) {
+        return live.read_some(a, to, ec);
+    };
+    BOOST_TEST((vmio::diff_by_reading(before, read, 4 * page) == expected));
+}
+
 BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error_and_no_difference) {
     const pages memory(2);
     test::child_process child;
@@ -160,6 +182,10 @@ BOOST_AUTO_TEST_CASE(comparing_does_not_make_the_target_grow) {
     const test::child_process child;
     const process who(child.id());
     const process_snapshot before = captured(who, {memory.range()});
+    process_memory live(who);
+    BOOST_TEST(diff(before, live).empty());
     BOOST_TEST(diff(before, process_memory(who)).empty());
-    BOOST_TEST(vmio::scan_pages(who, memory.range(), vmio::page_state::present).size() == 1u);
+    const auto present = vmio::scan_pages(who, memory.range(), vmio::page_state::present);
+    BOOST_REQUIRE(present.size() == 1u);
+    BOOST_TEST((present[0].range == address_range::of_size(memory.range().start() + 1000 * page, page)));
 }

@@ -204,6 +204,15 @@ BOOST_AUTO_TEST_CASE(a_failed_save_leaves_the_file_as_it_was) {
     BOOST_TEST(std::filesystem::is_fifo(directory / "pipe"));
 }
 
+BOOST_AUTO_TEST_CASE(a_file_is_not_replaced_by_one_that_more_may_read) {
+    using std::filesystem::perms;
+    test::directory directory;
+    test::write_file(directory / "saved", {});
+    std::filesystem::permissions(directory / "saved", perms(0600));
+    snapshot::from_bytes(pattern_bytes(page)).save(directory / "saved");
+    BOOST_TEST((std::filesystem::status(directory / "saved").permissions() == perms(0600)));
+}
+
 BOOST_AUTO_TEST_CASE(what_a_link_points_to_is_replaced_and_not_the_link) {
     test::directory directory;
     test::write_file(directory / "file", {});

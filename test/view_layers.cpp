@@ -5,6 +5,8 @@
 #include <random>
 #include <vector>
 
+#include <sys/mman.h>
+
 #include <boost/test/unit_test.hpp>
 
 #include <vmio/snapshot.hpp>
@@ -18,6 +20,7 @@ using test::equal;
 using test::pattern_bytes;
 using vmio::cow_view;
 using vmio::snapshot;
+using runs = std::vector<vmio::changed_run>;
 
 namespace {
 
@@ -84,6 +87,25 @@ BOOST_AUTO_TEST_CASE(a_view_of_a_layered_snapshot_is_like_any_other) {
     BOOST_TEST(view.changed().empty());
     BOOST_TEST(equal(view.bytes(), origin));
     BOOST_TEST((first.changed() == std::vector<vmio::changed_run>{{3 * page, page}, {100 * page, 7}}));
+}
+
+BOOST_AUTO_TEST_CASE(pages_that_the_program_drops_are_noticed_where_they_are_of_a_layer) {
+    cow_view first = snapshot::from_bytes(pattern_bytes(100 * page + 7)).view();
+    for (const std::size_t i : {3, 5, 6, 100}) first[i * page] ^= std::byte{1};
+    const snapshot layered = first.take_snapshot();
+    cow_view view = layered.view();
+    view[5 * page] ^= std::byte{2};
+    for (const std::size_t i : {3, 6, 100}) BOOST_REQUIRE(::madvise(view.data() + i * page, page, MADV_DONTNEED) == 0);
+    std::vector<std::byte> dropped(view.bytes().begin(), view.bytes().end());
+    const runs changes{{3 * page, page}, {5 * page, 2 * page}, {100 * page, 7}};
+    BOOST_TEST((view.changed() == changes));
+    BOOST_TEST((view.changed(vmio::change::different) == changes));
+    BOOST_TEST(equal(bytes_of(view.take_snapshot()), dropped));
+    view.restore(3 * page, page);
+    BOOST_TEST(equal(view.bytes().first(4 * page), first.bytes().first(4 * page)));
+    view.restore();
+    BOOST_TEST(equal(view.bytes(), first.bytes()));
+    BOOST_TEST(view.changed().empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_layered_snapshot_can_be_changed_by_a_mutable_view) {

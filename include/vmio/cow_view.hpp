@@ -26,7 +26,7 @@ struct changed_run {
 };
 
 enum class change {
-    written,    ///< it was written to, perhaps with what was there
+    written,    ///< it was written to, perhaps with what was there, as by mlock(2) to all that it locks
     different,  ///< its bytes differ from the snapshot's: they are compared
 };
 

@@ -116,8 +116,8 @@ public:
     /// The same for all of ranges().
     write_back_result write_back(const process_memory& to) const { return write_back(to, ranges()); }
 
-    /// Writes a file for load(), as snapshot::save() does: sparse, all or nothing. An address space laid out by pages
-    /// of another size can be loaded too.
+    /// Writes a file for load(), as snapshot::save() does: sparse, all or nothing; but one that its owner alone may
+    /// read. An address space laid out by pages of another size can be loaded too.
     void save(const std::filesystem::path& path) const;
     /// file_error if the file is not one that save() has written, to the last byte.
     static process_snapshot load(const std::filesystem::path& path);

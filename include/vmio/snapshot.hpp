@@ -61,8 +61,8 @@ public:
     snapshot clone() const;
 
     /// Writes a file for load(), on any machine, without the holes: first under another name beside `path`, so that
-    /// `path` is as before or complete, whatever happens. Only a regular file is replaced (EINVAL); one behind a
-    /// symbolic link is.
+    /// `path` is as before or complete, whatever happens. Only a regular file is replaced (EINVAL), by one that no more
+    /// users may read; one behind a symbolic link is.
     void save(const std::filesystem::path& path) const;
 
     /// file_error if the file is not one that save() has written, to the last byte.

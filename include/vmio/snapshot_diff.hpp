@@ -2,6 +2,7 @@
 /// What has changed in a process between two moments.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -38,7 +39,8 @@ using read_function = std::function<std::size_t(address, std::span<std::byte>, s
 VMIO_EXPORT std::vector<address_range> diff_by_reading(const process_snapshot& before, const read_function& after,
                                                        std::uint64_t join_within = 0);
 template <memory_reader M>
-std::vector<address_range> diff(const process_snapshot& before, M&& after, std::uint64_t join_within = 0) {
+requires(!std::convertible_to<M&, const process_snapshot&> && !std::convertible_to<M&, const process_memory&>)
+    std::vector<address_range> diff(const process_snapshot& before, M&& after, std::uint64_t join_within = 0) {
     const auto read = [&](address from, std::span<std::byte> to, std::error_code& ec) -> std::size_t {
         return after.read_some(from, to, ec);
     };
