@@ -22,6 +22,7 @@ fail() { echo "$*"; exit 1; }
         fail "a bad line is not named"
     "$heap_blocks" "$pid" /nowhere 2>&1 | grep -q 'cannot open /nowhere' || fail "a missing list is not named"
     "$heap_blocks" 0 </dev/null 2>&1 | grep -q '^heap_blocks: ' || fail "a bad process id is not refused"
+    "$heap_blocks" --help | grep -q '^exit status: 0 all blocks could be read' || fail "no help"
     "$heap_blocks" x 2>/dev/null
     [ $? = 2 ] || fail "wrong usage is not told by the exit status"
 }
