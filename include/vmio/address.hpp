@@ -51,16 +51,18 @@ public:
         return {start, start + size};
     }
 
-    constexpr address start() const noexcept { return start_; }
-    constexpr address end() const noexcept { return end_; }
-    constexpr std::uint64_t size() const noexcept { return end_ - start_; }
-    constexpr bool empty() const noexcept { return start_ == end_; }
+    constexpr address start() const noexcept { return start_; }              ///< the first address
+    constexpr address end() const noexcept { return end_; }                  ///< the first behind it
+    constexpr std::uint64_t size() const noexcept { return end_ - start_; }  ///< in bytes
+    constexpr bool empty() const noexcept { return start_ == end_; }         ///< wherever it is
 
+    /// Never true of end().
     constexpr bool contains(address a) const noexcept { return start_ <= a && a < end_; }
     /// An empty range is contained where its place is inside this range or at its end.
     constexpr bool contains(const address_range& other) const noexcept {
         return start_ <= other.start_ && other.end_ <= end_;
     }
+    /// Whether an address lies in both.
     constexpr bool overlaps(const address_range& other) const noexcept {
         return start_ < other.end_ && other.start_ < end_ && !empty() && !other.empty();
     }

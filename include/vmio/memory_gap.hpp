@@ -6,6 +6,7 @@
 
 namespace vmio {
 
+/// Why memory could not be read.
 enum class gap_reason {
     unmapped,          ///< nothing is there
     no_permission,     ///< mapped, but not for reading
@@ -19,14 +20,18 @@ enum class gap_reason {
     cut_off,           ///< of a core file that ends too early
 };
 
+/// Neighbouring addresses that could not be read for one reason.
 struct memory_gap {
-    address_range range;
-    gap_reason reason = gap_reason::unmapped;
+    address_range range;                       ///< never empty
+    gap_reason reason = gap_reason::unmapped;  ///< the same for all of it
 
     friend bool operator==(const memory_gap&, const memory_gap&) noexcept = default;
 };
 
 /// What to do with our bytes where theirs cannot be read.
-enum class gap_fill { zeros, keep };
+enum class gap_fill {
+    zeros,  ///< they become zero
+    keep,   ///< they stay as they were
+};
 
 }  // namespace vmio

@@ -36,13 +36,22 @@ class memory_streambuf : public Base {
     using category = typename boost::iostreams::category_of<Device>::type;
 
 public:
+    /// As of a std::streambuf.
+    /// @{
     using int_type = typename Base::int_type;
     using pos_type = typename Base::pos_type;
     using traits_type = typename Base::traits_type;
+    /// @}
+
+    /// The directions of the device.
+    /// @{
     static constexpr bool can_read = std::is_convertible_v<category, boost::iostreams::input>;
     static constexpr bool can_write = std::is_convertible_v<category, boost::iostreams::output>;
-    static constexpr std::size_t default_buffer_size = std::size_t{1} << 16;
+    /// @}
 
+    static constexpr std::size_t default_buffer_size = std::size_t{1} << 16;  ///< in bytes
+
+    /// Without a device: every transfer ends at once.
     memory_streambuf() = default;
     memory_streambuf(const memory_streambuf&) = delete;
     memory_streambuf& operator=(const memory_streambuf&) = delete;
@@ -56,9 +65,13 @@ public:
     /// Flushes and closes, whatever happens; then throws what the flush threw. Nothing if not open.
     void detach();
 
+    /// Whether there is a device that is open.
     bool is_attached() const noexcept { return device_.is_open(); }
+    /// It stands behind what has been read ahead, and before what waits to be written.
+    /// @{
     Device& device() noexcept { return device_; }
     const Device& device() const noexcept { return device_; }
+    /// @}
 
     /// Why the last transfer stopped; none if it did not, or met the end.
     std::error_code last_error() const noexcept { return last_error_; }
@@ -88,6 +101,8 @@ public:
     }
 
 protected:
+    /// What std::streambuf asks for: see the class.
+    /// @{
     int_type underflow() override;
     int_type uflow() override;
     std::streamsize xsgetn(char* s, std::streamsize n) override;
@@ -98,6 +113,7 @@ protected:
     int sync() override;
     pos_type seekoff(std::streamoff off, std::ios_base::seekdir way, std::ios_base::openmode which) override;
     pos_type seekpos(pos_type to, std::ios_base::openmode which) override;
+    /// @}
 
 private:
     static constexpr std::size_t putback_size = 16;

@@ -16,15 +16,19 @@ class process_vm_device : public memory_device<process_memory> {
 
 public:
     using base::base;
+    /// Not open.
     process_vm_device() = default;
 
     /// The whole address space of process `id`, standing at `start`, which is not looked at. memory_error as from
     /// process and process_memory: EINVAL, ESRCH and EPERM tell apart no such id, no such process and no permission.
     explicit process_vm_device(pid_t id, address start = 0) : base(process_memory(process(id)), start) {}
+    /// A window of it: position 0 is window.start(), the end is its size.
     process_vm_device(pid_t id, const address_range& window) : base(process_memory(process(id)), window) {}
 
     using base::open;
+    /// As the constructors; EBUSY if the device is open already.
     void open(pid_t id, address start = 0) { open_as(process_vm_device(id, start)); }
+    /// The same with a window.
     void open(pid_t id, const address_range& window) { open_as(process_vm_device(id, window)); }
 };
 

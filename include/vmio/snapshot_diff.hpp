@@ -35,6 +35,7 @@ using read_function = std::function<std::size_t(address, std::span<std::byte>, s
 
 /// The same of a capture and any memory. What cannot be read there (EFAULT, EIO) is passed by, a page at a time; other
 /// errors are thrown as memory_error.
+/// @{
 VMIO_EXPORT std::vector<address_range> diff_by_reading(const process_snapshot& before, const read_function& after,
                                                        std::uint64_t join_within = 0);
 template <memory_reader M>
@@ -44,6 +45,7 @@ std::vector<address_range> diff(const process_snapshot& before, M&& after, std::
     };
     return diff_by_reading(before, read, join_within);
 }
+/// @}
 
 /// What `one` has captured and `other` has not: captured_only_in(before, after) has vanished, captured_only_in(after,
 /// before) has appeared.
