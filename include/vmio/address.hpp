@@ -9,6 +9,10 @@
 
 #include <vmio/export.hpp>
 
+/// All of the library. Unless something else is said: sizes and offsets are in bytes; what goes wrong with a target is
+/// a memory_error, misuse is std::invalid_argument or std::out_of_range, and anything may throw std::bad_alloc; an
+/// object is for one thread at a time, and different ones are independent, as in the standard library. Plain structs
+/// are equal when all their members are. Whatever is opened is close-on-exec.
 namespace vmio {
 
 /// A place in some process's address space. It is a number, never a pointer of ours, and always 64 bits wide.
@@ -51,10 +55,10 @@ public:
         return {start, start + size};
     }
 
-    constexpr address start() const noexcept { return start_; }              ///< the first address
-    constexpr address end() const noexcept { return end_; }                  ///< the first behind it
+    constexpr address start() const noexcept { return start_; }              ///< of the first byte
+    constexpr address end() const noexcept { return end_; }                  ///< of the first byte behind it
     constexpr std::uint64_t size() const noexcept { return end_ - start_; }  ///< in bytes
-    constexpr bool empty() const noexcept { return start_ == end_; }         ///< wherever it is
+    constexpr bool empty() const noexcept { return start_ == end_; }         ///< it has a place all the same
 
     /// Never true of end().
     constexpr bool contains(address a) const noexcept { return start_ <= a && a < end_; }

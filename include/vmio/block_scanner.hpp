@@ -63,7 +63,7 @@ public:
     VMIO_EXPORT block_scan(std::span<const memory_block> blocks, std::size_t max_bytes, const transfer& move,
                            std::uint64_t unit, unsigned threads = 1);
 
-    /// The result at `i` is that of block `i`; an index is not checked.
+    /// The results: that of block `i` is at `i`, which is not checked.
     /// @{
     const_iterator begin() const noexcept { return results_.data(); }
     const_iterator end() const noexcept { return results_.data() + results_.size(); }

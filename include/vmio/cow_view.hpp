@@ -48,7 +48,7 @@ public:
     /// @}
     ~cow_view();
 
-    /// As of a std::span: nothing is checked.
+    /// As of a std::span of them: nothing is checked.
     /// @{
     std::span<std::byte> bytes() noexcept { return {data_, size_}; }
     std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }

@@ -28,11 +28,11 @@ inline std::string to_string(const permissions& p) {
 /// A run of pages that are mapped from one thing with the same permissions.
 struct mapping {
     address_range range;  ///< whole pages
-    permissions perms;    ///< of the target's
+    permissions perms;    ///< what the target may do there
     /// In the file, in bytes, of the range's start; whatever the kernel says where there is no file.
     std::uint64_t offset = 0;
-    /// Of the file, which they name; all 0 where there is none. 0:x is a device as any other: tmpfs, overlay and btrfs
-    /// have them.
+    /// Of the file, which they name together; 0 where there is none. 0:x is a device as any other: tmpfs, overlay and
+    /// btrfs have them.
     /// @{
     std::uint32_t device_major = 0;
     std::uint32_t device_minor = 0;

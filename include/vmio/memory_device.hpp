@@ -18,11 +18,10 @@
 
 namespace vmio {
 
-/// The modes that Boost has no names for: a device that seeks, and reads or writes only.
-/// @{
+/// A device that seeks and reads only: Boost has no tag for it.
 struct input_seekable_device_tag : virtual boost::iostreams::device_tag, boost::iostreams::input_seekable {};
+/// The same for one that writes only.
 struct output_seekable_device_tag : virtual boost::iostreams::device_tag, boost::iostreams::output_seekable {};
-/// @}
 
 /// Seekable, closable, optimally buffered; for a memory that cannot be written, input only. A copy of a device copies
 /// the memory `M` (which should be a cheap handle) and has its own position. Not thread-safe; copies are independent.
@@ -57,7 +56,7 @@ public:
     requires std::is_constructible_v<memory_device, M, Args...>
     void open(M memory, Args&&... args) { open_as(memory_device(std::move(memory), std::forward<Args>(args)...)); }
 
-    /// From a constructor or open() up to close(), whatever becomes of the process.
+    /// Whether it has a memory: from open() to close(), whatever becomes of the process.
     bool is_open() const noexcept { return memory_.has_value(); }
 
     /// Does nothing if not open. Throws what an earlier write threw, if nothing has been written or sought since.
@@ -112,7 +111,7 @@ public:
 
     /// Only while open.
     const M& memory() const noexcept { return *memory_; }
-    /// Where it stands; the start of nothing while not open.
+    /// Where it stands; of no meaning while not open.
     const cursor& position() const noexcept { return cursor_; }
 
     // What buffers are built on: no exceptions, no conventions of Boost's. Only while open.

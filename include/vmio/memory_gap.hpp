@@ -28,10 +28,7 @@ struct memory_gap {
     friend bool operator==(const memory_gap&, const memory_gap&) noexcept = default;
 };
 
-/// What to do with our bytes where theirs cannot be read.
-enum class gap_fill {
-    zeros,  ///< they become zero
-    keep,   ///< they stay as they were
-};
+/// What to do with our bytes where theirs cannot be read: zero them, or keep what was there.
+enum class gap_fill { zeros, keep };
 
 }  // namespace vmio

@@ -64,7 +64,7 @@ public:
     /// The mapping that covers `a`, or else the first above it; end() if there is none.
     const_iterator at_or_above(address a) const noexcept;
 
-    /// The mappings, by address. Iterators are valid until refresh().
+    /// The mappings, by address. Iterators and pointers are valid until refresh().
     /// @{
     const_iterator begin() const noexcept { return mappings_.data(); }
     const_iterator end() const noexcept { return mappings_.data() + mappings_.size(); }

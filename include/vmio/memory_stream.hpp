@@ -61,7 +61,7 @@ public:
         open(Device(std::move(memory), window), buffer_size);
     }
 
-    /// Whatever becomes of the process, until close().
+    /// Whether it has a device: from open() to close(), whatever becomes of the process.
     bool is_open() const noexcept { return buffer_.is_attached(); }
 
     /// Writes what is pending and closes in any case. A write that fails sets badbit, or throws memory_error where

@@ -51,7 +51,7 @@ public:
 
     static constexpr std::size_t default_buffer_size = std::size_t{1} << 16;  ///< in bytes
 
-    /// Without a device: every transfer ends at once.
+    /// Without a device: every transfer meets an end at once.
     memory_streambuf() = default;
     memory_streambuf(const memory_streambuf&) = delete;
     memory_streambuf& operator=(const memory_streambuf&) = delete;

@@ -33,7 +33,7 @@ enum class page_state : std::uint32_t {
     all = (1 << 9) - 1,
 };
 
-/// As of sets; ~ gives those of `all` that are not in `a`.
+/// Union, intersection, and what of `all` is not in `a`.
 /// @{
 constexpr page_state operator|(page_state a, page_state b) noexcept {
     return static_cast<page_state>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));

@@ -32,7 +32,7 @@ public:
     void open(pid_t id, const address_range& window) { open_as(process_vm_device(id, window)); }
 };
 
-/// The same for reading only: composes with input filters.
+/// The same for reading only, without what writes: composes with input filters.
 class process_vm_source : private process_vm_device {
 public:
     using process_vm_device::char_type;
@@ -58,7 +58,7 @@ public:
     using process_vm_device::try_seek;
 };
 
-/// The same for writing only: composes with output filters.
+/// The same for writing only, without what reads: composes with output filters.
 class process_vm_sink : private process_vm_device {
 public:
     using process_vm_device::char_type;

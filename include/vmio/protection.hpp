@@ -15,7 +15,7 @@ enum class protection : unsigned {
     read_write_execute = read | write | execute,
 };
 
-/// As of sets.
+/// Union and intersection.
 /// @{
 constexpr protection operator|(protection a, protection b) noexcept {
     return static_cast<protection>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

@@ -67,7 +67,7 @@ struct region_options {
 /// Not thread-safe.
 class VMIO_EXPORT region_reader {
 public:
-    /// Throws as process_memory. Nothing is looked at before next().
+    /// Throws as process_memory. The walk begins with next().
     /// @{
     explicit region_reader(process, region_options = {});
     explicit region_reader(process_memory, region_options = {});

@@ -21,7 +21,7 @@ namespace vmio {
 /// "gd" a stack, which grows down; "gu" may hold guard pages; "ht" hugetlb; "lo" locked; "wf" MADV_WIPEONFORK.
 class VMIO_EXPORT vm_flags {
 public:
-    /// None.
+    /// No flags.
     vm_flags() noexcept = default;
 
     /// From codes with spaces between. What is not two small letters is passed by: the kernel's "??", for one.
@@ -59,7 +59,7 @@ struct smaps_entry {
     std::uint64_t shared_clean = 0;     ///< shared: more than one process has the page now, whatever the mapping is
     std::uint64_t shared_dirty = 0;     ///< dirty: written since it was last the same as in its file
     std::uint64_t private_clean = 0;    ///< private: no other process has the page now
-    std::uint64_t private_dirty = 0;    ///< both
+    std::uint64_t private_dirty = 0;    ///< private, and dirty
     std::uint64_t pss = 0;              ///< present, each page divided by how many processes have it
     std::uint64_t anonymous = 0;        ///< present and of no file
     std::uint64_t anonymous_huge = 0;   ///< of these, in huge pages
