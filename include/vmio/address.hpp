@@ -11,8 +11,8 @@
 
 /// All of the library. Unless something else is said: sizes and offsets are in bytes; what goes wrong with a target is
 /// a memory_error, misuse is std::invalid_argument or std::out_of_range, and anything may throw std::bad_alloc; an
-/// object is for one thread at a time, and different ones are independent, as in the standard library. Plain structs
-/// are equal when all their members are. Whatever is opened is close-on-exec.
+/// object is for one thread at a time, and different ones are independent, as in the standard library. Whatever is
+/// opened is close-on-exec.
 namespace vmio {
 
 /// A place in some process's address space. It is a number, never a pointer of ours, and always 64 bits wide.
@@ -86,6 +86,7 @@ public:
         return common;
     }
 
+    /// Empty ranges at different places differ.
     friend constexpr bool operator==(const address_range&, const address_range&) noexcept = default;
 
 private:

@@ -22,7 +22,7 @@ struct changed_run {
     std::size_t offset = 0;  ///< in bytes, a multiple of page_size()
     std::size_t size = 0;    ///< in bytes
 
-    friend bool operator==(const changed_run&, const changed_run&) noexcept = default;
+    friend bool operator==(const changed_run&, const changed_run&) noexcept = default;  ///< member by member
 };
 
 /// What counts as a change of a page.
@@ -41,7 +41,7 @@ enum class change {
 /// Errors are memory_error: ENOMEM, EMFILE.
 class VMIO_EXPORT cow_view {
 public:
-    /// The bytes stay where they are, so pointers to them stay good.
+    /// The bytes stay where they are, so pointers to them stay good; those of a view that is assigned to go.
     /// @{
     cow_view(cow_view&&) noexcept;
     cow_view& operator=(cow_view&&) noexcept;

@@ -27,9 +27,9 @@ enum class errc {
     end_of_memory,        ///< ENOSPC: a write reached the end of the window
 };
 
-/// That of the conditions; no error_code is of it.
+/// That of errc, "vmio"; no error_code is of it.
 VMIO_EXPORT const std::error_category& memory_category() noexcept;
-/// What makes a comparison with an errc work.
+/// Found by std::error_condition, so that `error_code == errc` compiles.
 VMIO_EXPORT std::error_condition make_error_condition(errc) noexcept;
 
 /// A transfer that could not be completed, or a process that could not be opened. code() is the errno.

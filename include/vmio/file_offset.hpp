@@ -27,7 +27,7 @@ struct mapped_file {
     /// @}
     std::vector<std::byte> build_id;  ///< empty: none
 
-    friend bool operator==(const mapped_file&, const mapped_file&) = default;
+    friend bool operator==(const mapped_file&, const mapped_file&) = default;  ///< member by member
 };
 
 /// Where an address lies.

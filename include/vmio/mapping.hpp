@@ -17,7 +17,7 @@ struct permissions {
     bool execute = false;  ///< PROT_EXEC
     bool shared = false;   ///< writes reach the file, or the other processes that map it
 
-    friend bool operator==(const permissions&, const permissions&) noexcept = default;
+    friend bool operator==(const permissions&, const permissions&) noexcept = default;  ///< member by member
 };
 
 /// As the kernel writes them: "rw-p".
@@ -49,7 +49,7 @@ struct mapping {
     /// Mapped from a file, even one without a name in any directory: shared anonymous memory is such a file.
     bool file_backed() const noexcept { return inode != 0; }
 
-    friend bool operator==(const mapping&, const mapping&) noexcept = default;
+    friend bool operator==(const mapping&, const mapping&) noexcept = default;  ///< member by member
 };
 
 }  // namespace vmio

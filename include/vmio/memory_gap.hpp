@@ -22,10 +22,10 @@ enum class gap_reason {
 
 /// Neighbouring addresses that could not be read for one reason.
 struct memory_gap {
-    address_range range;                       ///< never empty
+    address_range range;                       ///< cut to what was asked for
     gap_reason reason = gap_reason::unmapped;  ///< the same for all of it
 
-    friend bool operator==(const memory_gap&, const memory_gap&) noexcept = default;
+    friend bool operator==(const memory_gap&, const memory_gap&) noexcept = default;  ///< member by member
 };
 
 /// What to do with our bytes where theirs cannot be read: zero them, or keep what was there.

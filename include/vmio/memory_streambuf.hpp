@@ -24,9 +24,8 @@ namespace vmio {
 /// * Large transfers go straight between the caller's memory and the device.
 /// * After a seek it reads to the end of the page, which costs what eight bytes cost, and more with every refill.
 /// * Seeking, asking for the position and sync() drop what was read: the next read sees the memory as it is then.
-/// * Reading into a hole gives what lies before it, as before an end; only a read that begins there throws
-/// memory_error.
-/// * Writes wait for a full buffer, sync(), a seek, a read or close(). If they fail then, they are dropped with that
+/// * Reading into a hole gives what lies before it, as before an end; memory_error only where it begins there.
+/// * Writes wait for a full buffer, sync(), a seek, a read or detach(). If they fail then, they are dropped with that
 ///   report (never written later or elsewhere) and the position is the first byte that was not written.
 ///
 /// One buffer serves both directions, at one position. Errors of reading and of direct writes are thrown, which a
@@ -56,7 +55,7 @@ public:
     memory_streambuf(const memory_streambuf&) = delete;
     memory_streambuf& operator=(const memory_streambuf&) = delete;
 
-    /// Writes what is pending; a failure stays unknown. close() tells it.
+    /// Writes what is pending; a failure stays unknown. detach() tells it.
     ~memory_streambuf() override { flush_writes(); }
 
     /// Throws as the device's open() if open already. A buffer size of 0 writes at once and reads byte by byte.

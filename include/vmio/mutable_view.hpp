@@ -25,7 +25,7 @@ class snapshot;
 /// them there raises SIGSEGV. After a move only destruction and assignment make sense.
 class VMIO_EXPORT mutable_view {
 public:
-    /// The bytes stay where they are, so pointers to them stay good.
+    /// The bytes stay where they are, so pointers to them stay good; those of a view that is assigned to go.
     /// @{
     mutable_view(mutable_view&&) noexcept;
     mutable_view& operator=(mutable_view&&) noexcept;

@@ -59,7 +59,7 @@ struct page_run {
     address_range range;                  ///< whole pages
     page_state state = page_state::none;  ///< of each of them
 
-    friend bool operator==(const page_run&, const page_run&) noexcept = default;
+    friend bool operator==(const page_run&, const page_run&) noexcept = default;  ///< member by member
 };
 
 /// The page tables of a process, /proc/PID/pagemap opened once. Copies are cheap and share it; all members are

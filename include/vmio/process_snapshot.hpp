@@ -32,7 +32,7 @@ namespace vmio {
 
 /// What write_back() could not write, and why.
 struct write_failure {
-    address_range range;    ///< what was to be written there is not
+    address_range range;    ///< what was not written
     std::error_code error;  ///< EFAULT also for what was not captured
 };
 

@@ -126,6 +126,7 @@ public:
         }
         void operator++(int) { ++*this; }
         /// @}
+        /// Whether the walk is over.
         friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept { return i.reader_ == nullptr; }
 
     private:

@@ -47,7 +47,7 @@ struct search_summary {
     std::uint64_t matches = 0;     ///< that were handed to found()
     bool stopped = false;          ///< before its end
 
-    friend bool operator==(const search_summary&, const search_summary&) noexcept = default;
+    friend bool operator==(const search_summary&, const search_summary&) noexcept = default;  ///< member by member
 };
 
 /// Finds all places where `pattern` matches, those that overlap too, and calls found(address) for each as it comes, by

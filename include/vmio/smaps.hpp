@@ -36,7 +36,7 @@ public:
     /// All of them by alphabet, with spaces between.
     std::string codes() const;
 
-    friend bool operator==(const vm_flags&, const vm_flags&) noexcept = default;
+    friend bool operator==(const vm_flags&, const vm_flags&) noexcept = default;  ///< member by member
 
 private:
     static constexpr std::size_t letters = 26;
