@@ -102,7 +102,6 @@ private:
 
 }  // namespace vmio
 
-/// @cond
 namespace boost::iostreams::detail {
 
 template <class Device, class Traits, class Alloc, class Mode>
@@ -112,6 +111,5 @@ struct stream_buffer_traits<Device, Traits, Alloc, Mode> {
 };
 
 }  // namespace boost::iostreams::detail
-/// @endcond
 
 #endif

@@ -57,7 +57,5 @@ private:
 
 }  // namespace vmio
 
-/// @cond
 template <>
 struct std::is_error_condition_enum<vmio::errc> : std::true_type {};
-/// @endcond
