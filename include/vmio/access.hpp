@@ -10,6 +10,7 @@
 
 namespace vmio {
 
+/// What is in the way.
 enum class access_obstacle {
     none,                  ///< it can be accessed
     invalid_id,            ///< below 1
@@ -24,8 +25,9 @@ enum class access_obstacle {
     unknown,               ///< it is refused; perhaps by a security module
 };
 
+/// What diagnose_access() has found.
 struct access_diagnosis {
-    access_obstacle obstacle = access_obstacle::none;
+    access_obstacle obstacle = access_obstacle::none;  ///< the first that was met
     std::string text;  ///< a sentence: what is in the way and what would help; empty for none
 };
 

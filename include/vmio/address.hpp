@@ -9,6 +9,10 @@
 
 #include <vmio/export.hpp>
 
+/// All of the library. Unless something else is said: sizes and offsets are in bytes; what goes wrong with a target is
+/// a memory_error, misuse is std::invalid_argument or std::out_of_range, and anything may throw std::bad_alloc; an
+/// object is for one thread at a time, and different ones are independent, as in the standard library. Whatever is
+/// opened is close-on-exec.
 namespace vmio {
 
 /// A place in some process's address space. It is a number, never a pointer of ours, and always 64 bits wide.
@@ -51,16 +55,18 @@ public:
         return {start, start + size};
     }
 
-    constexpr address start() const noexcept { return start_; }
-    constexpr address end() const noexcept { return end_; }
-    constexpr std::uint64_t size() const noexcept { return end_ - start_; }
-    constexpr bool empty() const noexcept { return start_ == end_; }
+    constexpr address start() const noexcept { return start_; }              ///< of the first byte
+    constexpr address end() const noexcept { return end_; }                  ///< of the first byte behind it
+    constexpr std::uint64_t size() const noexcept { return end_ - start_; }  ///< in bytes
+    constexpr bool empty() const noexcept { return start_ == end_; }         ///< it has a place all the same
 
+    /// Never true of end().
     constexpr bool contains(address a) const noexcept { return start_ <= a && a < end_; }
     /// An empty range is contained where its place is inside this range or at its end.
     constexpr bool contains(const address_range& other) const noexcept {
         return start_ <= other.start_ && other.end_ <= end_;
     }
+    /// Whether an address lies in both.
     constexpr bool overlaps(const address_range& other) const noexcept {
         return start_ < other.end_ && other.start_ < end_ && !empty() && !other.empty();
     }
@@ -80,6 +86,7 @@ public:
         return common;
     }
 
+    /// Empty ranges at different places differ.
     friend constexpr bool operator==(const address_range&, const address_range&) noexcept = default;
 
 private:

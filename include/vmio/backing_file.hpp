@@ -45,7 +45,9 @@ public:
     /// ENFILE or ENOMEM if we have run out of something, which says nothing about the file.
     backing_file(const process&, const mapping&);
 
+    /// Whether the file is open. If not, only refusal() makes sense.
     explicit operator bool() const noexcept { return state_ != nullptr; }
+    /// Why it is not; none if it is.
     file_refusal refusal() const noexcept { return refusal_; }
 
     /// Its size in bytes, now: fstat(2).

@@ -25,18 +25,19 @@ namespace vmio {
 
 /// A block that is asked for. It may be empty, lie anywhere, and overlap others.
 struct memory_block {
-    address start = 0;
-    std::uint64_t size = 0;
+    address start = 0;       ///< of its first byte
+    std::uint64_t size = 0;  ///< in bytes
 };
 
 /// What came of it.
 struct block_result {
-    address start = 0;
-    std::uint64_t size = 0;            ///< as asked for
+    address start = 0;                 ///< as asked for
+    std::uint64_t size = 0;            ///< likewise, in bytes
     std::span<const std::byte> bytes;  ///< those before the first that cannot be read
     bool truncated = false;            ///< it is larger than the most that was to be read of a block
     std::error_code error;             ///< why there are fewer than were to be read
 
+    /// The bytes with their address; valid as long as the block_scan.
     memory_view view() const { return {start, bytes}; }
 };
 
@@ -44,13 +45,17 @@ struct block_result {
 /// byte of the target once, so results of blocks that overlap share them. Copies are cheap and share all.
 class block_scan {
 public:
+    /// As of every standard range.
+    /// @{
     using value_type = block_result;
     using const_iterator = const block_result*;
     using iterator = const_iterator;
+    /// @}
 
     /// Reads blocks as process_memory::read_blocks() does: each as far as it goes, whatever happens to the others.
     using transfer = std::function<void(std::span<const remote_block>, std::span<block_transfer>)>;
 
+    /// No results.
     block_scan() noexcept = default;
 
     /// What scan_blocks() calls. `unit`: where a byte cannot be read, none can up to the multiples of this around it.
@@ -58,11 +63,14 @@ public:
     VMIO_EXPORT block_scan(std::span<const memory_block> blocks, std::size_t max_bytes, const transfer& move,
                            std::uint64_t unit, unsigned threads = 1);
 
+    /// The results: that of block `i` is at `i`, which is not checked.
+    /// @{
     const_iterator begin() const noexcept { return results_.data(); }
     const_iterator end() const noexcept { return results_.data() + results_.size(); }
     std::size_t size() const noexcept { return results_.size(); }
     bool empty() const noexcept { return results_.empty(); }
     const block_result& operator[](std::size_t i) const noexcept { return results_[i]; }
+    /// @}
 
     /// How many bytes were read and are kept.
     std::size_t bytes_kept() const noexcept { return bytes_kept_; }

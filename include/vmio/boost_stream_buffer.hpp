@@ -9,6 +9,7 @@
 #include <boost/version.hpp>
 
 #if BOOST_VERSION >= 107400 && !defined(VMIO_GENERIC_BOOST_BUFFER)
+/// Defined if Boost's streams have our buffer.
 #define VMIO_HAS_BOOST_BUFFER 1
 
 #include <exception>
@@ -40,6 +41,9 @@ class boost_stream_buffer : public memory_streambuf<Device, boost::iostreams::de
     using base = memory_streambuf<Device, boost::iostreams::detail::linked_streambuf<char, Traits>>;
 
 public:
+    /// What Boost asks of a stream_buffer. A negative buffer size stands for that of the device; what may be put back
+    /// is not to be chosen.
+    /// @{
     void open(const Device& device, std::streamsize buffer_size = -1, std::streamsize /* putback_size */ = -1) {
         if (buffer_size < 0) buffer_size = device.optimal_buffer_size();
         this->attach(device, static_cast<std::size_t>(buffer_size));
@@ -50,6 +54,7 @@ public:
     void set_auto_close(bool close) override { auto_close_ = close; }
     bool strict_sync() override { return this->pubsync() == 0; }
     Device* component() noexcept { return &this->device(); }
+    /// @}
 
     /// Both directions, whatever happens to the first; then throws what happened.
     void close() {
@@ -66,6 +71,7 @@ public:
     }
 
 protected:
+    /// @cond
     // A filter takes an end for "nothing yet" unless it is told that this is the true one.
     typename base::int_type underflow() override { return mark(base::underflow()); }
     typename base::int_type uflow() override { return mark(base::uflow()); }
@@ -83,6 +89,7 @@ protected:
     }
     const boost::core::typeinfo& component_type() const override { return BOOST_CORE_TYPEID(Device); }
     void* component_impl() override { return component(); }
+    /// @endcond
 
 private:
     typename base::int_type mark(typename base::int_type c) {

@@ -15,12 +15,16 @@ namespace vmio {
 /// A byte matches where it equals that of the pattern in the bits of the mask. Immutable, so thread-safe.
 class VMIO_EXPORT byte_pattern {
 public:
-    static constexpr std::size_t npos = static_cast<std::size_t>(-1);
+    static constexpr std::size_t npos = static_cast<std::size_t>(-1);  ///< what find() returns for "nowhere"
 
-    /// std::invalid_argument if there are no bytes, or not as many in the mask.
+    /// Without a mask, or with an empty one, all bits matter. std::invalid_argument if there are no bytes, or not as
+    /// many in the mask.
+    /// @{
     explicit byte_pattern(std::span<const std::byte> bytes);
     byte_pattern(std::span<const std::byte> bytes, std::span<const std::byte> mask);
+    /// @}
 
+    /// The characters as they are, without a NUL at the end. std::invalid_argument if there are none.
     static byte_pattern text(std::string_view characters);
 
     /// Two hexadecimal digits a byte, with spaces between as you like; '?' is a digit that does not matter: "48 8b ??
@@ -34,6 +38,7 @@ public:
         return byte_pattern(std::as_bytes(std::span<const T, 1>(&value, 1)));
     }
 
+    /// In bytes; never 0.
     std::size_t size() const noexcept { return bytes_.size(); }
 
     /// The offset of the first match at or after `from` that lies in `bytes` whole; npos if there is none. Looks for

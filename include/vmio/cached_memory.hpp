@@ -28,17 +28,23 @@ namespace vmio {
 template <memory_reader M>
 class cached_memory {
 public:
-    static constexpr std::size_t default_size = std::size_t{4} << 20;
+    static constexpr std::size_t default_size = std::size_t{4} << 20;  ///< in bytes
 
     /// Keeps at most `max_bytes`, but at least a page. Nothing is read yet.
     explicit cached_memory(M memory, std::size_t max_bytes = default_size)
         : shared_(std::make_shared<shared>(std::move(memory), std::max<std::size_t>(max_bytes / page_size(), 1))) {}
 
+    /// The one behind, which may be read without keeping anything.
     const M& memory() const noexcept { return shared_->memory; }
+
+    /// What it says of itself: see naming.
+    /// @{
     pid_t process_id() const noexcept { return naming::process_id(shared_->memory); }
     const char* read_operation() const noexcept { return naming::read_operation(shared_->memory); }
     const char* write_operation() const noexcept { return naming::write_operation(shared_->memory); }
+    /// @}
 
+    /// memory_reader. Goes on from page to page until `to` is full or the memory stops it.
     std::size_t read_some(address from, std::span<std::byte> to, std::error_code& ec) const noexcept {
         const std::lock_guard lock(shared_->mutex);
         ec.clear();
@@ -53,6 +59,7 @@ public:
         return done;
     }
 
+    /// memory_writer. One write_some() of the memory; what it has moved is put into the pages kept.
     std::size_t write_some(address to, std::span<const std::byte> from,
                            std::error_code& ec) const noexcept requires memory_writer<M> {
         const std::lock_guard lock(shared_->mutex);
@@ -62,6 +69,7 @@ public:
     }
 
     /// Forgets all pages, or those that touch `range`.
+    /// @{
     void invalidate() noexcept {
         const std::lock_guard lock(shared_->mutex);
         shared_->by_address.clear();
@@ -75,6 +83,7 @@ public:
             return touched;
         });
     }
+    /// @}
 
     /// The bytes kept now.
     std::size_t size() const noexcept {

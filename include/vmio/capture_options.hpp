@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+/// What process_snapshot::capture() can be told.
 #pragma once
 
 #include <cstdint>

@@ -41,6 +41,7 @@ public:
 
     /// memory_reader. EFAULT in a gap and where nothing was mapped. One pread(2) for each segment that is touched.
     std::size_t read_some(address where, std::span<std::byte> to, std::error_code& ec) const noexcept;
+    /// For errors: see naming.
     static const char* read_operation() noexcept { return "read of a core file"; }
 
     /// What can be read: sorted, neighbours joined.
@@ -58,8 +59,10 @@ public:
     /// 0 if the file does not say.
     pid_t process_id() const noexcept;
     /// The first 15 bytes of the program's name, and 79 of its command line.
+    /// @{
     const std::string& program() const noexcept;
     const std::string& arguments() const noexcept;
+    /// @}
     /// The signal that made the kernel write it; 0 for none.
     int signal() const noexcept { return threads().empty() ? 0 : threads().front().signal; }
 

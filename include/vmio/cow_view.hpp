@@ -19,12 +19,13 @@ class snapshot;
 
 /// Neighbouring pages of a view that were changed. The last page of a view counts up to the end of the view.
 struct changed_run {
-    std::size_t offset = 0;
-    std::size_t size = 0;
+    std::size_t offset = 0;  ///< in bytes, a multiple of page_size()
+    std::size_t size = 0;    ///< in bytes
 
-    friend bool operator==(const changed_run&, const changed_run&) noexcept = default;
+    friend bool operator==(const changed_run&, const changed_run&) noexcept = default;  ///< member by member
 };
 
+/// What counts as a change of a page.
 enum class change {
     written,    ///< it was written to, perhaps with what was there, as by mlock(2) to all that it locks
     different,  ///< its bytes differ from the snapshot's: they are compared
@@ -40,19 +41,24 @@ enum class change {
 /// Errors are memory_error: ENOMEM, EMFILE.
 class VMIO_EXPORT cow_view {
 public:
+    /// The bytes stay where they are, so pointers to them stay good; those of a view that is assigned to go.
+    /// @{
     cow_view(cow_view&&) noexcept;
     cow_view& operator=(cow_view&&) noexcept;
+    /// @}
     ~cow_view();
 
+    /// As of a std::span of them: nothing is checked.
+    /// @{
     std::span<std::byte> bytes() noexcept { return {data_, size_}; }
     std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
     std::byte* data() noexcept { return data_; }
     const std::byte* data() const noexcept { return data_; }
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
-    /// Not checked.
     std::byte& operator[](std::size_t offset) noexcept { return data_[offset]; }
     const std::byte& operator[](std::size_t offset) const noexcept { return data_[offset]; }
+    /// @}
 
     /// Where it lies in this process: a window for a process_memory of process::self(), which honours protections and
     /// so never faults. process_vm_stream(process_memory(process::self()), view.range()) is a stream over it.

@@ -27,6 +27,7 @@ public:
     explicit constexpr cursor(const address_range& window) noexcept
         : base_(window.start()), size_(window.size()), whole_(false), past_end_(window.empty()) {}
 
+    /// Whether there is no byte here.
     constexpr bool past_end() const noexcept { return past_end_; }
 
     /// How far from the start; of no meaning past the end of the whole address space.
@@ -41,16 +42,19 @@ public:
         return wanted - 1 < beyond() ? wanted : beyond() + 1;
     }
 
+    /// To that many bytes from the start; past the end if there are not as many.
     constexpr void move_to(std::uint64_t offset) noexcept {
         past_end_ = !whole_ && offset >= size_;
         offset_ = past_end_ ? size_ : offset;
     }
 
+    /// Behind the last byte.
     constexpr void move_past_end() noexcept {
         past_end_ = true;
         offset_ = size_;
     }
 
+    /// Forward by as many bytes, or past the end.
     constexpr void advance(std::uint64_t by) noexcept {
         if (by == 0 || past_end_) return;
         if (by - 1 >= beyond())
@@ -59,7 +63,8 @@ public:
             offset_ += by;
     }
 
-    /// False, and nothing has changed, if that lies before the start.
+    /// Back, forward or back from here, or from the end. False, and nothing has changed, if that lies before the start.
+    /// @{
     [[nodiscard]] constexpr bool retreat(std::uint64_t by) noexcept {
         if (by == 0) return true;
         if (past_end_ && whole_) {
@@ -85,6 +90,7 @@ public:
         *this = moved;
         return true;
     }
+    /// @}
 
     /// Moves as std::streambuf::seekoff() asks. 0, or the errno that says why nothing has changed: EINVAL for a place
     /// before the start, EOVERFLOW for one that a stream offset cannot say.

@@ -27,7 +27,9 @@ enum class errc {
     end_of_memory,        ///< ENOSPC: a write reached the end of the window
 };
 
+/// That of errc, "vmio"; no error_code is of it.
 VMIO_EXPORT const std::error_category& memory_category() noexcept;
+/// Found by std::error_condition, so that `error_code == errc` compiles.
 VMIO_EXPORT std::error_condition make_error_condition(errc) noexcept;
 
 /// A transfer that could not be completed, or a process that could not be opened. code() is the errno.
@@ -37,10 +39,13 @@ public:
     /// `operation` must outlive the exception: a string literal. `process` is 0 where there is none.
     memory_error(const char* operation, pid_t process, address where, std::error_code code);
 
+    /// What failed: "process_vm_readv", say.
     const char* operation() const noexcept { return operation_; }
+    /// Whose memory it was; 0 where there is no process.
     pid_t process_id() const noexcept { return process_; }
     /// The first byte that was not moved; 0 for an operation that has no address.
     address where() const noexcept { return where_; }
+    /// All of it in a sentence or two, for people.
     const char* what() const noexcept override { return text_->c_str(); }
 
 private:

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+/// What the shared library shows of itself.
 #pragma once
 
 /// Marks what the shared library offers; everything else stays hidden.

@@ -21,7 +21,9 @@ public:
     file_error(const char* operation, std::filesystem::path path, std::error_code code,
                const std::string& problem = {});
 
+    /// As it was given to what failed.
     const std::filesystem::path& path() const noexcept { return said_->path; }
+    /// All of it in a sentence or two, for people.
     const char* what() const noexcept override { return said_->text.c_str(); }
 
 private:

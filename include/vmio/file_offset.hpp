@@ -17,24 +17,27 @@ namespace vmio {
 
 /// A file that is mapped in a process, or something of the kernel's that looks like one: [vdso].
 struct mapped_file {
+    /// As of the mapping that shows it.
+    /// @{
     std::string name;
     bool deleted = false;
     std::uint32_t device_major = 0;
     std::uint32_t device_minor = 0;
     std::uint64_t inode = 0;
+    /// @}
     std::vector<std::byte> build_id;  ///< empty: none
 
-    friend bool operator==(const mapped_file&, const mapped_file&) = default;
+    friend bool operator==(const mapped_file&, const mapped_file&) = default;  ///< member by member
 };
 
-/// Where an address lies: `offset` bytes into `file`, an index into file_offsets::files; none if nothing is mapped
-/// there, or nothing with a name.
+/// Where an address lies.
 struct file_location {
-    address where = 0;
-    std::optional<std::size_t> file;
-    std::uint64_t offset = 0;
+    address where = 0;                ///< as asked for
+    std::optional<std::size_t> file;  ///< an index into file_offsets::files; none where nothing with a name is mapped
+    std::uint64_t offset = 0;         ///< into that file, in bytes
 };
 
+/// What file_offset() has found.
 struct file_offsets {
     std::vector<mapped_file> files;        ///< each once, in the order of the first address in it
     std::vector<file_location> locations;  ///< one for each address, in their order

@@ -12,12 +12,12 @@ namespace vmio {
 /// What the target itself may do there. Reading it from outside may fail nonetheless (guard pages, device memory), and
 /// /proc/PID/mem may succeed where these forbid it.
 struct permissions {
-    bool read = false;
-    bool write = false;
-    bool execute = false;
-    bool shared = false;  ///< writes reach the file, or the other processes that map it
+    bool read = false;     ///< PROT_READ of mmap(2)
+    bool write = false;    ///< PROT_WRITE
+    bool execute = false;  ///< PROT_EXEC
+    bool shared = false;   ///< writes reach the file, or the other processes that map it
 
-    friend bool operator==(const permissions&, const permissions&) noexcept = default;
+    friend bool operator==(const permissions&, const permissions&) noexcept = default;  ///< member by member
 };
 
 /// As the kernel writes them: "rw-p".
@@ -27,14 +27,17 @@ inline std::string to_string(const permissions& p) {
 
 /// A run of pages that are mapped from one thing with the same permissions.
 struct mapping {
-    address_range range;
-    permissions perms;
+    address_range range;  ///< whole pages
+    permissions perms;    ///< what the target may do there
     /// In the file, in bytes, of the range's start; whatever the kernel says where there is no file.
     std::uint64_t offset = 0;
-    /// Of the file; 0:x is a device as any other: tmpfs, overlay and btrfs have them.
+    /// Of the file, which they name together; 0 where there is none. 0:x is a device as any other: tmpfs, overlay and
+    /// btrfs have them.
+    /// @{
     std::uint32_t device_major = 0;
     std::uint32_t device_minor = 0;
     std::uint64_t inode = 0;
+    /// @}
     /// A path, or "[heap]", "[stack]", "[anon:...]" and the like, or nothing. Bytes, as the file system has them:
     /// spaces and newlines, and not always UTF-8. A path is one that this process would use; the target may see
     /// another.
@@ -46,7 +49,7 @@ struct mapping {
     /// Mapped from a file, even one without a name in any directory: shared anonymous memory is such a file.
     bool file_backed() const noexcept { return inode != 0; }
 
-    friend bool operator==(const mapping&, const mapping&) noexcept = default;
+    friend bool operator==(const mapping&, const mapping&) noexcept = default;  ///< member by member
 };
 
 }  // namespace vmio

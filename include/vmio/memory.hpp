@@ -31,6 +31,8 @@ concept memory_writer = requires(M& m, address where, std::span<const std::byte>
 /// write_operation().
 namespace naming {
 
+/// What `m` says of itself; else 0, "read" and "write".
+/// @{
 template <class M>
 pid_t process_id(const M& m) noexcept {
     if constexpr (requires { m.process_id(); })
@@ -54,6 +56,7 @@ const char* write_operation(const M& m) noexcept {
     else
         return "write";
 }
+/// @}
 
 }  // namespace naming
 }  // namespace vmio

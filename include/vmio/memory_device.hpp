@@ -18,7 +18,9 @@
 
 namespace vmio {
 
+/// A device that seeks and reads only: Boost has no tag for it.
 struct input_seekable_device_tag : virtual boost::iostreams::device_tag, boost::iostreams::input_seekable {};
+/// The same for one that writes only.
 struct output_seekable_device_tag : virtual boost::iostreams::device_tag, boost::iostreams::output_seekable {};
 
 /// Seekable, closable, optimally buffered; for a memory that cannot be written, input only. A copy of a device copies
@@ -31,8 +33,10 @@ struct output_seekable_device_tag : virtual boost::iostreams::device_tag, boost:
 template <memory_reader M>
 class memory_device {
 public:
-    using char_type = char;
-    using memory_type = M;
+    using char_type = char;  ///< a byte, as Boost has it
+    using memory_type = M;   ///< what the device stands in
+
+    /// What Boost asks: the mode, and that there is close() and optimal_buffer_size().
     struct category
         : std::conditional_t<memory_writer<M>, boost::iostreams::seekable_device_tag, input_seekable_device_tag>,
           boost::iostreams::closable_tag,
@@ -52,6 +56,7 @@ public:
     requires std::is_constructible_v<memory_device, M, Args...>
     void open(M memory, Args&&... args) { open_as(memory_device(std::move(memory), std::forward<Args>(args)...)); }
 
+    /// Whether it has a memory: from open() to close(), whatever becomes of the process.
     bool is_open() const noexcept { return memory_.has_value(); }
 
     /// Does nothing if not open. Throws what an earlier write threw, if nothing has been written or sought since.
@@ -106,6 +111,7 @@ public:
 
     /// Only while open.
     const M& memory() const noexcept { return *memory_; }
+    /// Where it stands; of no meaning while not open.
     const cursor& position() const noexcept { return cursor_; }
 
     // What buffers are built on: no exceptions, no conventions of Boost's. Only while open.
@@ -132,6 +138,7 @@ public:
         return done;
     }
 
+    /// Goes on until all of `from` is written, something fails (ec), or the end (no ec).
     std::size_t write_up_to(std::span<const std::byte> from, std::error_code& ec) noexcept requires memory_writer<M> {
         std::size_t done = 0;
         ec.clear();
@@ -144,6 +151,7 @@ public:
         return done;
     }
 
+    /// cursor::seek(). False, with ec and nothing changed, if that is refused.
     bool try_seek(std::int64_t off, std::ios_base::seekdir way, std::error_code& ec) noexcept {
         ec = {cursor_.seek(off, way), std::system_category()};
         return !ec;
@@ -153,6 +161,7 @@ public:
     void move_back(std::uint64_t by) noexcept { (void)cursor_.retreat(by); }
 
 protected:
+    /// What open() is made of: EBUSY, or this becomes `other`.
     void open_as(memory_device&& other) {
         if (is_open()) fail("open", 0, {EBUSY, std::system_category()});
         *this = std::move(other);

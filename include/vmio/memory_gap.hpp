@@ -6,6 +6,7 @@
 
 namespace vmio {
 
+/// Why memory could not be read.
 enum class gap_reason {
     unmapped,          ///< nothing is there
     no_permission,     ///< mapped, but not for reading
@@ -19,14 +20,15 @@ enum class gap_reason {
     cut_off,           ///< of a core file that ends too early
 };
 
+/// Neighbouring addresses that could not be read for one reason.
 struct memory_gap {
-    address_range range;
-    gap_reason reason = gap_reason::unmapped;
+    address_range range;                       ///< cut to what was asked for
+    gap_reason reason = gap_reason::unmapped;  ///< the same for all of it
 
-    friend bool operator==(const memory_gap&, const memory_gap&) noexcept = default;
+    friend bool operator==(const memory_gap&, const memory_gap&) noexcept = default;  ///< member by member
 };
 
-/// What to do with our bytes where theirs cannot be read.
+/// What to do with our bytes where theirs cannot be read: zero them, or keep what was there.
 enum class gap_fill { zeros, keep };
 
 }  // namespace vmio

@@ -26,11 +26,15 @@ struct maps_list;
 /// overlaps, the later mapping is whole and the earlier one keeps the rest; torn() says so.
 ///
 /// It is of the program that runs when load() or refresh() is called, also after exec(2).
+/// Const members are thread-safe.
 class VMIO_EXPORT memory_map {
 public:
+    /// As of every standard range.
+    /// @{
     using value_type = mapping;
     using const_iterator = const mapping*;
     using iterator = const_iterator;
+    /// @}
 
     /// No mappings, of nobody.
     memory_map() noexcept = default;
@@ -60,10 +64,13 @@ public:
     /// The mapping that covers `a`, or else the first above it; end() if there is none.
     const_iterator at_or_above(address a) const noexcept;
 
+    /// The mappings, by address. Iterators and pointers are valid until refresh().
+    /// @{
     const_iterator begin() const noexcept { return mappings_.data(); }
     const_iterator end() const noexcept { return mappings_.data() + mappings_.size(); }
     std::size_t size() const noexcept { return mappings_.size(); }
     bool empty() const noexcept { return mappings_.empty(); }
+    /// @}
 
     /// The addresses of the mappings for which `chosen(mapping)` is true, neighbours joined.
     template <class Predicate>
@@ -86,8 +93,10 @@ public:
 
     /// Where nothing is mapped: between the first mapping and the last (on x86-64 that is [vsyscall], in the kernel's
     /// half), or in the whole of `within`.
+    /// @{
     std::vector<address_range> gaps() const;
     std::vector<address_range> gaps(const address_range& within) const;
+    /// @}
 
     /// Lines of the kernel's that made no sense and were left out; none, unless a kernel has learnt something new.
     const std::vector<std::string>& malformed_lines() const noexcept { return malformed_lines_; }

@@ -26,9 +26,9 @@ namespace vmio {
 template <class Device, class Stream>
 class basic_memory_stream : public Stream {
 public:
-    using memory_type = typename Device::memory_type;
-    using buffer_type = memory_streambuf<Device>;
-    static constexpr std::size_t default_buffer_size = buffer_type::default_buffer_size;
+    using memory_type = typename Device::memory_type;                                     ///< what the device stands in
+    using buffer_type = memory_streambuf<Device>;                                         ///< what rdbuf() is
+    static constexpr std::size_t default_buffer_size = buffer_type::default_buffer_size;  ///< in bytes
 
     /// Not open.
     basic_memory_stream() : Stream(nullptr) {
@@ -36,11 +36,14 @@ public:
         buffer_.set_owner(this);
     }
 
+    /// Over a device, from where it stands.
     explicit basic_memory_stream(Device device, std::size_t buffer_size = default_buffer_size) : basic_memory_stream() {
         open(std::move(device), buffer_size);
     }
+    /// Over all of a memory, where a position is an address, standing at `start`.
     explicit basic_memory_stream(memory_type memory, address start = 0, std::size_t buffer_size = default_buffer_size)
         : basic_memory_stream(Device(std::move(memory), start), buffer_size) {}
+    /// Over a window of a memory, which begins at position 0.
     basic_memory_stream(memory_type memory, const address_range& window, std::size_t buffer_size = default_buffer_size)
         : basic_memory_stream(Device(std::move(memory), window), buffer_size) {}
 
@@ -49,13 +52,16 @@ public:
         buffer_.attach(std::move(device), buffer_size);
         this->clear();
     }
+    /// The same over all of a memory.
     void open(memory_type memory, address start = 0, std::size_t buffer_size = default_buffer_size) {
         open(Device(std::move(memory), start), buffer_size);
     }
+    /// The same over a window.
     void open(memory_type memory, const address_range& window, std::size_t buffer_size = default_buffer_size) {
         open(Device(std::move(memory), window), buffer_size);
     }
 
+    /// Whether it has a device: from open() to close(), whatever becomes of the process.
     bool is_open() const noexcept { return buffer_.is_attached(); }
 
     /// Writes what is pending and closes in any case. A write that fails sets badbit, or throws memory_error where
@@ -72,7 +78,9 @@ public:
     /// Why the last transfer stopped: none after one that did not, and none at an end.
     std::error_code last_error() const noexcept { return buffer_.last_error(); }
 
+    /// The device, whose position is that of the buffer: tellg() and tellp() say where the stream is.
     Device& device() noexcept { return buffer_.device(); }
+    /// As of a std::fstream: the stream's own buffer.
     buffer_type* rdbuf() const noexcept { return const_cast<buffer_type*>(&buffer_); }
 
     /// The value at the position, as read() would get its bytes but without setting gcount(); where that fails, the
@@ -87,6 +95,7 @@ public:
         return __builtin_bit_cast(T, value);
     }
 
+    /// Writes the bytes of a value at the position, as write() would.
     template <class T>
     requires std::derived_from<Stream, std::ostream>
     void write_value(const T& value) {
@@ -100,11 +109,13 @@ private:
 };
 
 /// Streams over any memory: a cache, a frozen process, a test's fake.
+/// @{
 template <class M>
 using memory_stream = basic_memory_stream<memory_device<M>, std::iostream>;
 template <class M>
 using memory_istream = basic_memory_stream<memory_device<M>, std::istream>;
 template <class M>
 using memory_ostream = basic_memory_stream<memory_device<M>, std::ostream>;
+/// @}
 
 }  // namespace vmio

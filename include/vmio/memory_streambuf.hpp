@@ -24,9 +24,8 @@ namespace vmio {
 /// * Large transfers go straight between the caller's memory and the device.
 /// * After a seek it reads to the end of the page, which costs what eight bytes cost, and more with every refill.
 /// * Seeking, asking for the position and sync() drop what was read: the next read sees the memory as it is then.
-/// * Reading into a hole gives what lies before it, as before an end; only a read that begins there throws
-/// memory_error.
-/// * Writes wait for a full buffer, sync(), a seek, a read or close(). If they fail then, they are dropped with that
+/// * Reading into a hole gives what lies before it, as before an end; memory_error only where it begins there.
+/// * Writes wait for a full buffer, sync(), a seek, a read or detach(). If they fail then, they are dropped with that
 ///   report (never written later or elsewhere) and the position is the first byte that was not written.
 ///
 /// One buffer serves both directions, at one position. Errors of reading and of direct writes are thrown, which a
@@ -36,18 +35,27 @@ class memory_streambuf : public Base {
     using category = typename boost::iostreams::category_of<Device>::type;
 
 public:
+    /// As of a std::streambuf.
+    /// @{
     using int_type = typename Base::int_type;
     using pos_type = typename Base::pos_type;
     using traits_type = typename Base::traits_type;
+    /// @}
+
+    /// The directions of the device.
+    /// @{
     static constexpr bool can_read = std::is_convertible_v<category, boost::iostreams::input>;
     static constexpr bool can_write = std::is_convertible_v<category, boost::iostreams::output>;
-    static constexpr std::size_t default_buffer_size = std::size_t{1} << 16;
+    /// @}
 
+    static constexpr std::size_t default_buffer_size = std::size_t{1} << 16;  ///< in bytes
+
+    /// Without a device: every transfer meets an end at once.
     memory_streambuf() = default;
     memory_streambuf(const memory_streambuf&) = delete;
     memory_streambuf& operator=(const memory_streambuf&) = delete;
 
-    /// Writes what is pending; a failure stays unknown. close() tells it.
+    /// Writes what is pending; a failure stays unknown. detach() tells it.
     ~memory_streambuf() override { flush_writes(); }
 
     /// Throws as the device's open() if open already. A buffer size of 0 writes at once and reads byte by byte.
@@ -56,9 +64,13 @@ public:
     /// Flushes and closes, whatever happens; then throws what the flush threw. Nothing if not open.
     void detach();
 
+    /// Whether there is a device that is open.
     bool is_attached() const noexcept { return device_.is_open(); }
+    /// It stands behind what has been read ahead, and before what waits to be written.
+    /// @{
     Device& device() noexcept { return device_; }
     const Device& device() const noexcept { return device_; }
+    /// @}
 
     /// Why the last transfer stopped; none if it did not, or met the end.
     std::error_code last_error() const noexcept { return last_error_; }
@@ -88,6 +100,8 @@ public:
     }
 
 protected:
+    /// What std::streambuf asks for: see the class.
+    /// @{
     int_type underflow() override;
     int_type uflow() override;
     std::streamsize xsgetn(char* s, std::streamsize n) override;
@@ -98,6 +112,7 @@ protected:
     int sync() override;
     pos_type seekoff(std::streamoff off, std::ios_base::seekdir way, std::ios_base::openmode which) override;
     pos_type seekpos(pos_type to, std::ios_base::openmode which) override;
+    /// @}
 
 private:
     static constexpr std::size_t putback_size = 16;

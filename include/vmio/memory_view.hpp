@@ -31,23 +31,29 @@ namespace vmio {
 /// Boost.Endian's, also inside a struct: `view.at<boost::endian::big_uint32_t>(8)`.
 class memory_view {
 public:
-    static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+    static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();  ///< of a string's length
 
+    /// No bytes, at 0.
     constexpr memory_view() noexcept = default;
 
     /// std::out_of_range if they would reach past the top of the address space.
     constexpr memory_view(address start, std::span<const std::byte> bytes)
         : range_(address_range::of_size(start, bytes.size())), bytes_(bytes.data()) {}
 
+    /// The bytes, and where they were.
+    /// @{
     constexpr address start() const noexcept { return range_.start(); }
     constexpr address_range range() const noexcept { return range_; }
     constexpr std::size_t size() const noexcept { return static_cast<std::size_t>(range_.size()); }
     constexpr bool empty() const noexcept { return range_.empty(); }
     constexpr std::span<const std::byte> bytes() const noexcept { return {bytes_, size()}; }
+    /// @}
 
     /// How far `where` lies from the start. Where that is not inside, the result is no offset that anything here takes.
     constexpr std::size_t offset_of(address where) const noexcept { return static_cast<std::size_t>(where - start()); }
 
+    /// The value `offset` bytes from the start; where it does not lie inside, nothing, or std::out_of_range.
+    /// @{
     template <class T>
     std::optional<T> get(std::size_t offset) const noexcept {
         if (!has(offset, sizeof(T))) return std::nullopt;
@@ -59,8 +65,9 @@ public:
         require(offset, sizeof(T));
         return load<T>(offset);
     }
+    /// @}
 
-    /// The same by address.
+    /// at() by address.
     template <class T>
     T value_at(address where) const {
         return at<T>(offset_of(where));
@@ -68,6 +75,8 @@ public:
 
     /// The characters up to a NUL, which is not one of them, or `limit` characters if there is none among them. A
     /// string that goes on where the view ends is not one: get_string() is empty and string() throws.
+    /// Both point into the view's bytes.
+    /// @{
     std::optional<std::string_view> get_string(std::size_t offset, std::size_t limit = no_limit) const noexcept {
         if (offset > size()) return std::nullopt;
         const std::size_t most = std::min(limit, size() - offset);
@@ -81,8 +90,10 @@ public:
         if (const auto text = get_string(offset, limit)) return *text;
         refuse(offset, std::min(limit, size() + 1));
     }
+    /// @}
 
     /// A part that lies inside; std::out_of_range if it does not.
+    /// @{
     constexpr memory_view part(std::size_t offset, std::size_t size) const {
         require(offset, size);
         return {start() + offset, bytes().subspan(offset, size)};
@@ -90,6 +101,7 @@ public:
     constexpr memory_view part(const address_range& r) const {
         return part(offset_of(r.start()), static_cast<std::size_t>(r.size()));
     }
+    /// @}
     /// What this has of `r`; perhaps nothing.
     constexpr memory_view intersection(const address_range& r) const { return part(range_.intersection(r)); }
 

@@ -25,19 +25,24 @@ class snapshot;
 /// them there raises SIGSEGV. After a move only destruction and assignment make sense.
 class VMIO_EXPORT mutable_view {
 public:
+    /// The bytes stay where they are, so pointers to them stay good; those of a view that is assigned to go.
+    /// @{
     mutable_view(mutable_view&&) noexcept;
     mutable_view& operator=(mutable_view&&) noexcept;
+    /// @}
     ~mutable_view();
 
+    /// As of a std::span of them: nothing is checked.
+    /// @{
     std::span<std::byte> bytes() noexcept { return {data_, size_}; }
     std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
     std::byte* data() noexcept { return data_; }
     const std::byte* data() const noexcept { return data_; }
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
-    /// Not checked.
     std::byte& operator[](std::size_t offset) noexcept { return data_[offset]; }
     const std::byte& operator[](std::size_t offset) const noexcept { return data_[offset]; }
+    /// @}
 
     /// As cow_view::range().
     address_range range() const noexcept {
@@ -48,9 +53,11 @@ public:
     void protect(std::size_t offset, std::size_t size, protection allowed);
 
     /// Nothing happens, and nothing differs: the snapshot is what this holds. For code that takes either kind of view.
+    /// @{
     void restore() noexcept {}
     void restore(std::size_t /*offset*/, std::size_t /*size*/) noexcept {}
     std::vector<changed_run> changed(change = change::written) const { return {}; }
+    /// @}
 
     /// An independent copy of what the snapshot holds now.
     snapshot take_snapshot() const;

@@ -33,6 +33,8 @@ enum class page_state : std::uint32_t {
     all = (1 << 9) - 1,
 };
 
+/// Union, intersection, and what of `all` is not in `a`.
+/// @{
 constexpr page_state operator|(page_state a, page_state b) noexcept {
     return static_cast<page_state>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
@@ -45,6 +47,7 @@ constexpr page_state operator~(page_state a) noexcept {
 constexpr page_state& operator|=(page_state& a, page_state b) noexcept {
     return a = a | b;
 }
+/// @}
 
 /// Whether `state` has any of these flags.
 constexpr bool has(page_state state, page_state any_of) noexcept {
@@ -53,10 +56,10 @@ constexpr bool has(page_state state, page_state any_of) noexcept {
 
 /// Neighbouring pages of one state.
 struct page_run {
-    address_range range;
-    page_state state = page_state::none;
+    address_range range;                  ///< whole pages
+    page_state state = page_state::none;  ///< of each of them
 
-    friend bool operator==(const page_run&, const page_run&) noexcept = default;
+    friend bool operator==(const page_run&, const page_run&) noexcept = default;  ///< member by member
 };
 
 /// The page tables of a process, /proc/PID/pagemap opened once. Copies are cheap and share it; all members are
@@ -74,8 +77,10 @@ public:
     /// ended, ESTALE if it has called exec(2) since it was opened, ENOSYS if this kernel has no pagemap. About 3
     /// microseconds.
     explicit page_map(process who);
+    /// The same without an exception. After an error scan() gives EBADF.
     page_map(process who, std::error_code& ec) noexcept;
 
+    /// Whose page tables these are.
     const process& target() const noexcept { return who_; }
 
     /// The runs of pages that have any of the flags `wanted`, by address; each is as long as can be and shows only

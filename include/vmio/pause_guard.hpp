@@ -29,8 +29,12 @@ class VMIO_EXPORT pause_guard {
 public:
     /// memory_error: EPERM; ESRCH if it has ended; EINVAL for the calling process itself. Nothing is left stopped then.
     explicit pause_guard(const process& target);
+    /// One that is assigned to lets its target go first. After a move only destruction, assignment and resume(), which
+    /// does nothing, make sense.
+    /// @{
     pause_guard(pause_guard&&) noexcept;
     pause_guard& operator=(pause_guard&&) noexcept;
+    /// @}
     ~pause_guard();
 
     /// Lets it run before the guard goes. Does nothing the second time.
@@ -42,8 +46,10 @@ public:
     /// The register sets of these threads, in their order: those of `types` (elf.h: NT_PRSTATUS and so on) that the
     /// machine has, or all that a core file would hold. A thread that has ended meanwhile is left out; nothing after
     /// resume(). Any thread of ours may ask. memory_error. Some 10 microseconds for each of the target's.
+    /// @{
     std::vector<thread_registers> registers() const;
     std::vector<thread_registers> registers(std::span<const std::uint32_t> types) const;
+    /// @}
 
 private:
     class tracer;

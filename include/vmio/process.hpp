@@ -31,6 +31,7 @@ public:
     /// The calling process. After fork(2) a copy in the child still means the parent.
     static process self();
 
+    /// As it was given; it may be another process's once alive() is false.
     pid_t id() const noexcept { return id_; }
 
     /// False as soon as the process has ended, waited for or not. One epoll_wait(2) that does not wait: hardly more
@@ -42,6 +43,7 @@ public:
     /// was not permitted to know (ptrace(2), PTRACE_MODE_READ). One ioctl on /proc/PID/maps: about 0.4 microseconds.
     bool same_program() const;
 
+    /// False after an error of the constructor that does not throw.
     explicit operator bool() const noexcept { return state_ != nullptr; }
 
     /// For calls that take a pidfd; -1 where the kernel has none to give. Owned by this object and its copies.

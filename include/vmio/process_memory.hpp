@@ -18,10 +18,11 @@
 
 namespace vmio {
 
+/// How bytes are moved.
 enum class transfer_method {
     /// process_vm, until the kernel or a seccomp filter forbids the call (ENOSYS; EPERM where /proc/PID/mem can be
-    /// opened);
-    /// then proc_mem for good, with the protections of pages honoured all the same. Never because of a bad address.
+    /// opened); then proc_mem for good, with the protections of pages honoured all the same. Never because of a bad
+    /// address.
     automatic,
     /// process_vm_readv(2) and process_vm_writev(2): honour the protections of the target's pages.
     process_vm,
@@ -29,8 +30,9 @@ enum class transfer_method {
     proc_mem,
 };
 
+/// How the memory of a process is used.
 struct process_memory_options {
-    transfer_method method = transfer_method::automatic;
+    transfer_method method = transfer_method::automatic;  ///< of reading, and of writing that is not forced
     /// Write by /proc/PID/mem whatever the method, also to pages that the target itself may not write; private ones are
     /// copied first. How a debugger plants a breakpoint. EIO where the kernel refuses: shared read-only files, or
     /// everything under proc_mem.force_override=never (Linux 6.12).
@@ -42,14 +44,14 @@ struct process_memory_options {
 
 /// A range of the target's memory and the bytes of ours that it is moved to or from.
 struct remote_block {
-    address start = 0;
-    std::span<std::byte> bytes;
+    address start = 0;           ///< in the target
+    std::span<std::byte> bytes;  ///< in this process; their number is the size of both
 };
 
-/// What came of one block: `error` is set if fewer bytes were moved than it has, and says why.
+/// What came of one block.
 struct block_transfer {
-    std::size_t moved = 0;
-    std::error_code error;
+    std::size_t moved = 0;  ///< bytes, from its start on
+    std::error_code error;  ///< why they are fewer than it has; none if it was moved whole
 };
 
 /// The memory of a process. Copies are cheap and share all; const members are thread-safe. No transfer allocates, but
@@ -72,17 +74,26 @@ public:
     /// Throws memory_error: EPERM or EACCES if the memory may not be accessed (ptrace(2), "Ptrace access mode
     /// checking"), ESRCH if the process has ended, ENOSYS if this kernel lacks the call.
     explicit process_memory(process who, process_memory_options = {});
+    /// The same without an exception; after an error only target() and options() make sense.
+    /// @{
     process_memory(process who, process_memory_options, std::error_code& ec);
     process_memory(process who, std::error_code& ec) : process_memory(std::move(who), {}, ec) {}
+    /// @}
 
+    /// Whose memory this is.
+    /// @{
     const process& target() const noexcept { return who_; }
     pid_t process_id() const noexcept { return who_.id(); }
+    /// @}
     /// As they were given.
     const process_memory_options& options() const noexcept;
     /// What is in use: never automatic.
     transfer_method method() const noexcept;
+    /// What errors name, by the method in use: see naming.
+    /// @{
     const char* read_operation() const noexcept;
     const char* write_operation() const noexcept;
+    /// @}
 
     /// One honest try. Moves as many bytes from `from` on as can be read without a gap and returns their number; a
     /// short count is no error. 0 with an error: not even the first could be read, and ec says why; nothing is said of
@@ -93,9 +104,13 @@ public:
     std::size_t write_some(address to, std::span<const std::byte> from, std::error_code& ec) const noexcept;
 
     /// All of it, or memory_error; its where() is the first byte that was not moved. What lies before was moved.
+    /// @{
     void read(address from, std::span<std::byte> to) const;
     void write(address to, std::span<const std::byte> from) const;
+    /// @}
 
+    /// The bytes of a trivially copyable value, as read() and write() move them; a value need not be aligned.
+    /// @{
     template <class T>
     T read_value(address from) const {
         static_assert(std::is_trivially_copyable_v<T>, "only the bytes of a value can be moved");
@@ -109,6 +124,7 @@ public:
         static_assert(std::is_trivially_copyable_v<T>, "only the bytes of a value can be moved");
         write(to, std::as_bytes(std::span<const T, 1>(&value, 1)));
     }
+    /// @}
 
     /// The bytes up to a NUL, which is not part of the result, or `limit` bytes if there is none among them. Memory
     /// behind the NUL need not be readable; memory_error if some before it is not.
@@ -117,13 +133,17 @@ public:
     /// Moves many blocks with few calls (up to 1024 a call) and returns the bytes moved for each: what lies before the
     /// first byte that cannot be moved. A bad block costs one or two calls and never its neighbours. Blocks may be
     /// empty, and may overlap in the target. If the process ends meanwhile, nothing counts as read.
+    /// @{
     std::vector<std::size_t> read_blocks(std::span<const remote_block> blocks) const;
     std::vector<std::size_t> write_blocks(std::span<const remote_block> blocks) const;
+    /// @}
 
     /// The same with the reasons, and without allocating. std::invalid_argument if there is not one result for each
     /// block.
+    /// @{
     void read_blocks(std::span<const remote_block> blocks, std::span<block_transfer> results) const;
     void write_blocks(std::span<const remote_block> blocks, std::span<block_transfer> results) const;
+    /// @}
 
     /// Fills `to` with all that can be read from `from` on and returns what cannot, sorted, with the reason for each;
     /// there `to` is zeroed, or left alone. Asks the kernel what is mapped rather than trying each page, so a large

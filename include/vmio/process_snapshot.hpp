@@ -32,10 +32,11 @@ namespace vmio {
 
 /// What write_back() could not write, and why.
 struct write_failure {
-    address_range range;
-    std::error_code error;
+    address_range range;    ///< what was not written
+    std::error_code error;  ///< EFAULT also for what was not captured
 };
 
+/// What process_snapshot::write_back() has done.
 struct write_back_result {
     std::uint64_t written = 0;          ///< bytes, of pages that differed
     std::vector<write_failure> failed;  ///< sorted, neighbours with one error joined
@@ -56,8 +57,10 @@ public:
     /// but for the few pages of [vdso] and of the command line, should those be swapped out.
     /// memory_error: ESRCH if the process has ended, ESTALE after exec(2), EACCES or EPERM if it may not be looked at,
     /// or not be paused; ENOMEM.
+    /// @{
     static process_snapshot capture(const process& who, const capture_options& options = {});
     static process_snapshot capture(const process_memory& memory, const capture_options& options = {});
+    /// @}
 
     /// What was captured: sorted, neighbours joined, without gaps.
     std::span<const address_range> ranges() const noexcept;
@@ -74,10 +77,13 @@ public:
     /// none. `m` is one of map().
     std::span<const std::byte> build_id(const mapping& m) const noexcept;
 
+    /// As it was then; it may be another process's now.
     pid_t process_id() const noexcept;
     /// The program's name, of at most 15 bytes, and its command line, with spaces between the arguments.
+    /// @{
     const std::string& program() const noexcept;
     const std::string& arguments() const noexcept;
+    /// @}
     /// proc_pid_auxv(5).
     std::span<const std::byte> auxiliary_vector() const noexcept;
     /// Of those that were paused; empty without a pause.
@@ -89,9 +95,11 @@ public:
 
     /// As said of memory_reader: up to the end of one of ranges(); EFAULT where nothing was captured.
     std::size_t read_some(address from, std::span<std::byte> to, std::error_code& ec) const noexcept;
+    /// For errors: see naming.
     const char* read_operation() const noexcept { return "read of a captured process"; }
 
     /// All of it, or memory_error.
+    /// @{
     void read(address from, std::span<std::byte> to) const;
     template <class T>
     T read_value(address from) const {
@@ -100,6 +108,7 @@ public:
         read(from, bytes);
         return __builtin_bit_cast(T, bytes);
     }
+    /// @}
 
     /// The bytes of whole pages as a snapshot of their own, offset 0 for part.start(), which shares: nothing is copied.
     /// Gaps are zero. std::invalid_argument if they are not whole pages; std::out_of_range if they do not lie in

@@ -16,19 +16,23 @@ class process_vm_device : public memory_device<process_memory> {
 
 public:
     using base::base;
+    /// Not open.
     process_vm_device() = default;
 
     /// The whole address space of process `id`, standing at `start`, which is not looked at. memory_error as from
     /// process and process_memory: EINVAL, ESRCH and EPERM tell apart no such id, no such process and no permission.
     explicit process_vm_device(pid_t id, address start = 0) : base(process_memory(process(id)), start) {}
+    /// A window of it: position 0 is window.start(), the end is its size.
     process_vm_device(pid_t id, const address_range& window) : base(process_memory(process(id)), window) {}
 
     using base::open;
+    /// As the constructors; EBUSY if the device is open already.
     void open(pid_t id, address start = 0) { open_as(process_vm_device(id, start)); }
+    /// The same with a window.
     void open(pid_t id, const address_range& window) { open_as(process_vm_device(id, window)); }
 };
 
-/// The same for reading only: composes with input filters.
+/// The same for reading only, without what writes: composes with input filters.
 class process_vm_source : private process_vm_device {
 public:
     using process_vm_device::char_type;
@@ -54,7 +58,7 @@ public:
     using process_vm_device::try_seek;
 };
 
-/// The same for writing only: composes with output filters.
+/// The same for writing only, without what reads: composes with output filters.
 class process_vm_sink : private process_vm_device {
 public:
     using process_vm_device::char_type;

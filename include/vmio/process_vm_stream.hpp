@@ -20,33 +20,40 @@ class basic_process_vm_stream : public basic_memory_stream<Device, Stream> {
 public:
     using base::base;
     using base::default_buffer_size;
+    /// Not open.
     basic_process_vm_stream() = default;
 
-    /// The whole address space: a position is an address.
+    /// The whole address space: a position is an address. Errors as from process_vm_device.
     explicit basic_process_vm_stream(pid_t id, address start = 0, std::size_t buffer_size = default_buffer_size)
         : base(Device(id, start), buffer_size) {}
+    /// A window of it, which begins at position 0.
     basic_process_vm_stream(pid_t id, const address_range& window, std::size_t buffer_size = default_buffer_size)
         : base(Device(id, window), buffer_size) {}
 
     using base::open;
+    /// As the constructors; EBUSY if open already. Clears the state of the stream.
     void open(pid_t id, address start = 0, std::size_t buffer_size = default_buffer_size) {
         base::open(Device(id, start), buffer_size);
     }
+    /// The same with a window.
     void open(pid_t id, const address_range& window, std::size_t buffer_size = default_buffer_size) {
         base::open(Device(id, window), buffer_size);
     }
 };
 
+/// The memory of a process, to read and write.
 class process_vm_stream : public basic_process_vm_stream<process_vm_device, std::iostream> {
 public:
     using basic_process_vm_stream::basic_process_vm_stream;
 };
 
+/// The same for reading only.
 class process_vm_istream : public basic_process_vm_stream<process_vm_source, std::istream> {
 public:
     using basic_process_vm_stream::basic_process_vm_stream;
 };
 
+/// The same for writing only.
 class process_vm_ostream : public basic_process_vm_stream<process_vm_sink, std::ostream> {
 public:
     using basic_process_vm_stream::basic_process_vm_stream;

@@ -15,11 +15,14 @@ enum class protection : unsigned {
     read_write_execute = read | write | execute,
 };
 
+/// Union and intersection.
+/// @{
 constexpr protection operator|(protection a, protection b) noexcept {
     return static_cast<protection>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
 }
 constexpr protection operator&(protection a, protection b) noexcept {
     return static_cast<protection>(static_cast<unsigned>(a) & static_cast<unsigned>(b));
 }
+/// @}
 
 }  // namespace vmio

@@ -11,6 +11,7 @@
 
 namespace vmio {
 
+/// Which mapping is meant by an address.
 enum class mapping_lookup {
     exact,       ///< the mapping that covers the address
     next_after,  ///< that one, or else the first above it
@@ -18,12 +19,13 @@ enum class mapping_lookup {
 
 /// What a mapping must have to be found; what is false does not matter. With next_after, others are passed over.
 struct mapping_filter {
-    bool readable = false;
-    bool writable = false;
-    bool executable = false;
-    bool shared = false;
-    bool file_backed = false;
+    bool readable = false;     ///< permissions::read
+    bool writable = false;     ///< permissions::write
+    bool executable = false;   ///< permissions::execute
+    bool shared = false;       ///< permissions::shared
+    bool file_backed = false;  ///< mapping::file_backed()
 
+    /// Whether `m` has all that is true here.
     bool passes(const mapping& m) const noexcept {
         return (m.perms.read || !readable) && (m.perms.write || !writable) && (m.perms.execute || !executable) &&
                (m.perms.shared || !shared) && (m.file_backed() || !file_backed);

@@ -20,6 +20,7 @@
 
 namespace vmio {
 
+/// What of a process is walked through, and how.
 struct region_options {
     /// In bytes, rounded down to pages, but at least one; 0: whole regions.
     std::size_t chunk_size = 0;
@@ -66,11 +67,17 @@ struct region_options {
 /// Not thread-safe.
 class VMIO_EXPORT region_reader {
 public:
-    /// Throws as process_memory.
+    /// Throws as process_memory. The walk begins with next().
+    /// @{
     explicit region_reader(process, region_options = {});
     explicit region_reader(process_memory, region_options = {});
+    /// @}
+
+    /// Goes on where the other was, with what it had fetched. After a move only destruction and assignment make sense.
+    /// @{
     region_reader(region_reader&&) noexcept;
     region_reader& operator=(region_reader&&) noexcept;
+    /// @}
     ~region_reader();
 
     /// Goes to the next chunk, to the first one at first; false at the end. memory_error: ESRCH if the process has
@@ -99,11 +106,14 @@ public:
     /// The first region is the next.
     void reset() noexcept;
 
+    /// That of the process, for reads beside the walk.
     const process_memory& memory() const noexcept;
 
-    /// An input range of itself: the walk begins anew at begin().
+    /// What a range-for needs: each step is a next(), and the element is the reader itself.
     class iterator {
     public:
+        /// As of every input iterator.
+        /// @{
         using value_type = region_reader;
         using difference_type = std::ptrdiff_t;
 
@@ -115,16 +125,21 @@ public:
             return *this;
         }
         void operator++(int) { ++*this; }
+        /// @}
+        /// Whether the walk is over.
         friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept { return i.reader_ == nullptr; }
 
     private:
         region_reader* reader_ = nullptr;
     };
+    /// An input range of itself: the walk begins anew at begin().
+    /// @{
     iterator begin() {
         reset();
         return iterator(*this);
     }
     std::default_sentinel_t end() const noexcept { return {}; }
+    /// @}
 
 private:
     struct state;

@@ -21,9 +21,10 @@ struct search_progress {
     std::uint64_t searched = 0;  ///< bytes, of
     std::uint64_t total = 0;     ///< so many that were mapped when it began; what is mapped later may exceed it
     address at = 0;              ///< the end of the chunk that was searched last
-    std::uint64_t matches = 0;
+    std::uint64_t matches = 0;   ///< so far
 };
 
+/// Where a search looks, and how.
 struct search_options {
     /// What is searched, and how it is read. chunk_size 0 stands for 512 KiB; overlap and max_fetched_size are not
     /// used.
@@ -43,10 +44,10 @@ struct search_options {
 struct search_summary {
     std::uint64_t searched = 0;    ///< bytes
     std::uint64_t unreadable = 0;  ///< of these; not searched in truth
-    std::uint64_t matches = 0;
-    bool stopped = false;  ///< before its end
+    std::uint64_t matches = 0;     ///< that were handed to found()
+    bool stopped = false;          ///< before its end
 
-    friend bool operator==(const search_summary&, const search_summary&) noexcept = default;
+    friend bool operator==(const search_summary&, const search_summary&) noexcept = default;  ///< member by member
 };
 
 /// Finds all places where `pattern` matches, those that overlap too, and calls found(address) for each as it comes, by

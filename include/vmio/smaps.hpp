@@ -21,6 +21,7 @@ namespace vmio {
 /// "gd" a stack, which grows down; "gu" may hold guard pages; "ht" hugetlb; "lo" locked; "wf" MADV_WIPEONFORK.
 class VMIO_EXPORT vm_flags {
 public:
+    /// No flags.
     vm_flags() noexcept = default;
 
     /// From codes with spaces between. What is not two small letters is passed by: the kernel's "??", for one.
@@ -35,7 +36,7 @@ public:
     /// All of them by alphabet, with spaces between.
     std::string codes() const;
 
-    friend bool operator==(const vm_flags&, const vm_flags&) noexcept = default;
+    friend bool operator==(const vm_flags&, const vm_flags&) noexcept = default;  ///< member by member
 
 private:
     static constexpr std::size_t letters = 26;
@@ -52,22 +53,22 @@ private:
 
 /// A mapping in numbers, all in bytes; 0 where this kernel does not tell. See proc_pid_smaps(5).
 struct smaps_entry {
-    address_range range;
-    std::uint64_t page_size = 0;      ///< of its pages: larger than vmio::page_size() for hugetlb
-    std::uint64_t rss = 0;            ///< present, but for hugetlb: the sum of the four below
-    std::uint64_t shared_clean = 0;   ///< shared: more than one process has the page now, whatever the mapping is
-    std::uint64_t shared_dirty = 0;   ///< dirty: written since it was last the same as in its file
-    std::uint64_t private_clean = 0;  ///< private: no other process has the page now
-    std::uint64_t private_dirty = 0;
-    std::uint64_t pss = 0;             ///< present, each page divided by how many processes have it
-    std::uint64_t anonymous = 0;       ///< present and of no file
-    std::uint64_t anonymous_huge = 0;  ///< of these, in huge pages
-    std::uint64_t shared_hugetlb = 0;
-    std::uint64_t private_hugetlb = 0;
-    std::uint64_t swap = 0;  ///< in a swap area
-    std::uint64_t swap_pss = 0;
-    std::uint64_t locked = 0;  ///< mlock(2)
-    vm_flags flags;
+    address_range range;                ///< whole, also where it reaches beyond what was asked for
+    std::uint64_t page_size = 0;        ///< of its pages: larger than vmio::page_size() for hugetlb
+    std::uint64_t rss = 0;              ///< present, but for hugetlb: the sum of the four below
+    std::uint64_t shared_clean = 0;     ///< shared: more than one process has the page now, whatever the mapping is
+    std::uint64_t shared_dirty = 0;     ///< dirty: written since it was last the same as in its file
+    std::uint64_t private_clean = 0;    ///< private: no other process has the page now
+    std::uint64_t private_dirty = 0;    ///< private, and dirty
+    std::uint64_t pss = 0;              ///< present, each page divided by how many processes have it
+    std::uint64_t anonymous = 0;        ///< present and of no file
+    std::uint64_t anonymous_huge = 0;   ///< of these, in huge pages
+    std::uint64_t shared_hugetlb = 0;   ///< present, in hugetlb pages that are shared
+    std::uint64_t private_hugetlb = 0;  ///< likewise, private
+    std::uint64_t swap = 0;             ///< in a swap area
+    std::uint64_t swap_pss = 0;         ///< likewise, each page divided by how many processes have it
+    std::uint64_t locked = 0;           ///< mlock(2)
+    vm_flags flags;                     ///< of the mapping as a whole
 };
 
 /// The mappings that overlap `range`, by address.

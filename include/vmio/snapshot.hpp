@@ -30,7 +30,9 @@ namespace vmio {
 /// Errors are memory_error: ENOMEM, EMFILE; those about a file file_error.
 class VMIO_EXPORT snapshot {
 public:
+    /// `size` bytes of zeros, which take no memory.
     static snapshot zeroed(std::size_t size);
+    /// A copy of the bytes.
     static snapshot from_bytes(std::span<const std::byte> bytes);
 
     /// What the file holds now: later changes of it, and its end being cut off, cannot show. Holes stay holes. Bytes
@@ -39,10 +41,15 @@ public:
     /// size (/proc, /sys) is read to its end; a directory (EISDIR) or a character device (EINVAL) is refused.
     static snapshot from_file(const std::filesystem::path& path);
 
+    /// Shares the bytes: what a mutable_view changes is seen by both. clone() is independent.
+    /// @{
     snapshot(const snapshot&) noexcept = default;
     snapshot& operator=(const snapshot&) noexcept = default;
+    /// @}
 
+    /// In bytes, not rounded.
     std::size_t size() const noexcept;
+    /// Whether size() is 0.
     bool empty() const noexcept { return size() == 0; }
 
     /// What it takes of memory, in bytes: whole pages, without holes. Shared pages count wherever they are shared.
@@ -70,6 +77,7 @@ public:
 
     /// As said of memory_reader. EFAULT from size() on.
     std::size_t read_some(address offset, std::span<std::byte> to, std::error_code& ec) const noexcept;
+    /// For errors: see naming.
     const char* read_operation() const noexcept { return "read of a snapshot"; }
 
 private:

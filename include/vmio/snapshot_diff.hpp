@@ -36,6 +36,7 @@ using read_function = std::function<std::size_t(address, std::span<std::byte>, s
 
 /// The same of a capture and any memory. What cannot be read there (EFAULT, EIO) is passed by, a page at a time; other
 /// errors are thrown as memory_error.
+/// @{
 VMIO_EXPORT std::vector<address_range> diff_by_reading(const process_snapshot& before, const read_function& after,
                                                        std::uint64_t join_within = 0);
 template <memory_reader M>
@@ -46,6 +47,7 @@ requires(!std::convertible_to<M&, const process_snapshot&> && !std::convertible_
     };
     return diff_by_reading(before, read, join_within);
 }
+/// @}
 
 /// What `one` has captured and `other` has not: captured_only_in(before, after) has vanished, captured_only_in(after,
 /// before) has appeared.

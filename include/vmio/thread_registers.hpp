@@ -18,17 +18,18 @@ namespace vmio {
 /// As PTRACE_GETREGSET of ptrace(2) gives it and core files hold it: elf.h, NT_PRSTATUS (the general registers, a
 /// user_regs_struct), NT_PRFPREG, NT_X86_XSTATE and others, each machine its own.
 struct register_set {
-    std::uint32_t type = 0;
-    std::vector<std::byte> bytes;
+    std::uint32_t type = 0;        ///< elf.h: NT_PRSTATUS and so on
+    std::vector<std::byte> bytes;  ///< in the machine's own layout
 
-    friend bool operator==(const register_set&, const register_set&) = default;
+    friend bool operator==(const register_set&, const register_set&) = default;  ///< member by member
 };
 
+/// One thread: who, and its register sets.
 struct thread_registers {
-    pid_t id = 0;
+    pid_t id = 0;  ///< the thread's own, not the process's
     /// The signal that ended the thread or was about to be delivered; 0 for none.
     int signal = 0;
-    std::vector<register_set> sets;
+    std::vector<register_set> sets;  ///< all, or those that were asked for
 
     /// Empty if there is no such set.
     std::span<const std::byte> bytes(std::uint32_t type) const noexcept {
@@ -48,7 +49,7 @@ struct thread_registers {
         return value;
     }
 
-    friend bool operator==(const thread_registers&, const thread_registers&) = default;
+    friend bool operator==(const thread_registers&, const thread_registers&) = default;  ///< member by member
 };
 
 }  // namespace vmio

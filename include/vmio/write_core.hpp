@@ -16,6 +16,7 @@
 
 namespace vmio {
 
+/// What of a process goes into a core file, and how it is taken.
 struct core_options {
     /// Stop the target meanwhile (pause_guard): memory of one moment, and the registers of its threads. Without that a
     /// debugger sees memory only, each page of another moment.
@@ -28,6 +29,7 @@ struct core_options {
     std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
 };
 
+/// What a core file holds.
 struct core_summary {
     std::uint64_t size = 0;   ///< of the file
     std::size_t threads = 0;  ///< whose registers are in it
