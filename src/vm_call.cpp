@@ -13,9 +13,10 @@ namespace {
 
 std::size_t one_after_the_other(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
                                 std::error_code& ec) noexcept {
+    const std::size_t run = iovec_batch::run_for(size);
     std::size_t done = 0;
     while (done < size) {
-        iovec_batch batch;
+        iovec_batch batch(run);
         batch.add(remote + done, size - done);
         const iovec here{local + done, batch.bytes()};
         const ssize_t moved = call(id, &here, 1, batch.data(), batch.count(), 0);

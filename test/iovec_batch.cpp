@@ -83,6 +83,11 @@ BOOST_AUTO_TEST_CASE(runs_are_large_unless_told) {
     BOOST_TEST(split(run - 8, 8 + 2 * run + 24, run) == (sizes{8, run, run, 24}));
 }
 
+BOOST_AUTO_TEST_CASE(runs_are_shorter_for_what_is_larger_than_the_caches) {
+    BOOST_TEST(iovec_batch::run_for(1) == iovec_batch::default_run);
+    BOOST_TEST(iovec_batch::run_for(std::size_t{1} << 30) < iovec_batch::default_run);
+}
+
 BOOST_AUTO_TEST_CASE(no_batch_is_larger_than_the_kernel_takes) {
     BOOST_TEST(split(1, 2000 * page).size() == 1024u);
     BOOST_TEST(split(0, SIZE_MAX / 2).size() == 1024u);

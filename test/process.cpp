@@ -16,6 +16,7 @@
 #include <vmio/error.hpp>
 
 #include "support/child.hpp"
+#include "support/seccomp.hpp"
 #include "support/skip.hpp"
 
 namespace {
@@ -145,4 +146,19 @@ BOOST_AUTO_TEST_CASE(running_out_of_descriptors_is_an_error) {
                        const vmio::process p(::getpid(), ec);
                        return ec.value() == EMFILE ? 0 : 1;
                    }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(where_a_filter_forbids_to_ask_whether_it_has_ended_it_is_known_all_the_same) {
+    BOOST_TEST(test::in_a_process([] {
+                   test::child_process child;
+                   const vmio::process who(child.id());
+#ifdef SYS_epoll_wait
+                   test::forbid({SYS_epoll_wait, SYS_epoll_pwait}, EPERM);
+#else
+                   test::forbid({SYS_epoll_pwait}, EPERM);
+#endif
+                   if (!who.alive()) return 1;
+                   child.end();
+                   return who.alive() ? 2 : 0;
+               }) == 0);
 }

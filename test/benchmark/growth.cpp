@@ -15,7 +15,10 @@ constexpr std::size_t largest = std::size_t{4} << 30;
 
 /// Of its own, since it is large: untouched here, touched in the child.
 struct large_target {
-    large_target() : memory(largest, bench::buffer::untouched), here(largest), child([this] { memory.touch(); }) {}
+    large_target()
+        : memory(largest, bench::buffer::untouched),
+          here(largest, bench::buffer::ours),
+          child([this] { memory.touch(); }) {}
 
     bench::buffer memory;
     bench::buffer here;

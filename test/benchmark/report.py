@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSL-1.0
 """Makes ratios and a plot of what vmio_benchmark measured.
 
-usage: report.py RESULT.json OUTPUT_DIRECTORY
+usage: report.py OUTPUT_DIRECTORY RESULT.json...
 
 Prints a table of every claim: a ratio of medians of one run, the bound, and whether it holds. Writes ratios.md, and
 throughput.svg by gnuplot. Exit status: 0 all bounds hold, 1 some do not.
@@ -16,11 +16,11 @@ import sys
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 
-def medians(path):
+def medians(paths):
     """The median time of each benchmark in nanoseconds, and its counters."""
     times, counters = {}, {}
     unit = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
-    for run in json.loads(path.read_text())["benchmarks"]:
+    for run in (run for path in paths for run in json.loads(path.read_text())["benchmarks"]):
         if run.get("aggregate_name") != "median" or run.get("error_occurred"):
             continue
         name = run["run_name"].removesuffix("/real_time")
@@ -179,11 +179,11 @@ def plot(t, directory):
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
-    directory = pathlib.Path(sys.argv[2])
+    directory = pathlib.Path(sys.argv[1])
     directory.mkdir(parents=True, exist_ok=True)
-    times, counters = medians(pathlib.Path(sys.argv[1]))
+    times, counters = medians([pathlib.Path(name) for name in sys.argv[2:]])
     rows = list(claims(times, counters))
     text = "\n".join(table(rows)) + "\n"
     (directory / "ratios.md").write_text(text)

@@ -17,13 +17,15 @@ namespace bench {
 /// Anonymous memory.
 class buffer {
 public:
-    enum content { touched, untouched };
+    /// `ours` is touched, and unknown to children: they would keep the pages of it that this process writes anew.
+    enum content { touched, untouched, ours };
 
     explicit buffer(std::size_t size, content c = touched) : size_(size) {
         void* const p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         test::must(p != MAP_FAILED, "mmap");
         data_ = static_cast<char*>(p);
-        if (c == touched) touch();
+        if (c == ours) test::must(::madvise(p, size, MADV_DONTFORK) == 0, "madvise");
+        if (c != untouched) touch();
     }
     buffer(const buffer&) = delete;
     buffer& operator=(const buffer&) = delete;
@@ -47,7 +49,7 @@ constexpr std::size_t largest = std::size_t{1} << 30;
 struct target {
     buffer memory{largest};
     test::child_process child{[this] { memory.touch(); }};  // its own copy
-    buffer here{largest};
+    buffer here{largest, buffer::ours};
 
     pid_t id() const { return child.id(); }
     vmio::address start() const { return memory.start(); }
