@@ -11,6 +11,7 @@
 #include "../support/scratch.hpp"
 #include "client.hpp"
 #include "proof.hpp"
+#include "streams.hpp"
 
 namespace {
 
@@ -68,4 +69,12 @@ BOOST_FIXTURE_TEST_CASE(a_page_that_is_changed_is_what_clients_get, nginx, *inst
 
 BOOST_FIXTURE_TEST_CASE(its_core_opens_in_gdb, nginx, *installed) {
     proof::core_opens_in_gdb(server.id(), greeting);
+}
+
+BOOST_FIXTURE_TEST_CASE(its_memory_goes_through_a_compressing_filter, nginx, *installed) {
+    proof::regions_are_compressed(server.id());
+}
+
+BOOST_FIXTURE_TEST_CASE(an_elf_library_reads_an_image_out_of_it, nginx, *proof::with_libelfin()) {
+    proof::image_is_parsed(server.id());
 }

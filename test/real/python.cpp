@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "proof.hpp"
+#include "streams.hpp"
 
 namespace {
 
@@ -65,4 +66,12 @@ BOOST_FIXTURE_TEST_CASE(a_text_that_is_changed_is_what_it_prints, python, *insta
 
 BOOST_FIXTURE_TEST_CASE(its_core_opens_in_gdb, python, *installed) {
     proof::core_opens_in_gdb(program.id(), greeting);
+}
+
+BOOST_FIXTURE_TEST_CASE(its_memory_goes_through_a_compressing_filter, python, *installed) {
+    proof::regions_are_compressed(program.id());
+}
+
+BOOST_FIXTURE_TEST_CASE(an_elf_library_reads_an_image_out_of_it, python, *proof::with_libelfin()) {
+    proof::image_is_parsed(program.id());
 }

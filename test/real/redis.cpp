@@ -10,6 +10,7 @@
 #include "../support/scratch.hpp"
 #include "client.hpp"
 #include "proof.hpp"
+#include "streams.hpp"
 
 namespace {
 
@@ -62,4 +63,12 @@ BOOST_FIXTURE_TEST_CASE(a_value_that_is_changed_is_what_clients_get, redis, *ins
 
 BOOST_FIXTURE_TEST_CASE(its_core_opens_in_gdb, redis, *installed) {
     proof::core_opens_in_gdb(server.id(), greeting);
+}
+
+BOOST_FIXTURE_TEST_CASE(its_memory_goes_through_a_compressing_filter, redis, *installed) {
+    proof::regions_are_compressed(server.id());
+}
+
+BOOST_FIXTURE_TEST_CASE(an_elf_library_reads_an_image_out_of_it, redis, *proof::with_libelfin()) {
+    proof::image_is_parsed(server.id());
 }
