@@ -162,16 +162,18 @@ def plot(t, directory):
         return ", ".join(f"'{data}' index {i} using 1:{column} with linespoints title \"{title}\""
                          for i, title in enumerate(titles))
     script = f"""
-        set terminal svg size 900,760 font 'sans,12' background '#ffffff'
+        set terminal svg size 900,760 font 'sans,12' background '#ffffff' noenhanced
         set output '{directory / "throughput.svg"}'
         set multiplot layout 2,1
-        set logscale x 2
-        set xtics ("64 B" 64, "4 KiB" 4096, "64 KiB" 65536, "1 MiB" 1048576, "16 MiB" 16777216, "256 MiB" 268435456, "1 GiB" 1073741824)
+        set logscale xy
+        set xtics ("64 B" 64, "4 KiB" 4096, "64 KiB" 65536, "1 MiB" 1048576, "16 MiB" 16777216, "256 MiB" 268435456)
         set grid
         set key outside right
+        set yrange [0.05:50]
         set title 'Reading another process: throughput, GB/s'
         plot {lines(3)}
-        set logscale y
+        set xrange [64:1048576]
+        set yrange [0.4:300]
         set title 'Reading another process: time of a read, microseconds'
         plot {lines(2)}
     """
