@@ -14,7 +14,7 @@ c++filt <"$work/symbols" | LC_ALL=C sort -u >"$work/shown"
 
 if [ $# = 3 ]; then
     awk -v version="$3" '
-        FNR == NR { if (FNR == 1) print; split($0, part, "\""); known[part[2]] = $0; next }
+        FNR == NR { if (!/^ /) print; split($0, part, "\""); known[part[2]] = $0; next }
         { name = $0 "@Base"; print name in known ? known[name] : " (c++)\"" name "\" " version }
     ' "$list" "$work/shown" >"$work/list"
     cp "$work/list" "$list"
