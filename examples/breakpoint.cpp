@@ -69,13 +69,12 @@ bool wait_for_call(tool::tracer& target, const std::string& function) {
 int main(int argc, char** argv) {
     using tool::options::value;
     tool::command breakpoint{
-        .name = "breakpoint",
-        .usage = "FUNCTION PROGRAM [ARGUMENT...]\n       breakpoint --pid PID FUNCTION",
+        .usage = "FUNCTION PROGRAM [ARGUMENT...]\n--pid PID FUNCTION",
         .text =
             "Shows the next call of FUNCTION in a program, which it starts, or in process PID: by whom,\n"
             "and what the registers of the arguments hold, with text that stands there. The process\n"
-            "then runs on as if nothing had been; also when breakpoint is interrupted, but not when it\n"
-            "is killed. The name is as in nm(1): of a running process in any file that is mapped, else\n"
+            "then runs on as if nothing had been; also when this program is interrupted, but not when\n"
+            "it is killed. The name is as in nm(1): of a running process in any file that is mapped, else\n"
             "in the program itself. Before arguments that begin with a dash: --\n",
         .statuses = "0 it was called, 1 it was not, or could not be waited for, 2 wrong usage"};
     breakpoint.offered.add_options()("pid,p", value<pid_t>(), "a process that runs already");

@@ -75,7 +75,6 @@ int show(const tool::options::variables_map& given) {
 int main(int argc, char** argv) {
     using tool::options::value;
     tool::command command{
-        .name = "heap_blocks",
         .usage = "PID [LIST]",
         .text =
             "Shows what is at many places of a process's memory: the allocations that a heap profiler has listed, "

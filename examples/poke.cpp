@@ -70,8 +70,7 @@ bool demonstrate() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    tool::command poke{.name = "poke",
-                       .usage = "[PID ADDRESS [TEXT]]",
+    tool::command poke{.usage = "[PID ADDRESS [TEXT]]",
                        .text =
                            "Prints the line of text at ADDRESS in process PID, or writes TEXT there.\n"
                            "Without arguments: starts a target of its own, changes it, and checks that it changed.\n"

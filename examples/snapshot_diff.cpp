@@ -178,7 +178,6 @@ int main(int argc, char** argv) {
     using tool::options::value;
     const auto text = [] { return value<std::string>(); };
     tool::command command{
-        .name = "snapshot_diff",
         .usage = "[OPTION...] PID | --from FILE --to FILE",
         .text =
             "Captures what a process may write to, waits for Enter, and prints what has changed since: the old\n"

@@ -2,6 +2,7 @@
 /// What the tools have in common: their command line, their exit status, numbers for people.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <clocale>
 #include <csignal>
@@ -37,8 +38,7 @@ struct usage_error : options::error {
 
 /// What a command line may say.
 struct command {
-    std::string name;
-    std::string usage;  ///< the arguments, as in a manual: "[OPTION...] PID"
+    std::string usage;  ///< the arguments, as in a manual: "[OPTION...] PID"; a line for each way to call it
     std::string text;   ///< what it does, in whole lines
     options::options_description offered{"options"};
     int failure = failed;  ///< its exit status then, where 1 says something else
@@ -54,12 +54,28 @@ struct command {
     options::positional_options_description order{};
 };
 
+/// The name that a tool was called by, and calls itself: a package may have given it another.
+inline std::string_view own_name(const char* called) {
+    const std::string_view path = called == nullptr ? "?" : called;
+    return path.substr(path.rfind('/') + 1);
+}
+
+inline void print_usage(std::string_view name, std::string_view usage) {
+    const char* before = "usage: ";
+    while (!usage.empty()) {
+        const std::string_view line = usage.substr(0, usage.find('\n'));
+        std::cout << std::exchange(before, "       ") << name << ' ' << line << '\n';
+        usage.remove_prefix(std::min(usage.size(), line.size() + 1));
+    }
+}
+
 /// main() of a tool: calls body(options::variables_map), which returns the exit status, and tells what went wrong.
 template <class Body>
 int run(command c, int argc, char** argv, Body&& body) {
     std::signal(SIGPIPE, SIG_DFL);  // the parent may have told us to ignore it
     std::setlocale(LC_CTYPE, "");
     std::ios::sync_with_stdio(false);
+    const std::string_view name = own_name(argv[0]);
     try {
         c.offered.add_options()("help,h", "show this text");
         options::options_description all;
@@ -68,9 +84,8 @@ int run(command c, int argc, char** argv, Body&& body) {
         options::store(options::command_line_parser(argc, argv).options(all).positional(c.order).run(), given);
         int status = done;
         if (given.count("help") != 0) {
-            std::cout << "usage: " << c.name << ' ' << c.usage << '\n'
-                      << c.text << '\n'
-                      << c.offered << "\nexit status: " << c.statuses << '\n';
+            print_usage(name, c.usage);
+            std::cout << c.text << '\n' << c.offered << "\nexit status: " << c.statuses << '\n';
         } else {
             options::notify(given);
             status = body(std::as_const(given));
@@ -78,10 +93,10 @@ int run(command c, int argc, char** argv, Body&& body) {
         if (!std::cout.flush()) throw std::runtime_error("cannot write to the standard output: closed, or a full disk");
         return status;
     } catch (const options::error& e) {
-        std::cerr << c.name << ": " << e.what() << "\nTry '" << c.name << " --help'.\n";
+        std::cerr << name << ": " << e.what() << "\nTry '" << name << " --help'.\n";
         return misused;
     } catch (const std::exception& e) {
-        std::cerr << c.name << ": " << e.what() << '\n';
+        std::cerr << name << ": " << e.what() << '\n';
         return c.failure;
     }
 }

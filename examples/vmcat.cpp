@@ -184,7 +184,6 @@ int write_input(const vmio::process_memory& memory, const vmio::address_range& r
 
 int main(int argc, char** argv) {
     tool::command vmcat{
-        .name = "vmcat",
         .usage = "[OPTION...] PID RANGE",
         .text =
             "Copies a range of the memory of process PID to the standard output: raw bytes, or a\n"

@@ -80,8 +80,7 @@ vmio::core_summary write(const vmio::process& who, const std::string& path, bool
 }  // namespace
 
 int main(int argc, char** argv) {
-    tool::command vmdump{.name = "vmdump",
-                         .usage = "[OPTION...] PID [FILE]",
+    tool::command vmdump{.usage = "[OPTION...] PID [FILE]",
                          .text =
                              "Writes the memory and registers of process PID into a core file for a debugger: "
                              "core.PID, or FILE, or - for\nthe standard output. The process stands still "

@@ -149,7 +149,6 @@ int main(int argc, char** argv) {
     using tool::options::value;
     using texts = std::vector<std::string>;
     tool::command vmgrep{
-        .name = "vmgrep",
         .usage = "[OPTION...] PID [TEXT...]",
         .text =
             "Finds text, bytes and numbers in the memory of a process, and prints for each place\n"

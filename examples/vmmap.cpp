@@ -136,8 +136,7 @@ void print_picture(const findings& found) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    tool::command vmmap{.name = "vmmap",
-                        .usage = "[--picture | --json] PID",
+    tool::command vmmap{.usage = "[--picture | --json] PID",
                         .text =
                             "Lists what is mapped in a process, in KiB, without disturbing it.\n"
                             "  resident  in memory\n"

@@ -15,7 +15,7 @@
 
 namespace vmio {
 
-struct backing_file::state {
+struct VMIO_HIDDEN backing_file::state {
     file_descriptor file;
 };
 

@@ -44,7 +44,7 @@ mapping mapping_of(const address_range& range, const core_mapped_file* file) {
 
 }  // namespace
 
-struct core_memory::state {
+struct VMIO_HIDDEN core_memory::state {
     explicit state(core_source&&);
 
     void add(const core_segment&, std::uint64_t size_of_file);

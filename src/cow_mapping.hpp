@@ -17,7 +17,7 @@ namespace vmio {
 /// not the file's any more ("written"). Of these, some are so by our own doing and hold what the content has, or did
 /// once: those of the overlay, and those copied back by a restore ("settled"). Whether somebody has written to them
 /// since, only comparing tells.
-class cow_view::mapping {
+class VMIO_HIDDEN cow_view::mapping {
 public:
     using content_pointer = snapshot::state::content_pointer;
 

@@ -11,7 +11,7 @@
 namespace vmio {
 
 /// The right to write to a snapshot: while it lasts, the snapshot's content is a file that this alone can write to.
-class mutable_view::lease {
+class VMIO_HIDDEN mutable_view::lease {
 public:
     /// memory_error with EBUSY if there is one.
     explicit lease(std::shared_ptr<snapshot::state> owner);

@@ -18,7 +18,7 @@
 
 namespace vmio {
 
-struct page_map::state {
+struct VMIO_HIDDEN page_map::state {
     file_descriptor pagemap;
 };
 

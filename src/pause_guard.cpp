@@ -24,7 +24,7 @@
 namespace vmio {
 
 /// ptrace(2) serves only the thread that attached, so there is one that does nothing else.
-class pause_guard::tracer {
+class VMIO_HIDDEN pause_guard::tracer {
 public:
     explicit tracer(const process& target) : target_(target), thread_([this] { run(); }) {
         std::unique_lock lock(mutex_);

@@ -19,7 +19,7 @@
 
 namespace vmio {
 
-struct process::state {
+struct VMIO_HIDDEN process::state {
     file_descriptor pidfd;
     file_descriptor end;  // an epoll(7) that watches the pidfd: asking it costs no more than entering the kernel
     file_descriptor directory;

@@ -39,15 +39,15 @@ const process_memory_options& process_memory::options() const noexcept {
 }
 
 transfer_method process_memory::method() const noexcept {
-    return by_mem(direction::reading) ? transfer_method::proc_mem : transfer_method::process_vm;
+    return state_->by_mem(direction::reading) ? transfer_method::proc_mem : transfer_method::process_vm;
 }
 
 const char* process_memory::read_operation() const noexcept {
-    return by_mem(direction::reading) ? "read of /proc/PID/mem" : "process_vm_readv";
+    return state_->by_mem(direction::reading) ? "read of /proc/PID/mem" : "process_vm_readv";
 }
 
 const char* process_memory::write_operation() const noexcept {
-    return by_mem(direction::writing) ? "write of /proc/PID/mem" : "process_vm_writev";
+    return state_->by_mem(direction::writing) ? "write of /proc/PID/mem" : "process_vm_writev";
 }
 
 /// After a refusal `why`: true if the other way is open from now on.
@@ -70,7 +70,7 @@ std::error_code process_memory::gone(std::error_code ec) const noexcept {
 std::size_t process_memory::read_some(address from, std::span<std::byte> to, std::error_code& ec) const noexcept {
     ec.clear();
     if (to.empty()) return 0;
-    if (!by_mem(direction::reading)) {
+    if (!state_->by_mem(direction::reading)) {
         const std::size_t done =
             transfer(::process_vm_readv, who_.id(), from, to.data(), to.size(), state_->options.threads, ec);
         if (!who_.alive()) {
@@ -97,7 +97,7 @@ std::size_t process_memory::write_some(address to, std::span<const std::byte> fr
         ec = system_error_of(ESRCH);
         return 0;
     }
-    if (!by_mem(direction::writing)) {
+    if (!state_->by_mem(direction::writing)) {
         // process_vm_writev only reads the local side; the iovec has no const form.
         auto* const local = const_cast<std::byte*>(from.data());
         const std::size_t done =

@@ -111,7 +111,7 @@ void process_memory::transfer_blocks(direction d, std::span<const remote_block> 
     if (results.size() != blocks.size())
         throw std::invalid_argument("vmio::process_memory: as many results as blocks are needed");
     std::fill(results.begin(), results.end(), block_transfer());
-    if (by_mem(d)) return transfer_blocks_by_mem(d, blocks, results);
+    if (state_->by_mem(d)) return transfer_blocks_by_mem(d, blocks, results);
 
     const bool reading = d == direction::reading;
     const vm_call call = reading ? ::process_vm_readv : ::process_vm_writev;

@@ -13,7 +13,7 @@
 
 namespace vmio {
 
-struct process_memory::state {
+struct VMIO_HIDDEN process_memory::state {
     explicit state(process_memory_options o) : options(o), use_mem(o.method == transfer_method::proc_mem) {}
 
     /// Opens /proc/PID/mem, once.
@@ -25,6 +25,10 @@ struct process_memory::state {
         if (ec) mem.reset();
         opening_error = ec;
         return ec;
+    }
+
+    bool by_mem(direction d) const noexcept {
+        return use_mem.load(std::memory_order_acquire) || (d == direction::writing && options.force_write);
     }
 
     /// One meaning, whichever way automatic has taken.
@@ -40,10 +44,6 @@ struct process_memory::state {
     std::error_code opening_error;
     std::optional<mem_file> mem;  // there before use_mem is set, and never changed after
 };
-
-inline bool process_memory::by_mem(direction d) const noexcept {
-    return state_->use_mem.load(std::memory_order_acquire) || (d == direction::writing && state_->options.force_write);
-}
 
 /// A system call that is not to be had, rather than an address that is bad.
 inline bool is_forbidden(const std::error_code& ec) noexcept {

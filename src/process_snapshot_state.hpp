@@ -25,7 +25,7 @@ struct capture_record : process_facts {
 };
 
 /// What copies of a process_snapshot share.
-struct process_snapshot::state {
+struct VMIO_HIDDEN process_snapshot::state {
     /// `filled` holds the bytes of `record.stored` as `layout` says.
     state(capture_record record, region_layout layout, file_descriptor filled);
 

@@ -69,8 +69,8 @@ std::vector<memory_gap> process_memory::read_past_gaps(address from, std::span<s
         at += read_some(at, rest, ec);
         if (!ec) continue;
         if (ec != errc::bad_address) throw memory_error(read_operation(), who_.id(), at, ec);
-        const bool protections_count =
-            !by_mem(direction::reading) || state_->protections(direction::reading) == mem_file::protections::honour;
+        const bool protections_count = !state_->by_mem(direction::reading) ||
+                                       state_->protections(direction::reading) == mem_file::protections::honour;
         const memory_gap gap = examine(who_, at, range.end(), protections_count);
         if (gap.reason == gap_reason::input_output) {
             // Or the target has made it readable since: try again before saying so.

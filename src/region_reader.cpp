@@ -27,7 +27,7 @@ std::size_t whole_pages(std::size_t size) {
 
 }  // namespace
 
-struct region_reader::state {
+struct VMIO_HIDDEN region_reader::state {
     state(process_memory m, region_options o) : memory(std::move(m)), options(std::move(o)) {}
 
     bool next();

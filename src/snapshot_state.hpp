@@ -13,7 +13,7 @@
 namespace vmio {
 
 /// What copies of a snapshot share.
-struct snapshot::state {
+struct VMIO_HIDDEN snapshot::state {
     using content_pointer = std::shared_ptr<const snapshot_content>;
 
     explicit state(content_pointer c) : size(c->size()), content(std::move(c)) {}

@@ -26,3 +26,10 @@ BOOST_AUTO_TEST_CASE(numbers_are_whole_and_fit) {
     BOOST_TEST(tool::hex(0xabc) == "abc");
     BOOST_TEST(tool::hex(0xabc, 6) == "000abc");
 }
+
+BOOST_AUTO_TEST_CASE(a_tool_has_the_name_that_it_was_called_by) {
+    BOOST_TEST(tool::own_name("vmcat") == "vmcat");
+    BOOST_TEST(tool::own_name("/usr/bin/vmio-breakpoint") == "vmio-breakpoint");
+    BOOST_TEST(tool::own_name("") == "");
+    BOOST_TEST(tool::own_name(nullptr) == "?");
+}

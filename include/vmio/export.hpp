@@ -4,3 +4,6 @@
 
 /// Marks what the shared library offers; everything else stays hidden.
 #define VMIO_EXPORT __attribute__((visibility("default")))
+
+/// Hides a class that stands inside one that is marked so.
+#define VMIO_HIDDEN __attribute__((visibility("hidden")))

@@ -98,21 +98,20 @@ public:
     /// bool. After an exception of ours the runs handed out before mean nothing.
     template <class F>
     void scan(address_range range, page_state wanted, F&& each) const {
-        using function = std::remove_reference_t<F>;
-        walk(
-            range, wanted,
-            [](void* f, const page_run& run) {
-                if constexpr (std::is_same_v<std::invoke_result_t<function&, const page_run&>, bool>)
-                    return (*static_cast<function*>(f))(run);
-                else
-                    return static_cast<void>((*static_cast<function*>(f))(run)), true;
-            },
-            const_cast<void*>(static_cast<const void*>(std::addressof(each))));
+        walk(range, wanted, &call<std::remove_reference_t<F>>,
+             const_cast<void*>(static_cast<const void*>(std::addressof(each))));
     }
 
 private:
     struct state;
     static std::shared_ptr<const state> open(const process&, std::error_code&) noexcept;
+    template <class F>
+    static bool call(void* f, const page_run& run) {
+        if constexpr (std::is_same_v<std::invoke_result_t<F&, const page_run&>, bool>)
+            return (*static_cast<F*>(f))(run);
+        else
+            return static_cast<void>((*static_cast<F*>(f))(run)), true;
+    }
     void walk(address_range, page_state wanted, bool (*each)(void*, const page_run&), void* context) const;
 
     process who_;

@@ -159,7 +159,6 @@ private:
 
     std::error_code open(process_memory_options);
     bool turn_to_mem(std::error_code& why) const noexcept;
-    bool by_mem(direction) const noexcept;
     std::error_code gone(std::error_code ec) const noexcept;
     std::vector<std::size_t> counts(direction, std::span<const remote_block>) const;
     void transfer_blocks(direction, std::span<const remote_block>, std::span<block_transfer>) const;

@@ -1,0 +1,35 @@
+#!/bin/sh
+# clean_root.sh DIRECTORY: installs the packages of a directory into a fresh root of this release of Debian, builds
+# test/consumer there in each way, and starts the tools. As root.
+set -eu
+packages=$1
+consumer=$(dirname "$0")/../consumer
+. /etc/os-release
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $VERSION_CODENAME" \
+    'Component: main' | head -n 1)
+
+used='
+cd /srv
+apt-get install -y -qq --no-install-recommends ./*.deb >/dev/null
+
+g++ -std=c++20 -Wall -Werror main.cpp -o by_pkg_config $(pkg-config --cflags --libs vmio)
+ldd by_pkg_config | grep -q libvmio.so.0
+./by_pkg_config
+
+g++ -std=c++20 main.cpp -o static_one /usr/lib/*/libvmio.a
+if ldd static_one | grep libvmio; then exit 1; fi
+./static_one
+
+cmake -S . -B by_cmake >/dev/null
+cmake --build by_cmake >/dev/null
+by_cmake/consumer
+
+vmmap $$ | grep -F "[stack]"
+for tool in $(dpkg -L vmio-tools | grep /usr/bin/); do
+    $tool --help | grep "^usage: ${tool##*/} "
+done
+'
+echo "$used" | mmdebstrap --quiet --variant=apt --include=g++,make,cmake,pkg-config \
+    --customize-hook='cp '"$packages"'/*.deb '"$consumer"'/* "$1"/srv' \
+    --customize-hook='chroot "$1" sh -eu' \
+    "$VERSION_CODENAME" /dev/null "$mirror"
