@@ -2,6 +2,7 @@
 /// Captured processes that are saved and loaded.
 #define BOOST_TEST_MODULE process_snapshot_file
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <limits>
 #include <string>
@@ -20,6 +21,7 @@
 
 #include "crc32.hpp"
 #include "process_snapshot_format.hpp"
+#include "snapshot_format.hpp"
 #include "support/child.hpp"
 #include "support/files.hpp"
 #include "support/mapped.hpp"
@@ -205,6 +207,39 @@ BOOST_AUTO_TEST_CASE(records_that_lie_are_refused_whatever_their_checksum) {
     BOOST_TEST(!loads({{10, 20}}, {}, {{12, 14}, {13, 15}}, {}, 0));
     BOOST_TEST(!loads({{0, most}}, {}, {}, {}, 0));
     BOOST_TEST(!loads({{0, most / 2}, {most / 2 + 10, most}}, {}, {}, {}, 0));
+}
+
+BOOST_AUTO_TEST_CASE(mappings_that_lie_are_refused_whatever_their_checksum) {
+    test::directory directory;
+    const auto path = directory / "file";
+    capture_record record;
+    std::vector<vmio::mapping> list(2);
+    list[0].range = {0x111111, 0x222222};
+    list[1].range = {0x333333, 0x444444};
+    record.map = vmio::memory_map::from_mappings(list);
+    record.build_ids.resize(list.size());
+    const auto loads_with_its_second_from = [&](vmio::address start) {
+        auto bytes = format::encoded(record, {}, 0);
+        std::array<std::byte, 8> before;
+        vmio::snapshot_format::put(before.data(), vmio::address{0x333333});
+        const auto place = std::search(bytes.begin(), bytes.end(), before.begin(), before.end());
+        BOOST_REQUIRE((place != bytes.end()));
+        vmio::snapshot_format::put(&*place, start);
+        vmio::crc32 checksum;
+        checksum.add(std::span<const std::byte>(bytes).subspan(format::start_of_checked));
+        vmio::snapshot_format::put(bytes.data() + 12, checksum.value());
+        test::write_file(path, bytes);
+        try {
+            process_snapshot::load(path);
+            return true;
+        } catch (const vmio::file_error& e) {
+            BOOST_TEST(e.code().value() == EBADMSG);
+            return false;
+        }
+    };
+    BOOST_TEST(loads_with_its_second_from(0x222222));
+    BOOST_TEST(!loads_with_its_second_from(0x222221));
+    BOOST_TEST(!loads_with_its_second_from(0x444444));
 }
 
 BOOST_AUTO_TEST_CASE(an_address_space_of_other_pages_is_loaded) {
