@@ -71,6 +71,18 @@ void check_equal(const process_snapshot& a, const process_snapshot& b) {
     BOOST_TEST(vmio::diff(a, b).empty());
 }
 
+/// Or else refused for what it says.
+bool is_loaded(const std::filesystem::path& path, const std::vector<std::byte>& bytes) {
+    test::write_file(path, bytes);
+    try {
+        process_snapshot::load(path);
+        return true;
+    } catch (const vmio::file_error& e) {
+        BOOST_TEST(e.code().value() == EBADMSG);
+        return false;
+    }
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_whole_process_is_loaded_as_it_was_saved) {
@@ -136,7 +148,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_saved_process_is_refused) {
     BOOST_CHECK_EXCEPTION(process_snapshot::load(path), vmio::file_error, says(EOPNOTSUPP, "version"));
     BOOST_CHECK_EXCEPTION(process_snapshot::load("/dev/zero"), vmio::file_error, says(EINVAL, "not a regular file"));
     BOOST_CHECK_EXCEPTION(process_snapshot::load(directory / "none"), vmio::file_error, says(ENOENT, ""));
-    BOOST_CHECK_EXCEPTION(captured(process::self(), {memory.range()}).save(directory / "no" / "such"), vmio::file_error,
+    BOOST_CHECK_EXCEPTION(captured(process::self(), {memory.range()}).save(directory / "no/such"), vmio::file_error,
                           says(ENOENT, ""));
 }
 
@@ -184,14 +196,7 @@ BOOST_AUTO_TEST_CASE(records_that_lie_are_refused_whatever_their_checksum) {
         checksum.add(zeros);
         auto bytes = format::encoded(record, regions, checksum.value());
         bytes.resize(bytes.size() + data);
-        test::write_file(path, bytes);
-        try {
-            process_snapshot::load(path);
-            return true;
-        } catch (const vmio::file_error& e) {
-            BOOST_TEST(e.code().value() == EBADMSG);
-            return false;
-        }
+        return is_loaded(path, bytes);
     };
     const vmio::address most = std::numeric_limits<vmio::address>::max();
     BOOST_TEST(loads({{10, 20}, {20, 30}}, {{15, 25}}, {{12, 13}}, {{0, 5}}, 10));  // in order, and of no page size
@@ -228,14 +233,7 @@ BOOST_AUTO_TEST_CASE(mappings_that_lie_are_refused_whatever_their_checksum) {
         vmio::crc32 checksum;
         checksum.add(std::span<const std::byte>(bytes).subspan(format::start_of_checked));
         vmio::snapshot_format::put(bytes.data() + 12, checksum.value());
-        test::write_file(path, bytes);
-        try {
-            process_snapshot::load(path);
-            return true;
-        } catch (const vmio::file_error& e) {
-            BOOST_TEST(e.code().value() == EBADMSG);
-            return false;
-        }
+        return is_loaded(path, bytes);
     };
     BOOST_TEST(loads_with_its_second_from(0x222222));
     BOOST_TEST(!loads_with_its_second_from(0x222221));

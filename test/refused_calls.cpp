@@ -16,15 +16,18 @@
 
 #include <vmio/error.hpp>
 #include <vmio/file_error.hpp>
+#include <vmio/memory_map.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/process.hpp>
 #include <vmio/process_snapshot.hpp>
+#include <vmio/region_reader.hpp>
 #include <vmio/snapshot.hpp>
 
 #include "support/child.hpp"
 #include "support/files.hpp"
 #include "support/pages.hpp"
 #include "support/seccomp.hpp"
+#include "support/skip.hpp"
 #include "support/snapshots.hpp"
 
 using test::equal;
@@ -190,7 +193,7 @@ BOOST_AUTO_TEST_CASE(a_capture_that_finds_no_room_for_its_end_is_an_error) {
                }) == EFBIG);
 }
 
-BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_captured_from_memory) {
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_taken_from_memory) {
     const test::directory place;
     const auto bytes = pattern_bytes(3 * page + 100);
     test::write_file(place / "file", bytes);
@@ -206,7 +209,11 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_captured_from_memory) {
                    test::forbid_from(SYS_pread64, 2, 64, EIO);
                    const process_snapshot s = process_snapshot::capture(process(child.id()), options);
                    if (!s.gaps().empty()) return 1;
-                   return equal(s.view(options.ranges[0]).bytes().first(bytes.size()), bytes) ? 0 : 2;
+                   if (!equal(s.view(options.ranges[0]).bytes().first(bytes.size()), bytes)) return 2;
+                   vmio::region_options regions;
+                   regions.within = options.ranges[0];
+                   vmio::region_reader reader(process(child.id()), regions);
+                   return reader.next() && equal(reader.fetch().first(bytes.size()), bytes) && !reader.next() ? 0 : 3;
                }) == 0);
     ::munmap(p, bytes.size());
 }
@@ -222,6 +229,13 @@ BOOST_AUTO_TEST_CASE(page_states_that_cannot_be_read_either_way_are_an_error) {
                }) == EIO);
 }
 
+BOOST_AUTO_TEST_CASE(a_list_of_mappings_that_cannot_be_read_is_an_error) {
+    BOOST_TEST(test::in_a_process([] {
+                   test::forbid_from(SYS_read, 2, 1 << 15, EIO);  // in large pieces
+                   return error_of([] { vmio::memory_map::load(process::self()); });
+               }) == EIO);
+}
+
 BOOST_AUTO_TEST_CASE(without_pidfds_the_end_of_a_process_is_seen_in_proc) {
     test::child_process child;
     BOOST_TEST(test::in_a_process([&] {
@@ -231,5 +245,16 @@ BOOST_AUTO_TEST_CASE(without_pidfds_the_end_of_a_process_is_seen_in_proc) {
                    ::kill(child.id(), SIGKILL);
                    while (target.alive()) ::usleep(100);
                    return 0;
+               }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_process_opened_before_privileges_were_dropped_is_captured_after,
+                     *boost::unit_test::precondition(test::as_root)) {
+    const test::pages memory(3);
+    const test::child_process child;
+    const vmio::process_memory opened(process(child.id()), {.method = vmio::transfer_method::proc_mem});
+    BOOST_TEST(test::as_nobody([&] {
+                   const process_snapshot s = process_snapshot::capture(opened);
+                   return equal(s.view(memory.range()).bytes(), memory.bytes()) ? 0 : 1;
                }) == 0);
 }
