@@ -218,6 +218,24 @@ BOOST_AUTO_TEST_CASE(a_target_that_ends_meanwhile_is_no_error_and_stays_its_pare
     BOOST_TEST(error_of_pausing(process::self()) == EINVAL);
 }
 
+BOOST_AUTO_TEST_CASE(a_target_that_is_killed_while_it_is_being_paused_is_over) {
+    for (int i = 0; i < 200; ++i) {
+        test::child_process child;
+        const process target(child.id());
+        std::thread killer([&] {
+            for (std::atomic<int> later = 0; later < 100 * i;) ++later;
+            child.kill();
+        });
+        try {
+            const pause_guard guard(target);
+        } catch (const memory_error& e) {
+            BOOST_TEST((e.code() == vmio::errc::no_such_process));
+        }
+        killer.join();
+        BOOST_TEST(!target.alive());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_paused_is_an_error) {
     test::child_process child;
     const process who(child.id());
