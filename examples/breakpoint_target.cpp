@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
     for (std::string word; std::cin >> count >> word;) {
         std::atomic<long> sum = 0;
         const pid_t fork = ::fork();
-        if (fork == 0) ::_exit(weigh(1, word.c_str()) % 100);
+        if (fork == 0) ::_exit(static_cast<int>(weigh(1, word.c_str()) % 100));
         std::vector<std::thread> threads;
         for (long i = 0; i < count; ++i) threads.emplace_back([&, i] { sum += weigh(i, word.c_str()); });
         for (std::thread& t : threads) t.join();

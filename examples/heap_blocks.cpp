@@ -24,9 +24,9 @@ std::vector<vmio::memory_block> read_list(std::istream& list) {
         ++number;
         std::istringstream words(line);
         std::string start;
-        std::string size;
         if (!(words >> start) || start.starts_with('#')) continue;
         try {
+            std::string size;
             if (!(words >> size)) throw tool::usage_error("");
             blocks.push_back({tool::number(start), tool::number(size)});
         } catch (const tool::usage_error&) {

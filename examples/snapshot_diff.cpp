@@ -95,8 +95,9 @@ std::uint64_t print_missing(const process_snapshot& one, const process_snapshot&
 
 std::string clock_text(const process_snapshot& moment) {
     const std::time_t seconds = std::chrono::system_clock::to_time_t(moment.time());
+    std::tm parts{};
     char text[32];
-    return {text, std::strftime(text, sizeof text, "%F %T", std::localtime(&seconds))};
+    return {text, std::strftime(text, sizeof text, "%F %T", ::localtime_r(&seconds, &parts))};
 }
 
 /// Whether anything has changed.

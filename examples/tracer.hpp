@@ -159,6 +159,7 @@ private:
         signals_.unblock();
         ::close(go[1]);
         std::vector<char*> words;
+        words.reserve(command.size() + 1);
         for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
         words.push_back(nullptr);
         char byte;

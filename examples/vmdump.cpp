@@ -61,7 +61,7 @@ vmio::core_summary write_packed(const vmio::process& who, std::ostream& to, cons
     out.push(boost::iostreams::gzip_compressor(boost::iostreams::gzip::best_speed));
     out.push(strict_sink{&to});
     out.exceptions(std::ios::badbit);
-    const vmio::core_summary summary = vmio::write_core(who, out, how);
+    vmio::core_summary summary = vmio::write_core(who, out, how);
     out.reset();  // writes the end
     if (!to.flush()) throw std::runtime_error("cannot write all of it: a full disk?");
     return summary;

@@ -97,7 +97,8 @@ bool byte_pattern::matches_at(const std::byte* at) const noexcept {
 std::size_t byte_pattern::find(std::span<const std::byte> bytes, std::size_t from) const noexcept {
     if (bytes.size() < size()) return npos;
     const std::size_t end = bytes.size() - size() + 1;
-    const auto find_by = [&]<bool masked>(std::bool_constant<masked>) {
+    const auto find_by = [&](auto is_masked) {
+        constexpr bool masked = decltype(is_masked)::value;
         const auto wanted = [&](std::size_t i) { return wanted_byte<masked>(i, bytes_[i], masked ? mask_[i] : whole); };
         return find_place(bytes.data(), from, end, wanted(rarest_), wanted(second_), [&](std::size_t place) {
             const std::byte* const at = bytes.data() + place;

@@ -39,7 +39,7 @@ private:
             for (int bit = 0; bit < 8; ++bit) rest = rest >> 1 ^ ((rest & 1) != 0 ? 0xedb88320 : 0);
             made[0][b] = rest;
         }
-        for (std::size_t n = 1; n < made.size(); ++n)
+        for (std::size_t n = 1; n != made.size(); ++n)
             for (std::size_t b = 0; b < 256; ++b) made[n][b] = made[n - 1][b] >> 8 ^ made[0][made[n - 1][b] & 0xff];
         return made;
     }();

@@ -17,6 +17,7 @@ namespace {
 
 std::vector<address_range> ranges_of(const std::vector<memory_gap>& gaps) {
     std::vector<address_range> ranges;
+    ranges.reserve(gaps.size());
     for (const memory_gap& gap : gaps) ranges.push_back(gap.range);
     return ranges;
 }

@@ -191,7 +191,7 @@ std::vector<std::byte> encoded(const capture_record& record, const std::vector<a
     crc32 checksum;
     checksum.add(std::span<const std::byte>(bytes).subspan(start_of_checked));
     put(at + 12, checksum.value());
-    return std::move(bytes);
+    return std::move(to.bytes());
 }
 
 bool decode_record(const header& h, std::span<const std::byte> bytes, capture_record& record, region_layout& layout) {

@@ -25,8 +25,9 @@ std::vector<std::byte> read_set(pid_t thread, std::uint32_t type, std::error_cod
             return {};
         }
         // A larger set is cut to the room there is.
-        if (place.iov_len < bytes.size()) return {bytes.data(), bytes.data() + place.iov_len};
-        bytes.resize(2 * bytes.size());
+        const bool whole = place.iov_len < bytes.size();
+        bytes.resize(whole ? place.iov_len : 2 * bytes.size());
+        if (whole) return bytes;
     }
 }
 

@@ -3,11 +3,14 @@
 #include <vmio/access.hpp>
 
 #include <cerrno>
+#include <fstream>
 #include <string>
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -96,4 +99,30 @@ BOOST_AUTO_TEST_CASE(a_filter_that_forbids_the_call) {
                        const auto d = diagnose_access(child.id());
                        return d.obstacle == access_obstacle::forbidden_call && says(d.text, "seccomp") ? 0 : 1;
                    }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_ptrace_scope_says_what_helps_against_it, *boost::unit_test::precondition(test::as_root)) {
+    const char* const helps[] = {"PR_SET_PTRACER", "only CAP_SYS_PTRACE helps", "before a reboot"};
+    for (int scope = 1; scope <= 3; ++scope) {
+        // The kernel's own list of settings may not have it: one with nothing else.
+        const auto body = [&] {
+            test::must(::unshare(CLONE_NEWNS) == 0, "unshare");
+            test::must(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "private");
+            test::must(::mount("none", "/proc/sys/kernel", "tmpfs", 0, nullptr) == 0, "mount");
+            test::must(::mkdir("/proc/sys/kernel/yama", 0755) == 0, "mkdir");
+            std::ofstream("/proc/sys/kernel/yama/ptrace_scope") << scope;
+            // A process of our user with capabilities that we lack is refused for no other reason that can be seen.
+            test::child_process privileged([] {
+                ::prctl(PR_SET_KEEPCAPS, 1);
+                test::must(::setgid(65534) == 0 && ::setuid(65534) == 0, "setuid");
+                ::prctl(PR_SET_DUMPABLE, 1);
+            });
+            test::must(::setgid(65534) == 0 && ::setuid(65534) == 0, "setuid");
+            const auto d = diagnose_access(privileged.id());
+            const int status = d.obstacle != access_obstacle::ptrace_scope ? 1 : says(d.text, helps[scope - 1]) ? 0 : 2;
+            privileged.forget();  // it ends with us: we may not
+            return status;
+        };
+        BOOST_TEST(test::in_a_process(body) == 0);
+    }
 }

@@ -156,6 +156,23 @@ BOOST_AUTO_TEST_CASE(a_stream_runs_over_it) {
     BOOST_TEST((f.memory->bytes[0] == std::byte{'x'}));
 }
 
+BOOST_AUTO_TEST_CASE(an_error_through_it_names_what_it_caches) {
+    test::pages memory(2);
+    memory.make_hole(1);
+    test::child_process child;
+    const vmio::process_memory live{vmio::process(child.id())};
+    vmio::memory_device<cached_memory<vmio::process_memory>> device(cached_memory(live, 4 * page), memory.page(1));
+    const auto is_about = [&](const char* operation) {
+        return [&, operation](const vmio::memory_error& e) {
+            return e.process_id() == child.id() && e.where() == memory.page(1) &&
+                   e.operation() == std::string(operation);
+        };
+    };
+    char byte = 0;
+    BOOST_CHECK_EXCEPTION(device.read(&byte, 1), vmio::memory_error, is_about(live.read_operation()));
+    BOOST_CHECK_EXCEPTION(device.write(&byte, 1), vmio::memory_error, is_about(live.write_operation()));
+}
+
 BOOST_AUTO_TEST_CASE(copies_share_and_threads_may_use_them) {
     const test::pages some(32);
     test::child_process child;

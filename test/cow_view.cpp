@@ -7,7 +7,9 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 
 #include <boost/test/unit_test.hpp>
@@ -320,8 +322,10 @@ BOOST_AUTO_TEST_CASE(it_works_where_the_page_map_can_only_be_read) {
 
 BOOST_AUTO_TEST_CASE(it_works_where_there_is_no_proc, *boost::unit_test::precondition(test::as_root)) {
     BOOST_TEST(test::in_a_process([] {
-                   test::must(::chroot("/sys") == 0, "chroot");
-                   if (::access("/proc", F_OK) == 0) return 10;
+                   test::must(::unshare(CLONE_NEWNS) == 0, "unshare");
+                   test::must(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "private");
+                   test::must(::umount2("/proc", MNT_DETACH) == 0, "umount");
+                   if (::access("/proc/self", F_OK) == 0) return 10;
                    cow_view view = of_pattern(100 * page).view();
                    if (!view.changed().empty()) return 1;
                    view[7 * page] = std::byte{1};

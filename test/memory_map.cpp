@@ -355,6 +355,18 @@ BOOST_AUTO_TEST_CASE(lines_without_sense_are_told_and_end_nothing) {
     BOOST_TEST(memory_map::from_text("1000-3000 rw-p 0 0:0 0\n2000-4000 rw-p 0 0:0 0\n").torn());
 }
 
+BOOST_AUTO_TEST_CASE(mappings_that_no_process_has_are_refused) {
+    const auto of = [](std::initializer_list<address_range> ranges) {
+        std::vector<mapping> list;
+        for (const address_range& r : ranges) list.emplace_back().range = r;
+        return memory_map::from_mappings(list);
+    };
+    BOOST_TEST(of({{10, 20}, {20, 30}}).size() == 2u);
+    BOOST_CHECK_THROW(of({{10, 10}}), std::invalid_argument);
+    BOOST_CHECK_THROW(of({{10, 20}, {15, 30}}), std::invalid_argument);
+    BOOST_CHECK_THROW(of({{10, 20}, {5, 8}}), std::invalid_argument);
+}
+
 BOOST_AUTO_TEST_CASE(it_is_a_range_like_any_other) {
     const memory_map map = memory_map::load(process::self());
     const std::span<const mapping> all(map);

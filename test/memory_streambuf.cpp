@@ -43,6 +43,30 @@ struct fixture {
 
 }  // namespace
 
+BOOST_AUTO_TEST_CASE(it_can_say_that_nothing_more_will_come) {
+    buffer closed;
+    BOOST_TEST(closed.in_avail() == -1);
+    fixture f(page);
+    f.buf.detach();
+    f.buf.attach(device(f.memory, vmio::address_range::of_size(base, page)), 65536);
+    BOOST_TEST(f.buf.in_avail() == 0);
+    std::string all(page, ' ');
+    BOOST_TEST(f.buf.sgetn(all.data(), static_cast<std::streamsize>(page)) == static_cast<std::streamsize>(page));
+    BOOST_TEST(f.buf.in_avail() == -1);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_written_beyond_the_end_of_a_window_has_no_room) {
+    fixture f(2 * page);
+    f.buf.detach();
+    f.buf.attach(device(f.memory, vmio::address_range::of_size(base, page)), 65536);
+    const std::string all(page + 1, 'x');
+    BOOST_TEST(f.buf.sputn(all.data(), static_cast<std::streamsize>(all.size())) ==
+               static_cast<std::streamsize>(page + 1));
+    BOOST_TEST(f.buf.pubsync() == -1);
+    BOOST_TEST(f.buf.last_error().value() == ENOSPC);
+    BOOST_TEST(f.content(page - 1, 2) == std::string("x") + static_cast<char>('a' + page % 23));
+}
+
 BOOST_AUTO_TEST_CASE(after_a_seek_it_reads_to_the_end_of_the_page_and_then_more_each_time) {
     fixture f(64 * page);
     f.buf.pubseekpos(static_cast<std::streamoff>(base + 100));

@@ -79,6 +79,9 @@ BOOST_AUTO_TEST_CASE(where_the_ioctl_is_refused_entries_say_the_same) {
                        if (map.scan(all_of_it, page_state::absent | page_state::file) != expected_runs) return 3;
                        if (map.scan(all_of_it) != map.scan(all_of_it, flags)) return 4;
                        if (scan_pages(map.target(), shared.range()) != map.scan(shared.range())) return 5;
+                       int runs = 0;
+                       map.scan(anonymous.range(), page_state::data, [&](const vmio::page_run&) { return ++runs < 3; });
+                       if (runs != 3) return 6;
                        return 0;
                    }) == 0);
 }

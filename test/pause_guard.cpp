@@ -136,6 +136,11 @@ BOOST_AUTO_TEST_CASE(a_guard_may_be_moved_and_destroyed_by_another_thread) {
     BOOST_TEST(target.stands_still());
     std::thread([&] { const pause_guard last = std::move(moved); }).join();
     target.wait_until_counting();
+    counting_process another;
+    pause_guard kept{process(target.id())};
+    kept = pause_guard(process(another.id()));
+    target.wait_until_counting();
+    BOOST_TEST(another.stands_still());
 }
 
 BOOST_AUTO_TEST_CASE(a_target_that_was_stopped_before_stays_stopped_after) {
@@ -167,6 +172,22 @@ BOOST_AUTO_TEST_CASE(a_signal_that_arrives_meanwhile_is_delivered_after) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_target_under_a_storm_of_signals_loses_none) {
+    static std::atomic<long>* const seen = static_cast<std::atomic<long>*>(
+        ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    test::child_process child([] { ::signal(SIGRTMIN, [](int) { ++*seen; }); });
+    std::atomic<bool> over = false;
+    long sent = 0;
+    std::thread storm([&] {
+        while (!over)
+            if (::sigqueue(child.id(), SIGRTMIN, {}) == 0) ++sent;
+    });
+    for (int i = 0; i < 300; ++i) const pause_guard guard{process(child.id())};
+    over = true;
+    storm.join();
+    while (*seen != sent) std::this_thread::yield();
+}
+
 BOOST_AUTO_TEST_CASE(when_the_guards_process_is_killed_the_target_goes_on) {
     counting_process target;
     target.wait_until_counting();
@@ -195,6 +216,24 @@ BOOST_AUTO_TEST_CASE(a_target_that_ends_meanwhile_is_no_error_and_stays_its_pare
         target.child().end();  // kills, and waits: the status is there for us
     }
     BOOST_TEST(error_of_pausing(process::self()) == EINVAL);
+}
+
+BOOST_AUTO_TEST_CASE(a_target_that_is_killed_while_it_is_being_paused_is_over) {
+    for (int i = 0; i < 200; ++i) {
+        test::child_process child;
+        const process target(child.id());
+        std::thread killer([&] {
+            for (std::atomic<int> later = 0; later < 100 * i;) ++later;
+            child.kill();
+        });
+        try {
+            const pause_guard guard(target);
+        } catch (const memory_error& e) {
+            BOOST_TEST((e.code() == vmio::errc::no_such_process));
+        }
+        killer.join();
+        BOOST_TEST(!target.alive());
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_paused_is_an_error) {

@@ -2,6 +2,7 @@
 /// Captured processes that are saved and loaded.
 #define BOOST_TEST_MODULE process_snapshot_file
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <limits>
 #include <string>
@@ -20,6 +21,7 @@
 
 #include "crc32.hpp"
 #include "process_snapshot_format.hpp"
+#include "snapshot_format.hpp"
 #include "support/child.hpp"
 #include "support/files.hpp"
 #include "support/mapped.hpp"
@@ -67,6 +69,18 @@ void check_equal(const process_snapshot& a, const process_snapshot& b) {
     BOOST_TEST(std::ranges::equal(a.auxiliary_vector(), b.auxiliary_vector()));
     BOOST_TEST((a.threads() == b.threads()));
     BOOST_TEST(vmio::diff(a, b).empty());
+}
+
+/// Or else refused for what it says.
+bool is_loaded(const std::filesystem::path& path, const std::vector<std::byte>& bytes) {
+    test::write_file(path, bytes);
+    try {
+        process_snapshot::load(path);
+        return true;
+    } catch (const vmio::file_error& e) {
+        BOOST_TEST(e.code().value() == EBADMSG);
+        return false;
+    }
 }
 
 }  // namespace
@@ -134,7 +148,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_saved_process_is_refused) {
     BOOST_CHECK_EXCEPTION(process_snapshot::load(path), vmio::file_error, says(EOPNOTSUPP, "version"));
     BOOST_CHECK_EXCEPTION(process_snapshot::load("/dev/zero"), vmio::file_error, says(EINVAL, "not a regular file"));
     BOOST_CHECK_EXCEPTION(process_snapshot::load(directory / "none"), vmio::file_error, says(ENOENT, ""));
-    BOOST_CHECK_EXCEPTION(captured(process::self(), {memory.range()}).save(directory / "no" / "such"), vmio::file_error,
+    BOOST_CHECK_EXCEPTION(captured(process::self(), {memory.range()}).save(directory / "no/such"), vmio::file_error,
                           says(ENOENT, ""));
 }
 
@@ -182,14 +196,7 @@ BOOST_AUTO_TEST_CASE(records_that_lie_are_refused_whatever_their_checksum) {
         checksum.add(zeros);
         auto bytes = format::encoded(record, regions, checksum.value());
         bytes.resize(bytes.size() + data);
-        test::write_file(path, bytes);
-        try {
-            process_snapshot::load(path);
-            return true;
-        } catch (const vmio::file_error& e) {
-            BOOST_TEST(e.code().value() == EBADMSG);
-            return false;
-        }
+        return is_loaded(path, bytes);
     };
     const vmio::address most = std::numeric_limits<vmio::address>::max();
     BOOST_TEST(loads({{10, 20}, {20, 30}}, {{15, 25}}, {{12, 13}}, {{0, 5}}, 10));  // in order, and of no page size
@@ -205,6 +212,32 @@ BOOST_AUTO_TEST_CASE(records_that_lie_are_refused_whatever_their_checksum) {
     BOOST_TEST(!loads({{10, 20}}, {}, {{12, 14}, {13, 15}}, {}, 0));
     BOOST_TEST(!loads({{0, most}}, {}, {}, {}, 0));
     BOOST_TEST(!loads({{0, most / 2}, {most / 2 + 10, most}}, {}, {}, {}, 0));
+}
+
+BOOST_AUTO_TEST_CASE(mappings_that_lie_are_refused_whatever_their_checksum) {
+    test::directory directory;
+    const auto path = directory / "file";
+    capture_record record;
+    std::vector<vmio::mapping> list(2);
+    list[0].range = {0x111111, 0x222222};
+    list[1].range = {0x333333, 0x444444};
+    record.map = vmio::memory_map::from_mappings(list);
+    record.build_ids.resize(list.size());
+    const auto loads_with_its_second_from = [&](vmio::address start) {
+        auto bytes = format::encoded(record, {}, 0);
+        std::array<std::byte, 8> before;
+        vmio::snapshot_format::put(before.data(), vmio::address{0x333333});
+        const auto place = std::search(bytes.begin(), bytes.end(), before.begin(), before.end());
+        BOOST_REQUIRE((place != bytes.end()));
+        vmio::snapshot_format::put(&*place, start);
+        vmio::crc32 checksum;
+        checksum.add(std::span<const std::byte>(bytes).subspan(format::start_of_checked));
+        vmio::snapshot_format::put(bytes.data() + 12, checksum.value());
+        return is_loaded(path, bytes);
+    };
+    BOOST_TEST(loads_with_its_second_from(0x222222));
+    BOOST_TEST(!loads_with_its_second_from(0x222221));
+    BOOST_TEST(!loads_with_its_second_from(0x444444));
 }
 
 BOOST_AUTO_TEST_CASE(an_address_space_of_other_pages_is_loaded) {

@@ -349,3 +349,20 @@ BOOST_AUTO_TEST_CASE(slices_of_neighbouring_regions_are_one_view) {
     BOOST_TEST(!vmio::for_each_slice(target, {memory.start() - page * 1000, memory.page(1)}, ignore));
     BOOST_TEST(vmio::for_each_slice(target, {memory.start(), memory.start()}, ignore));
 }
+
+BOOST_AUTO_TEST_CASE(large_chunks_that_were_written_are_zero_again_for_what_is_not) {
+    const std::size_t size = (std::size_t{8} << 20) / page;
+    const mapped memory(2 * size + 1);
+    for (std::size_t i = 0; i < size; ++i) std::memset(memory.data(i), 0x5a, page);
+    memory.write(2 * size, 7);
+    const child_process child;
+    region_reader first(process(child.id()), in(memory.range(), size * page, 0));
+    region_reader reader = std::move(first);
+    BOOST_TEST(reader.memory().process_id() == child.id());
+    BOOST_REQUIRE(reader.next());
+    BOOST_TEST(test::all_equal(reader.fetch(), std::byte(0x5a)));
+    BOOST_REQUIRE(reader.next());
+    BOOST_TEST(all_zero(reader.fetch()));
+    BOOST_REQUIRE(reader.next());
+    BOOST_TEST((reader.fetch()[0] == std::byte(7)));
+}

@@ -273,6 +273,11 @@ BOOST_AUTO_TEST_CASE(it_is_a_memory_for_devices_and_streams) {
     std::string line;
     BOOST_TEST(static_cast<bool>(std::getline(stream, line)));
     BOOST_TEST(line == "frozen");
+    vmio::memory_device<snapshot> whole(s, 3 * page);
+    char byte;
+    BOOST_CHECK_EXCEPTION(whole.read(&byte, 1), vmio::memory_error, [](const vmio::memory_error& e) {
+        return e.code().value() == EFAULT && e.operation() == std::string("read of a snapshot");
+    });
 }
 
 BOOST_AUTO_TEST_CASE(what_is_too_large_is_an_error) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <filesystem>
+#include <string>
+
 #include <sys/stat.h>
 
 #include "scratch.hpp"
@@ -8,8 +11,15 @@
 namespace test {
 
 /// One that everybody may look into.
-struct directory : scratch_directory {
-    directory() { must(::chmod(path().c_str(), 0755) == 0, "chmod"); }
+class directory {
+public:
+    directory() { must(::chmod(place_.path().c_str(), 0755) == 0, "chmod"); }
+
+    std::filesystem::path path() const { return place_.path(); }
+    std::filesystem::path operator/(const std::string& name) const { return path() / name; }
+
+private:
+    scratch_directory place_;
 };
 
 }  // namespace test

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -14,27 +13,9 @@
 #include <sys/stat.h>
 
 #include "child.hpp"
+#include "directory.hpp"
 
 namespace test {
-
-/// An empty directory, removed with all that is in it.
-class directory {
-public:
-    directory() {
-        std::string name = (std::filesystem::temp_directory_path() / "vmio-test-XXXXXX").string();
-        must(::mkdtemp(name.data()) != nullptr, "mkdtemp");
-        path_ = name;
-    }
-    directory(const directory&) = delete;
-    directory& operator=(const directory&) = delete;
-    ~directory() { std::filesystem::remove_all(path_); }
-
-    std::filesystem::path operator/(const char* name) const { return path_ / name; }
-    const std::filesystem::path& path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
 
 inline void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
     std::ofstream(path, std::ios::binary)

@@ -14,7 +14,14 @@
 
 namespace test {
 
-/// From now on these system calls of this process fail with `error`, by a real filter. It cannot be taken back.
+/// A real filter on the system calls of this process from now on. It cannot be taken back.
+inline void install(std::vector<sock_filter> program) {
+    const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+    must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
+    must(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0, "seccomp");
+}
+
+/// These fail with `error`.
 inline void forbid(std::initializer_list<long> calls, int error) {
     std::vector<sock_filter> program;
     program.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
@@ -23,9 +30,21 @@ inline void forbid(std::initializer_list<long> calls, int error) {
         program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)));
     }
     program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-    const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
-    must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
-    must(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0, "seccomp");
+    install(std::move(program));
+}
+
+/// This one does where its argument of that number is at least `least`; the lower half is looked at, on a little-endian
+/// machine.
+inline void forbid_from(long call, unsigned argument, unsigned least, int error) {
+    const auto place = static_cast<unsigned>(offsetof(seccomp_data, args) + argument * sizeof(seccomp_data::args[0]));
+    install({
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, place),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, least, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    });
 }
 
 inline void forbid_process_vm(int error) {

@@ -46,4 +46,4 @@ exec 3>&-
 wait "$pid" || fail "the target was harmed"
 "$vmdump" "$pid" 2>words && fail "no error for a process that is gone"
 grep -qi 'process' words || fail "no reason: $(cat words)"
-[ "$(ls core.* | wc -l)" = 2 ] || fail "something was left behind: $(ls)"
+[ "$(find . -name "core.*" | wc -l)" = 2 ] || fail "something was left behind: $(ls)"
