@@ -64,6 +64,10 @@ access_diagnosis about_scope(int scope) {
     return {access_obstacle::ptrace_scope, text};
 }
 
+access_diagnosis cannot_look() {
+    return {access_obstacle::unknown, "we have run out of descriptors or memory, and cannot look what is in the way"};
+}
+
 /// The kernel says no (ptrace(2), "Ptrace access mode checking"): in the order in which it looks.
 access_diagnosis refused(pid_t id, const std::string& directory) {
     const std::string who = "process " + std::to_string(id);
@@ -106,11 +110,10 @@ access_diagnosis diagnose_access(pid_t id) {
     if (moved || ec.value() == EFAULT) return {};
 
     const file_descriptor place(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!place && is_exhaustion(last_system_error()))
-        return {access_obstacle::unknown,
-                "we have run out of descriptors or memory, and cannot look what is in the way"};
     process_status status;
-    if (!place || read_status(place.get(), status)) {
+    const std::error_code unseen = place ? read_status(place.get(), status) : last_system_error();
+    if (is_exhaustion(unseen)) return cannot_look();
+    if (unseen) {
         if (ec.value() == ESRCH) return {access_obstacle::gone, who + " is gone: no process has this id"};
         return {access_obstacle::other_user,
                 who +
@@ -124,7 +127,9 @@ access_diagnosis diagnose_access(pid_t id) {
                                              directory + "/task"};
     if (status.kernel_thread()) return {access_obstacle::kernel_thread, who + " is a kernel thread and has no memory"};
     if (ec.value() == ESRCH) return {access_obstacle::gone, who + " has no memory any more: it is about to end"};
-    if (file_descriptor(::openat(place.get(), "mem", O_RDONLY | O_CLOEXEC)))
+    const file_descriptor mem(::openat(place.get(), "mem", O_RDONLY | O_CLOEXEC));
+    if (!mem && is_exhaustion(last_system_error())) return cannot_look();
+    if (mem)
         return {access_obstacle::forbidden_call,
                 "process_vm_readv is refused by a seccomp filter or missing in this kernel: use "
                 "transfer_method::proc_mem or automatic, or allow the call in the container's profile"};

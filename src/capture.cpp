@@ -86,7 +86,7 @@ private:
         std::optional<mapping> m;
         if (!map_)
             m = query_mapping(who_, beyond_, mapping_lookup::next_after);
-        else if (const auto known = map_->at_or_above(beyond_); known != map_->end())
+        else if (const auto known = map_->at_or_above(beyond_); known != map_->end() && known->name != "[vsyscall]")
             m = *known;
         if (!m || m->range.end() <= beyond_) return std::nullopt;
         if (m->range.start() < beyond_) {

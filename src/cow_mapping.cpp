@@ -137,6 +137,7 @@ void cow_view::mapping::follow(std::shared_ptr<snapshot::state> owner) {
     if (size() > 0 && &now->file() != &content_->file()) {
         map(std::move(now));
     } else if (size() > 0) {
+        if (!now->overlay().empty()) settled_.resize(content_->pages());  // what can fail comes first
         undo_protections(all());
         content_ = std::move(now);
         for (const page_overlay::entry& e : content_->overlay().entries()) settle(e.page);

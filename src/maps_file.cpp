@@ -14,7 +14,7 @@ namespace vmio {
 
 file_descriptor open_maps(const process& who, std::error_code& ec) noexcept {
     if (who.proc_directory() < 0) {
-        ec = system_error_of(who.alive() ? EOPNOTSUPP : ESRCH);
+        ec = system_error_of(who.alive() ? EACCES : ESRCH);
         return {};
     }
     file_descriptor maps(::openat(who.proc_directory(), "maps", O_RDONLY | O_CLOEXEC));

@@ -16,6 +16,7 @@ namespace vmio {
 mem_file::mem_file(const process& who, std::error_code& ec) noexcept
     : who_(who), file_(::openat(who.proc_directory(), "mem", O_RDWR | O_CLOEXEC)) {
     ec = file_ ? std::error_code() : last_system_error();
+    if (who.proc_directory() < 0) ec = system_error_of(EACCES);
     if (ec.value() == ENOENT) ec = system_error_of(ESRCH);
 }
 

@@ -26,7 +26,12 @@ namespace vmio {
 /// ptrace(2) serves only the thread that attached, so there is one that does nothing else.
 class VMIO_HIDDEN pause_guard::tracer {
 public:
-    explicit tracer(const process& target) : target_(target), thread_([this] { run(); }) {
+    explicit tracer(const process& target) : target_(target) {
+        try {
+            thread_ = std::thread([this] { run(); });
+        } catch (const std::system_error& e) {
+            throw memory_error("pause", target.id(), 0, system_error_of(e.code().value()));
+        }
         std::unique_lock lock(mutex_);
         while (!changed_.wait_for(lock, std::chrono::milliseconds(5), [this] { return finished_; }))
             reap_dead_threads();
@@ -251,7 +256,7 @@ private:
     std::error_code error_;
     std::vector<traced_thread> threads_;  // changes size under the mutex
     std::vector<pid_t> ids_;
-    std::thread thread_;  // last: it uses the others
+    std::thread thread_;
 };
 
 pause_guard::pause_guard(const process& target) {

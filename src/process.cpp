@@ -57,6 +57,11 @@ file_descriptor watch_end(int pidfd, std::error_code& ec) noexcept {
     return watch;
 }
 
+/// /proc is not mounted, or keeps others' processes from us (proc(5), hidepid).
+bool is_hidden(const std::error_code& ec) noexcept {
+    return ec.value() == ENOENT || ec.value() == EACCES || ec.value() == EPERM;
+}
+
 /// 1 if the watched process has ended, 0 if not, below 0 if that may not be asked. Not by epoll_wait(3): that is a
 /// place where a thread can be cancelled, which costs a quarter more once there are threads, and must not be in a
 /// noexcept function.
@@ -87,16 +92,21 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
     file_descriptor directory(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!directory) {
         ec = last_system_error();
-        // Not mounted, or hidden from us (hidepid): the pidfd will do.
-        const bool hidden = ec.value() == ENOENT || ec.value() == EACCES || ec.value() == EPERM;
+        // The pidfd will do.
+        const bool hidden = is_hidden(ec);
         if (no_pidfds && ec.value() == ENOENT) ec = system_error_of(ESRCH);
         if (no_pidfds || !hidden) return nullptr;
     }
     ec.clear();
     process_status status;
-    // /proc may be missing or hidden; then the pidfd alone decides.
-    if (directory && !read_status(directory.get(), status) && (status.ended() || status.kernel_thread()))
-        ec = system_error_of(ESRCH);
+    if (directory) {
+        const std::error_code unseen = read_status(directory.get(), status);
+        if (!unseen && (status.ended() || status.kernel_thread())) ec = system_error_of(ESRCH);
+        if (is_hidden(unseen)) {  // what hidepid hides can be opened, but nothing in it
+            if (no_pidfds) return ec = system_error_of(ESRCH), nullptr;
+            directory = file_descriptor();
+        }
+    }
     file_descriptor maps(::openat(directory.get(), "maps", O_RDONLY | O_CLOEXEC));
     if (!maps && !ec)
         if (const std::error_code why = last_system_error(); is_exhaustion(why)) ec = why;

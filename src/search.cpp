@@ -7,6 +7,7 @@
 #include <limits>
 #include <mutex>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 
 #include <vmio/memory_map.hpp>
@@ -98,6 +99,8 @@ private:
         try {
             for (std::size_t i = 1; i < std::min<std::size_t>(options_.threads, slices.size()); ++i)
                 others.emplace_back(work);
+        } catch (const std::system_error&) {
+            // No more threads to be had: those that run do it all.
         } catch (...) {
             stopped_ = true;  // or those that run would search it all before this gets out
             throw;

@@ -23,6 +23,7 @@ std::vector<pid_t> list_threads(int directory, std::error_code& ec) {
     if (list == nullptr) {
         ec = last_system_error();
         if (fd >= 0) ::close(fd);
+        if (directory < 0) ec = system_error_of(EACCES);  // hidden from us
         if (ec.value() == ENOENT) ec = system_error_of(ESRCH);
         return ids;
     }

@@ -10,7 +10,7 @@
 namespace vmio {
 
 /// `directory`: a descriptor of /proc/PID. The state of a moment, and incomplete if a thread ends meanwhile. ESRCH if
-/// the process is gone.
+/// the process is gone, EACCES for a directory of -1.
 std::vector<pid_t> list_threads(int directory, std::error_code& ec);
 
 /// Whether a thread is a zombie, or gone.

@@ -31,8 +31,8 @@ struct search_options {
     region_options regions{};
     /// Only matches at multiples of it count; 1: anywhere. 0 is std::invalid_argument.
     std::size_t alignment = 1;
-    /// How many threads search, each with a buffer of its own; regions.wanted is then called by all. What is mapped
-    /// meanwhile, beyond what was, is then not searched.
+    /// How many threads search, each with a buffer of its own; fewer where no more are to be had. regions.wanted is
+    /// then called by all. What is mapped meanwhile, beyond what was, is then not searched.
     unsigned threads = 1;
     /// Called after each chunk, by one thread at a time; false ends the search.
     std::function<bool(const search_progress&)> progress{};

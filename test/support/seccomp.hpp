@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <utility>
 #include <vector>
 
 #include <linux/filter.h>
@@ -14,8 +15,10 @@
 
 namespace test {
 
-/// A real filter on the system calls of this process from now on. It cannot be taken back.
+/// A real filter on the system calls of this process from now on; what it does not say is allowed. It cannot be taken
+/// back.
 inline void install(std::vector<sock_filter> program) {
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
     const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
     must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
     must(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0, "seccomp");
@@ -29,22 +32,26 @@ inline void forbid(std::initializer_list<long> calls, int error) {
         program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1));
         program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)));
     }
-    program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
     install(std::move(program));
 }
 
-/// This one does where its argument of that number is at least `least`; the lower half is looked at, on a little-endian
-/// machine.
-inline void forbid_from(long call, unsigned argument, unsigned least, int error) {
+/// This one does if the lower half of its argument of that number compares so with `value`: BPF_JEQ, BPF_JGE.
+inline void forbid_if(long call, unsigned argument, unsigned comparison, unsigned value, int error) {
+    constexpr bool big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
     const auto place = static_cast<unsigned>(offsetof(seccomp_data, args) + argument * sizeof(seccomp_data::args[0]));
-    install({
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, place),
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, least, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    });
+    install({BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+             BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 3),
+             BPF_STMT(BPF_LD | BPF_W | BPF_ABS, place + (big_endian ? 4 : 0)),
+             BPF_JUMP(static_cast<unsigned short>(BPF_JMP | comparison | BPF_K), value, 0, 1),
+             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error))});
+}
+
+inline void forbid_from(long call, unsigned argument, unsigned least, int error) {
+    forbid_if(call, argument, BPF_JGE, least, error);
+}
+
+inline void forbid_ioctl(unsigned long request, int error) {
+    forbid_if(SYS_ioctl, 1, BPF_JEQ, static_cast<unsigned>(request), error);
 }
 
 inline void forbid_process_vm(int error) {
