@@ -33,15 +33,15 @@ inline void forbid(std::initializer_list<long> calls, int error) {
     install(std::move(program));
 }
 
-/// This one does where its argument of that number is at least `least`; the lower half is looked at, on a little-endian
-/// machine.
-inline void forbid_from(long call, unsigned argument, unsigned least, int error) {
+/// This one does where its argument of that number has any of these bits; of 64, the lower half is looked at, on a
+/// little-endian machine.
+inline void forbid_with(long call, unsigned argument, unsigned bits, int error) {
     const auto place = static_cast<unsigned>(offsetof(seccomp_data, args) + argument * sizeof(seccomp_data::args[0]));
     install({
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 3),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, place),
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, least, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     });
