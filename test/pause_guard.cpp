@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(a_signal_that_arrives_meanwhile_is_delivered_after) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_target_under_a_storm_of_signals_loses_none) {
+BOOST_AUTO_TEST_CASE(a_signal_in_a_storm_of_them_is_not_lost) {
     static std::atomic<long>* const seen = static_cast<std::atomic<long>*>(
         ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     test::child_process child([] { ::signal(SIGRTMIN, [](int) { ++*seen; }); });

@@ -35,7 +35,8 @@ inline void forbid(std::initializer_list<long> calls, int error) {
     install(std::move(program));
 }
 
-/// This one does if the lower half of its argument of that number compares so with `value`: BPF_JEQ, BPF_JGE.
+/// This one does if the lower half of its argument of that number compares so with `value`: BPF_JEQ, or BPF_JSET for
+/// any of these bits.
 inline void forbid_if(long call, unsigned argument, unsigned comparison, unsigned value, int error) {
     constexpr bool big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
     const auto place = static_cast<unsigned>(offsetof(seccomp_data, args) + argument * sizeof(seccomp_data::args[0]));
@@ -46,8 +47,8 @@ inline void forbid_if(long call, unsigned argument, unsigned comparison, unsigne
              BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error))});
 }
 
-inline void forbid_from(long call, unsigned argument, unsigned least, int error) {
-    forbid_if(call, argument, BPF_JGE, least, error);
+inline void forbid_with(long call, unsigned argument, unsigned bits, int error) {
+    forbid_if(call, argument, BPF_JSET, bits, error);
 }
 
 inline void forbid_ioctl(unsigned long request, int error) {
