@@ -2,6 +2,7 @@
 /// The same questions wherever this may run: as root and as anybody, in containers, and under kernels and filters that
 /// lack a call. The answers are the same everywhere; where access is refused, each question is answered with that.
 #define BOOST_TEST_MODULE environments
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <functional>
@@ -10,8 +11,8 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -219,9 +220,8 @@ std::string answers(const scene& s) {
 
 /// What `body` says in a process of its own.
 std::string said_by(const std::function<std::string()>& body) {
-    char name[] = "/tmp/vmio-XXXXXX";
-    const int file = ::mkstemp(name);  // shared, so the text may be of any length
-    test::must(file >= 0 && ::unlink(name) == 0, "mkstemp");
+    const int file = ::memfd_create("said", MFD_CLOEXEC);  // shared, so the text may be of any length
+    test::must(file >= 0, "memfd_create");
     BOOST_TEST(test::in_a_process([&] {
                    const std::string text = body();
                    return ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1;
