@@ -7,15 +7,7 @@
 #include <iosfwd>
 
 #include "resources.hpp"
-
-// A sanitizer maps memory of its own by the calls that would be refused.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define VMIO_TEST_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define VMIO_TEST_SANITIZED 1
-#endif
-#endif
+#include "sanitized.hpp"
 
 namespace test {
 
@@ -23,7 +15,7 @@ namespace test {
 enum class fault {
     allocation,  ///< operator new: std::bad_alloc
     descriptor,  ///< whatever opens a descriptor: EMFILE
-    memory,      ///< what maps memory or makes threads: ENOMEM, EAGAIN
+    memory,      ///< what maps memory or makes threads: ENOMEM, EAGAIN; not where a sanitizer does so
     storage,     ///< what writes to files: ENOSPC
 };
 
