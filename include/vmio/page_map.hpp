@@ -107,10 +107,10 @@ private:
     static std::shared_ptr<const state> open(const process&, std::error_code&) noexcept;
     template <class F>
     static bool call(void* f, const page_run& run) {
-        if constexpr (std::is_same_v<std::invoke_result_t<F&, const page_run&>, bool>)
-            return (*static_cast<F*>(f))(run);
-        else
-            return static_cast<void>((*static_cast<F*>(f))(run)), true;
+        F& each = *static_cast<F*>(f);
+        if constexpr (std::is_same_v<std::invoke_result_t<F&, const page_run&>, bool>) return each(run);
+        each(run);
+        return true;
     }
     void walk(address_range, page_state wanted, bool (*each)(void*, const page_run&), void* context) const;
 
