@@ -22,7 +22,8 @@ namespace vmio {
 /// useful by cutting where pages meet. Runs are large because each iovec has a price, and each takes the target's mmap
 /// lock anew: an iovec per page is 15-40 % slower and robs a target that maps and unmaps of half its speed. The kernel
 /// pins the pages of a run, at most 4 MiB of them at a time, before it copies them, and looks at each page's record
-/// again after: once a transfer is larger than the caches, runs whose records outlast the copying are a tenth faster.
+/// again after: once a transfer is larger than the caches, runs whose records outlast the copying are up to a tenth
+/// faster.
 class iovec_batch {
 public:
     static constexpr std::size_t max_pieces = IOV_MAX;
