@@ -8,25 +8,13 @@
 namespace vmio {
 
 cow_view::cow_view(std::unique_ptr<mapping> m) noexcept
-    : data_(m->bytes().data()), size_(m->size()), mapping_(std::move(m)) {}
-
-cow_view::cow_view(cow_view&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)),
-      mapping_(std::move(other.mapping_)) {}
-
-cow_view& cow_view::operator=(cow_view&& other) noexcept {
-    cow_view taken(std::move(other));
-    std::swap(data_, taken.data_);
-    std::swap(size_, taken.size_);
-    std::swap(mapping_, taken.mapping_);
-    return *this;
-}
-
+    : view_bytes(m->bytes().data(), m->size()), mapping_(std::move(m)) {}
+cow_view::cow_view(cow_view&&) noexcept = default;
+cow_view& cow_view::operator=(cow_view&&) noexcept = default;
 cow_view::~cow_view() = default;
 
 void cow_view::protect(std::size_t offset, std::size_t size, protection allowed) {
-    mapping_->protect(pages_of_part(offset, size, size_), allowed);
+    mapping_->protect(pages_of_part(offset, size, this->size()), allowed);
 }
 
 void cow_view::restore() {
@@ -34,7 +22,7 @@ void cow_view::restore() {
 }
 
 void cow_view::restore(std::size_t offset, std::size_t size) {
-    mapping_->restore(pages_of_part(offset, size, size_));
+    mapping_->restore(pages_of_part(offset, size, this->size()));
 }
 
 std::vector<changed_run> cow_view::changed(change kind) const {

@@ -39,29 +39,17 @@ mutable_view::lease::~lease() {
 }
 
 mutable_view::mutable_view(std::unique_ptr<lease> l) noexcept
-    : data_(l->bytes().data()), size_(l->bytes().size()), lease_(std::move(l)) {}
-
-mutable_view::mutable_view(mutable_view&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)),
-      lease_(std::move(other.lease_)) {}
-
-mutable_view& mutable_view::operator=(mutable_view&& other) noexcept {
-    mutable_view taken(std::move(other));
-    std::swap(data_, taken.data_);
-    std::swap(size_, taken.size_);
-    std::swap(lease_, taken.lease_);
-    return *this;
-}
-
+    : view_bytes(l->bytes().data(), l->bytes().size()), lease_(std::move(l)) {}
+mutable_view::mutable_view(mutable_view&&) noexcept = default;
+mutable_view& mutable_view::operator=(mutable_view&&) noexcept = default;
 mutable_view::~mutable_view() = default;
 
 void mutable_view::protect(std::size_t offset, std::size_t size, protection allowed) {
-    set_protection(data_, pages_of_part(offset, size, size_), allowed);
+    set_protection(data(), pages_of_part(offset, size, this->size()), allowed);
 }
 
 snapshot mutable_view::take_snapshot() const {
-    return snapshot::state::sealed(lease_->content().copy(), size_);
+    return snapshot::state::sealed(lease_->content().copy(), size());
 }
 
 }  // namespace vmio

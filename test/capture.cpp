@@ -21,6 +21,7 @@
 
 #include "file_descriptor.hpp"
 #include "support/child.hpp"
+#include "support/error_of.hpp"
 #include "support/files.hpp"
 #include "support/mapped.hpp"
 #include "support/pages.hpp"
@@ -51,13 +52,7 @@ std::size_t status_of(pid_t id, const std::string& what) {
 }
 
 int error_of_capture(const process& who, const capture_options& options = {}) {
-    try {
-        process_snapshot::capture(who, options);
-        return 0;
-    } catch (const vmio::memory_error& e) {
-        BOOST_TEST_MESSAGE(e.what());
-        return e.code().value();
-    }
+    return test::error_of([&] { process_snapshot::capture(who, options); });
 }
 
 /// A process that works on numbers and knows what must come out. It shares a word in which it says how far it is.

@@ -17,6 +17,7 @@
 
 #include "support/child.hpp"
 #include "support/count_allocations.hpp"
+#include "support/error_of.hpp"
 #include "support/mapped.hpp"
 #include "support/maps.hpp"
 #include "support/page_picture.hpp"
@@ -24,6 +25,7 @@
 #include "support/skip.hpp"
 #include "support/swap.hpp"
 
+using test::error_of;
 using test::in_order;
 using test::picture;
 using vmio::address_range;
@@ -40,25 +42,15 @@ const std::size_t page = vmio::page_size();
 constexpr std::size_t gibibyte = std::size_t{1} << 30;
 
 // The headers of the C library may be older than the kernel.
-constexpr int guard_install = 102;
 constexpr int collapse = 25;
 
 page_run run(const test::mapped& of, std::size_t first, std::size_t count, page_state state) {
     return {address_range::of_size(of.page(first), count * page), state};
 }
 
-int error_of(const page_map& map, address_range range) {
-    try {
-        map.scan(range);
-    } catch (const vmio::memory_error& e) {
-        return e.code().value();
-    }
-    return 0;
-}
-
 boost::test_tools::assertion_result has_guards(boost::unit_test::test_unit_id) {
     const test::mapped some(1);
-    return test::unless_missing(::madvise(some.data(), page, guard_install) == 0 &&
+    return test::unless_missing(test::install_guards(some.data(), page) &&
                                     !scan_pages(process::self(), some.range(), page_state::guard).empty(),
                                 "guard pages that can be seen (Linux 6.15)");
 }
@@ -132,12 +124,12 @@ BOOST_AUTO_TEST_CASE(device_memory_is_absent) {
 BOOST_AUTO_TEST_CASE(guard_pages_hold_no_data_and_are_not_swapped, *boost::unit_test::precondition(has_guards)) {
     const test::mapped some(6);
     for (std::size_t i = 0; i < 4; ++i) some.write(i);
-    BOOST_REQUIRE(::madvise(some.data(2), page, guard_install) == 0);
-    BOOST_REQUIRE(::madvise(some.data(5), page, guard_install) == 0);
+    BOOST_REQUIRE(test::install_guards(some.data(2), page));
+    BOOST_REQUIRE(test::install_guards(some.data(5), page));
     const test::unnamed_file file(4);
     const test::mapped of_file(4, MAP_PRIVATE, file.get());
     ::madvise(of_file.data(), of_file.size(), MADV_RANDOM);
-    BOOST_REQUIRE(::madvise(of_file.data(1), page, guard_install) == 0);
+    BOOST_REQUIRE(test::install_guards(of_file.data(1), page));
     of_file.write(2);
     test::on_self_and_child([&](pid_t id) {
         BOOST_TEST(picture(id, some) == "PPGP.G");
@@ -316,15 +308,15 @@ BOOST_AUTO_TEST_CASE(a_target_that_has_ended_is_an_error_and_not_absent) {
     const page_map map(who);
     BOOST_TEST(picture(map.scan(some.range())) == ".P..");
     child.kill();  // a zombie
-    BOOST_TEST(error_of(map, some.range()) == ESRCH);
+    BOOST_TEST(error_of([&] { map.scan(some.range()); }) == ESRCH);
     BOOST_CHECK_THROW(scan_pages(who, some.range()), vmio::memory_error);
     child.end();
-    BOOST_TEST(error_of(map, some.range()) == ESRCH);
-    BOOST_TEST(error_of(map, {0, ~vmio::address{0}}) == ESRCH);
+    BOOST_TEST(error_of([&] { map.scan(some.range()); }) == ESRCH);
+    BOOST_TEST(error_of([&] { map.scan({0, ~vmio::address{0}}); }) == ESRCH);
     std::error_code ec;
     const page_map late(who, ec);
     BOOST_TEST(ec.value() == ESRCH);
-    BOOST_TEST(error_of(late, some.range()) == EBADF);
+    BOOST_TEST(error_of([&] { late.scan(some.range()); }) == EBADF);
 }
 
 BOOST_AUTO_TEST_CASE(a_target_that_has_called_exec_is_an_error) {
@@ -335,11 +327,11 @@ BOOST_AUTO_TEST_CASE(a_target_that_has_called_exec_is_an_error) {
     const page_map map(who);
     BOOST_TEST(picture(map.scan(some.range())) == ".P..");
     target.exec();
-    BOOST_TEST(error_of(map, some.range()) == ESTALE);
+    BOOST_TEST(error_of([&] { map.scan(some.range()); }) == ESTALE);
     std::error_code ec;
     const page_map late(who, ec);  // of the program that `who` was
     BOOST_TEST(ec.value() == ESTALE);
-    BOOST_TEST(error_of(page_map(process(target.id())), some.range()) == 0);
+    BOOST_TEST(error_of([&] { page_map(process(target.id())).scan(some.range()); }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_target_that_ends_in_mid_scan_is_an_error) {

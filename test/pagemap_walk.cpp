@@ -14,12 +14,14 @@
 #include <vmio/page_map.hpp>
 
 #include "support/child.hpp"
+#include "support/error_of.hpp"
 #include "support/mapped.hpp"
 #include "support/maps.hpp"
 #include "support/page_picture.hpp"
 #include "support/replaced_process.hpp"
 #include "support/seccomp.hpp"
 
+using test::error_of;
 using test::picture;
 using vmio::address_range;
 using vmio::page_map;
@@ -30,16 +32,6 @@ using vmio::scan_pages;
 namespace {
 
 const std::size_t page = vmio::page_size();
-constexpr int guard_install = 102;  // the headers of the C library may be older than the kernel
-
-int error_of(const page_map& map, address_range range) {
-    try {
-        map.scan(range);
-    } catch (const vmio::memory_error& e) {
-        return e.code().value();
-    }
-    return 0;
-}
 
 }  // namespace
 
@@ -55,8 +47,8 @@ BOOST_AUTO_TEST_CASE(where_the_ioctl_is_refused_entries_say_the_same) {
             m->read(1);
             m->write(4);
         }
-        ::madvise(anonymous.data(4600), 2 * page, guard_install);
-        ::madvise(of_file.data(5), page, guard_install);
+        test::install_guards(anonymous.data(4600), 2 * page);
+        test::install_guards(of_file.data(5), page);
     });
     const address_range all_of_it{
         std::min({anonymous.start(), of_file.start(), shared.start()}),
@@ -106,6 +98,6 @@ BOOST_AUTO_TEST_CASE(without_the_ioctl_the_whole_address_space_and_the_end_of_a_
                    if (map.scan(stack, page_state::data).empty()) return 2;
                    ::kill(target.id(), SIGKILL);
                    ::waitid(P_PID, id, &info, WEXITED | WNOWAIT);
-                   return error_of(map, stack) == ESRCH ? 0 : 3;
+                   return error_of([&] { map.scan(stack); }) == ESRCH ? 0 : 3;
                }) == 0);
 }

@@ -44,7 +44,6 @@ static_assert(vmio::memory_reader<process_snapshot> && !vmio::memory_writer<proc
 namespace {
 
 const std::size_t page = vmio::page_size();
-constexpr int guard_install = 102;  // the headers of the C library may be older than the kernel
 
 capture_options only(std::vector<address_range> ranges) {
     capture_options options;
@@ -125,7 +124,7 @@ BOOST_AUTO_TEST_CASE(zeros_are_not_stored_and_read_as_zeros) {
 
 BOOST_AUTO_TEST_CASE(a_read_ends_at_a_gap_and_fails_in_one) {
     pages memory(6);
-    BOOST_REQUIRE(::madvise(memory.data() + 2 * page, page, guard_install) == 0);
+    BOOST_REQUIRE(test::install_guards(memory.data() + 2 * page, page));
     memory.make_hole(5);
     on_self_and_child([&](pid_t id) {
         const process_snapshot s = process_snapshot::capture(process(id), only({memory.range()}));
@@ -287,7 +286,7 @@ BOOST_AUTO_TEST_CASE(every_region_can_be_viewed_changed_and_restored) {
 BOOST_AUTO_TEST_CASE(a_view_may_span_neighbouring_mappings_and_gaps_but_nothing_else) {
     pages memory(8);
     memory.protect(2, PROT_READ);
-    BOOST_REQUIRE(::madvise(memory.data() + 4 * page, page, guard_install) == 0);
+    BOOST_REQUIRE(test::install_guards(memory.data() + 4 * page, page));
     memory.make_hole(6);
     const child_process child;
     const process_snapshot s = process_snapshot::capture(process(child.id()), only({memory.range()}));

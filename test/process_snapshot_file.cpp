@@ -23,6 +23,7 @@
 #include "process_snapshot_format.hpp"
 #include "snapshot_format.hpp"
 #include "support/child.hpp"
+#include "support/file_errors.hpp"
 #include "support/files.hpp"
 #include "support/mapped.hpp"
 #include "support/pages.hpp"
@@ -30,6 +31,7 @@
 
 using test::mapped;
 using test::pages;
+using test::says;
 using vmio::address_range;
 using vmio::capture_record;
 using vmio::process;
@@ -41,13 +43,6 @@ namespace {
 
 const std::size_t page = vmio::page_size();
 using ranges = std::vector<address_range>;
-
-auto says(int code, std::string words) {
-    return [=](const vmio::file_error& e) {
-        BOOST_TEST_MESSAGE(e.what());
-        return e.code().value() == code && std::string(e.what()).find(words) != std::string::npos;
-    };
-}
 
 process_snapshot captured(const process& who, ranges chosen) {
     vmio::capture_options options;
@@ -158,24 +153,7 @@ BOOST_AUTO_TEST_CASE(every_damaged_byte_and_every_missing_end_is_noticed) {
     const pages memory(2);
     const process_snapshot s = captured(process::self(), {memory.range()});
     s.save(path);
-    const auto good = test::read_file(path);
-    const std::size_t before = test::resources::now().descriptors;
-    for (std::size_t i = 0; i < good.size(); i += i < 200 ? 1 : 97) {
-        auto bytes = good;
-        bytes[i] ^= std::byte{0x10};
-        test::write_file(path, bytes);
-        BOOST_CHECK_THROW(process_snapshot::load(path), vmio::file_error);
-        bytes = good;
-        bytes.resize(i);
-        test::write_file(path, bytes);
-        BOOST_CHECK_THROW(process_snapshot::load(path), vmio::file_error);
-    }
-    auto longer = good;
-    longer.push_back({});
-    test::write_file(path, longer);
-    BOOST_CHECK_EXCEPTION(process_snapshot::load(path), vmio::file_error, says(EBADMSG, "follows its end"));
-    BOOST_TEST(test::resources::now().descriptors == before);
-    test::write_file(path, good);
+    test::check_that_damage_is_noticed(path, [](const auto& p) { process_snapshot::load(p); });
     check_equal(s, process_snapshot::load(path));
 }
 

@@ -14,6 +14,7 @@
 
 #include "support/child.hpp"
 #include "support/directory.hpp"
+#include "support/mapped.hpp"
 #include "support/maps.hpp"
 #include "support/pages.hpp"
 #include "support/skip.hpp"
@@ -78,8 +79,7 @@ BOOST_AUTO_TEST_CASE(guard_pages_file_ends_and_io_pages_have_reasons_of_their_ow
     const int fd = ::memfd_create("short", MFD_CLOEXEC);
     BOOST_REQUIRE(::ftruncate(fd, static_cast<off_t>(page + 10)) == 0);
     BOOST_REQUIRE(::mmap(some.data() + 4 * page, 4 * page, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) != MAP_FAILED);
-    constexpr int guard_install = 102;
-    const bool guards = ::madvise(some.data() + page, 2 * page, guard_install) == 0;
+    const bool guards = test::install_guards(some.data() + page, 2 * page);
     BOOST_TEST_MESSAGE("MADV_GUARD_INSTALL: " << guards);
     test::on_self_and_child([&](pid_t id) {
         const process_memory memory{process(id)};
@@ -145,8 +145,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_is_gone_is_an_error_and_not_one_large_gap) {
 
 BOOST_AUTO_TEST_CASE(by_mem_only_what_the_kernel_cannot_give_is_a_gap) {
     test::pages some(4);
-    constexpr int guard_install = 102;
-    const bool guards = ::madvise(some.data() + page, page, guard_install) == 0;
+    const bool guards = test::install_guards(some.data() + page, page);
     some.protect(0, PROT_NONE, 4);
     const process_memory memory(process::self(), {.method = vmio::transfer_method::proc_mem});
     std::vector<std::byte> bytes(4 * page);

@@ -25,6 +25,7 @@
 #include <vmio/snapshot.hpp>
 
 #include "support/child.hpp"
+#include "support/error_of.hpp"
 #include "support/files.hpp"
 #include "support/pages.hpp"
 #include "support/seccomp.hpp"
@@ -32,6 +33,7 @@
 #include "support/snapshots.hpp"
 
 using test::equal;
+using test::error_of;
 using test::pattern_bytes;
 using vmio::process;
 using vmio::process_snapshot;
@@ -40,17 +42,6 @@ using vmio::snapshot;
 namespace {
 
 const std::size_t page = vmio::page_size();
-
-/// The error that `attempt` ends with; 0: none.
-template <class Attempt>
-int error_of(Attempt&& attempt) {
-    try {
-        attempt();
-    } catch (const std::system_error& e) {
-        return e.code().value();
-    }
-    return 0;
-}
 
 /// The same in a process of its own where these calls fail with `error`.
 template <class Attempt>

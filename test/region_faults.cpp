@@ -21,11 +21,13 @@
 #include "support/child.hpp"
 #include "support/mapped.hpp"
 #include "support/pages.hpp"
+#include "support/regions.hpp"
 #include "support/replaced_process.hpp"
 #include "support/storm_process.hpp"
 #include "support/swap.hpp"
 
 using test::child_process;
+using test::in;
 using test::is_pattern;
 using test::mapped;
 using test::must;
@@ -42,14 +44,6 @@ using vmio::region_reader;
 namespace {
 
 const std::size_t page = vmio::page_size();
-
-region_options in(address_range range, std::size_t chunk_size = 0, std::size_t overlap = 0) {
-    region_options options;
-    options.within = range;
-    options.chunk_size = chunk_size;
-    options.overlap = overlap;
-    return options;
-}
 
 /// The first letter of each page, '.' for zero.
 std::string letters(std::span<const std::byte> bytes) {

@@ -17,8 +17,10 @@
 #include "support/child.hpp"
 #include "support/mapped.hpp"
 #include "support/pages.hpp"
+#include "support/regions.hpp"
 
 using test::child_process;
+using test::in;
 using test::is_pattern;
 using test::mapped;
 using test::on_self_and_child;
@@ -35,15 +37,6 @@ namespace {
 
 const std::size_t page = vmio::page_size();
 constexpr std::size_t mebibyte = std::size_t{1} << 20;
-constexpr int guard_install = 102;  // the headers of the C library may be older than the kernel
-
-region_options in(address_range range, std::size_t chunk_size = 0, std::size_t overlap = 0) {
-    region_options options;
-    options.within = range;
-    options.chunk_size = chunk_size;
-    options.overlap = overlap;
-    return options;
-}
 
 /// All bytes of `range`, put together from chunks that have no overlap; gaps go to `gaps`.
 std::vector<std::byte> bytes_of(region_reader& reader, std::vector<memory_gap>* gaps = nullptr) {
@@ -128,7 +121,7 @@ BOOST_AUTO_TEST_CASE(each_chunk_but_the_first_begins_with_the_end_of_the_one_bef
 
 BOOST_AUTO_TEST_CASE(the_overlap_keeps_the_gaps_that_lie_in_it) {
     const pages memory(6);
-    BOOST_REQUIRE(::madvise(memory.data() + page, page, guard_install) == 0);
+    BOOST_REQUIRE(test::install_guards(memory.data() + page, page));
     const child_process child;
     region_reader reader(process(child.id()), in(memory.range(), 2 * page, page));
     BOOST_REQUIRE(reader.next());
@@ -150,7 +143,7 @@ BOOST_AUTO_TEST_CASE(the_overlap_keeps_the_gaps_that_lie_in_it) {
 
 BOOST_AUTO_TEST_CASE(a_guard_page_loses_only_itself) {
     const pages memory(5);
-    BOOST_REQUIRE(::madvise(memory.data() + 2 * page, page, guard_install) == 0);
+    BOOST_REQUIRE(test::install_guards(memory.data() + 2 * page, page));
     on_self_and_child([&](pid_t id) {
         for (const bool skip_untouched : {true, false}) {
             auto options = in(memory.range());

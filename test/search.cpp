@@ -95,8 +95,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_found_across_a_gap_nor_in_one) {
     put(memory, 2 * page - 4, text.substr(0, 4));
     put(memory, 3 * page, text.substr(4));
     memory.write(5, 'x');
-    constexpr int guard_install = 102;
-    BOOST_REQUIRE(::madvise(memory.data(2), page, guard_install) == 0);
+    BOOST_REQUIRE(test::install_guards(memory.data(2), page));
     const child_process child;
     const process_memory target{process(child.id())};
     BOOST_TEST(search(target, byte_pattern::text(text), in(memory.range())).empty());
@@ -219,8 +218,7 @@ BOOST_AUTO_TEST_CASE(whatever_the_options_are_the_same_is_found_as_by_comparing_
     must(::munmap(memory.data(3), page) == 0, "munmap");
     must(::mprotect(memory.data(7), page, PROT_NONE) == 0, "mprotect");
     must(::mprotect(memory.data(15), 2 * page, PROT_READ) == 0, "mprotect");
-    constexpr int guard_install = 102;
-    readable[11] = ::madvise(memory.data(11), page, guard_install) != 0;
+    readable[11] = !test::install_guards(memory.data(11), page);
     readable[3] = readable[7] = false;
     const child_process child;
     const process_memory target{process(child.id())};

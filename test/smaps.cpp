@@ -20,6 +20,7 @@
 #include <vmio/error.hpp>
 
 #include "support/child.hpp"
+#include "support/error_of.hpp"
 #include "support/mapped.hpp"
 #include "support/maps.hpp"
 #include "support/replaced_process.hpp"
@@ -51,15 +52,6 @@ public:
         return found[0];
     }
 };
-
-int error_of(const process& who) {
-    try {
-        read_smaps(who);
-    } catch (const vmio::memory_error& e) {
-        return e.code().value();
-    }
-    return 0;
-}
 
 std::map<std::string, std::uint64_t> rollup(pid_t id) {
     std::ifstream in("/proc/" + std::to_string(id) + "/smaps_rollup");
@@ -220,19 +212,20 @@ BOOST_AUTO_TEST_CASE(a_name_that_looks_like_something_else_is_only_a_name) {
 BOOST_AUTO_TEST_CASE(a_target_that_is_gone_or_another_program_is_an_error) {
     test::child_process child;
     const process who(child.id());
-    BOOST_TEST(error_of(who) == 0);
+    BOOST_TEST(test::error_of([&] { read_smaps(who); }) == 0);
     child.kill();
-    BOOST_TEST(error_of(who) == ESRCH);
+    BOOST_TEST(test::error_of([&] { read_smaps(who); }) == ESRCH);
     child.end();
-    BOOST_TEST(error_of(who) == ESRCH);
+    BOOST_TEST(test::error_of([&] { read_smaps(who); }) == ESRCH);
     test::replaced_process target;
     const process before(target.id());
     target.exec();
-    BOOST_TEST(error_of(before) == ESTALE);
-    BOOST_TEST(error_of(process(target.id())) == 0);
+    BOOST_TEST(test::error_of([&] { read_smaps(before); }) == ESTALE);
+    BOOST_TEST(test::error_of([&] { read_smaps(process(target.id())); }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(without_permission_there_is_an_error, *boost::unit_test::precondition(test::as_root)) {
     test::child_process child;
-    BOOST_TEST(test::as_nobody([&] { return error_of(process(child.id())) == EACCES ? 0 : 1; }) == 0);
+    BOOST_TEST(test::as_nobody(
+                   [&] { return test::error_of([&] { read_smaps(process(child.id())); }) == EACCES ? 0 : 1; }) == 0);
 }

@@ -9,6 +9,7 @@
 #include "support/child.hpp"
 #include "support/mapped.hpp"
 #include "support/pages.hpp"
+#include "support/regions.hpp"
 
 using test::child_process;
 using test::mapped;
@@ -21,14 +22,7 @@ const std::size_t page = vmio::page_size();
 
 struct walk {
     walk(const mapped& memory, std::uint64_t reach, std::size_t chunk = page)
-        : zeros(who, reach), reader(who, in(memory.range(), chunk)) {}
-
-    static vmio::region_options in(const address_range& range, std::size_t chunk) {
-        vmio::region_options options;
-        options.within = range;
-        options.chunk_size = chunk;
-        return options;
-    }
+        : zeros(who, reach), reader(who, test::in(memory.range(), chunk)) {}
 
     /// Which of the chunks need not be fetched, after it has seen them up to `seen`.
     std::string covered(std::size_t seen) {
@@ -65,8 +59,7 @@ BOOST_AUTO_TEST_CASE(the_middle_of_a_run_is_covered) {
 BOOST_AUTO_TEST_CASE(a_run_ends_where_its_mapping_does_and_at_a_guard_page) {
     const mapped memory(20);
     must(::mprotect(memory.data(10), 10 * page, PROT_READ) == 0, "mprotect");
-    constexpr int guard_install = 102;
-    must(::madvise(memory.data(14), page, guard_install) == 0, "madvise");
+    must(test::install_guards(memory.data(14), page), "madvise");
     BOOST_TEST(walk(memory, 0).covered(20) == "x.........x...xx....");
 }
 

@@ -3,15 +3,12 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <span>
-#include <utility>
 #include <vector>
 
-#include <vmio/address.hpp>
 #include <vmio/export.hpp>
 #include <vmio/protection.hpp>
+#include <vmio/view_bytes.hpp>
 
 namespace vmio {
 
@@ -39,32 +36,11 @@ enum class change {
 /// Keeps the snapshot alive. After a move only destruction and assignment make sense.
 ///
 /// Errors are memory_error: ENOMEM, EMFILE.
-class VMIO_EXPORT cow_view {
+class VMIO_EXPORT cow_view : public view_bytes {
 public:
-    /// The bytes stay where they are, so pointers to them stay good; those of a view that is assigned to go.
-    /// @{
     cow_view(cow_view&&) noexcept;
     cow_view& operator=(cow_view&&) noexcept;
-    /// @}
     ~cow_view();
-
-    /// As of a std::span of them: nothing is checked.
-    /// @{
-    std::span<std::byte> bytes() noexcept { return {data_, size_}; }
-    std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
-    std::byte* data() noexcept { return data_; }
-    const std::byte* data() const noexcept { return data_; }
-    std::size_t size() const noexcept { return size_; }
-    bool empty() const noexcept { return size_ == 0; }
-    std::byte& operator[](std::size_t offset) noexcept { return data_[offset]; }
-    const std::byte& operator[](std::size_t offset) const noexcept { return data_[offset]; }
-    /// @}
-
-    /// Where it lies in this process: a window for a process_memory of process::self(), which honours protections and
-    /// so never faults. process_vm_stream(process_memory(process::self()), view.range()) is a stream over it.
-    address_range range() const noexcept {
-        return address_range::of_size(reinterpret_cast<std::uintptr_t>(data_), size_);
-    }
 
     /// mprotect(2) on a part: whole pages, of which the last may be cut off by the end of the view, and at least one;
     /// else std::invalid_argument. What the new protection forbids raises SIGSEGV.
@@ -96,8 +72,6 @@ private:
     class mapping;
     explicit cow_view(std::unique_ptr<mapping>) noexcept;
 
-    std::byte* data_ = nullptr;
-    std::size_t size_ = 0;
     std::unique_ptr<mapping> mapping_;
 };
 

@@ -15,6 +15,12 @@
 
 namespace test {
 
+/// madvise(2) with MADV_GUARD_INSTALL, for which the headers of the C library may be too old.
+inline bool install_guards(void* start, std::size_t size) {
+    constexpr int guard_install = 102;
+    return ::madvise(start, size, guard_install) == 0;
+}
+
 /// A mapping that nobody has touched yet.
 class mapped {
 public:

@@ -15,6 +15,7 @@
 #include <vmio/mapping.hpp>
 
 #include "child.hpp"
+#include "mapped.hpp"
 #include "scratch.hpp"
 
 namespace test {
@@ -87,8 +88,7 @@ private:
         add(-1, "", false, MAP_PRIVATE | MAP_ANONYMOUS, PROT_EXEC);
         add(-1, "", false, MAP_PRIVATE | MAP_ANONYMOUS, PROT_WRITE);
         add(-1, "", false, MAP_PRIVATE | MAP_ANONYMOUS, PROT_READ | PROT_WRITE);
-        constexpr int guard_install = 102;
-        ::madvise(reinterpret_cast<void*>(all_.back().at), vmio::page_size(), guard_install);
+        install_guards(reinterpret_cast<void*>(all_.back().at), vmio::page_size());
         constexpr int set_vma = 0x53564d41;
         add(-1, "[anon:a  b (deleted)]", false, MAP_PRIVATE | MAP_ANONYMOUS);
         if (::prctl(set_vma, 0, all_.back().at, vmio::page_size(), "a  b (deleted)") != 0) all_.pop_back();
