@@ -151,6 +151,18 @@ BOOST_AUTO_TEST_CASE(another_file_of_that_name_is_refused) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_file_of_that_number_on_another_device_is_refused,
+                     *boost::unit_test::precondition(test::as_root)) {
+    const directory place;
+    write_file(place / "file", "a decoy", 3 * page);
+    const mapped_file m(place / "file");
+    mapping elsewhere = m.in(process::self());
+    ++elsewhere.device_minor;
+    BOOST_TEST(test::as_nobody([&] {
+                   return backing_file(process::self(), elsewhere).refusal() == file_refusal::replaced ? 0 : 1;
+               }) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_ends_before_the_mapping_is_refused) {
     const directory place;
     write_file(place / "file", "the text", 3 * page);

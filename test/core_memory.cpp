@@ -17,6 +17,7 @@
 
 #include <vmio/file_error.hpp>
 #include <vmio/memory.hpp>
+#include <vmio/memory_device.hpp>
 
 #include "support/core_process.hpp"
 #include "support/files.hpp"
@@ -234,6 +235,12 @@ BOOST_AUTO_TEST_CASE(what_a_segment_does_not_hold_is_a_gap_and_not_zeros) {
     BOOST_TEST(read_some(core, 0x1800, 0x1000).size() == 0x800u);
     read_some(core, 0x2000, 1, EFAULT);
     read_some(core, 0x5800, 1, EFAULT);
+    vmio::memory_device device(core, {0x2000, 0x3000});
+    char byte;
+    BOOST_CHECK_EXCEPTION(device.read(&byte, 1), vmio::memory_error, [&](const vmio::memory_error& e) {
+        return e.operation() == std::string("read of a core file") && e.where() == 0x2000u &&
+               e.code().value() == EFAULT;
+    });
 }
 
 BOOST_AUTO_TEST_CASE(of_segments_that_overlap_the_lower_one_wins) {
