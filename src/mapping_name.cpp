@@ -37,14 +37,13 @@ bool same_file(int directory, const char* path, const char* other) noexcept {
 
 /// What the kernel calls the file at the start of `m`, with nothing escaped; empty if it does not say.
 std::string spelt_out(const mapping& m, const process& who, int maps) {
-    char name[PATH_MAX];
+    std::string name;
     procmap::query q{};
     q.query_addr = m.range.start();
-    q.vma_name_addr = reinterpret_cast<std::uintptr_t>(name);
-    q.vma_name_size = sizeof name;
-    if (!procmap::ask(maps, q)) return q.vma_name_size > 0 ? std::string(name, q.vma_name_size - 1) : std::string();
-    const ssize_t length = ::readlinkat(who.proc_directory(), map_files_entry(m).path, name, sizeof name);
-    return length > 0 ? std::string(name, static_cast<std::size_t>(length)) : std::string();
+    if (!procmap::ask(maps, q, name)) return name;
+    char target[PATH_MAX];
+    const ssize_t length = ::readlinkat(who.proc_directory(), map_files_entry(m).path, target, sizeof target);
+    return length > 0 ? std::string(target, static_cast<std::size_t>(length)) : std::string();
 }
 
 }  // namespace

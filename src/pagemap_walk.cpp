@@ -76,6 +76,7 @@ walk_result walk_by_scan(int pagemap, address& at, address end, page_state wante
     scan.size = sizeof scan;
     scan.vec = reinterpret_cast<std::uintptr_t>(found.data());
     scan.vec_len = std::min<std::uint64_t>(found.size(), (end - at) / page_size());
+    std::fill_n(found.begin(), scan.vec_len, pagemap::region{});  // memory checkers do not know that the kernel does
     scan.max_pages = pages_a_call;
     scan.category_anyof_mask = pagemap::is_present | pagemap::is_swapped;
     scan.return_mask = categories_for(wanted);

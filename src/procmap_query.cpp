@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "procmap_query.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 
 #include "system_error.hpp"
 
@@ -22,6 +24,23 @@ std::error_code ask(int maps, query& q) noexcept {
         case EACCES: return system_error_of(ENOTTY);
         default: return ec;
     }
+}
+
+std::error_code ask(int maps, query& q, std::string& name) {
+    constexpr std::size_t usual = 256;
+    char room[PATH_MAX];
+    const query question = q;
+    std::error_code ec;
+    for (const std::size_t size : {usual, sizeof room}) {
+        std::fill_n(room, size, '\0');  // memory checkers do not know that the kernel does
+        q = question;
+        q.vma_name_addr = reinterpret_cast<std::uintptr_t>(room);
+        q.vma_name_size = static_cast<std::uint32_t>(size);
+        ec = ask(maps, q);
+        if (ec.value() != ENAMETOOLONG) break;
+    }
+    name.assign(room, ec || q.vma_name_size == 0 ? 0 : q.vma_name_size - 1);
+    return ec;
 }
 
 }  // namespace vmio::procmap

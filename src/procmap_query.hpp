@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <system_error>
 
 #include <sys/ioctl.h>
@@ -52,5 +53,8 @@ inline permissions permissions_of(const query& q) noexcept {
 /// filter or security module refuses it; use the text. But for a refusal that may concern this target only, that answer
 /// is kept for the run of the program.
 std::error_code ask(int maps, query& q) noexcept;
+
+/// The same, and the mapping's name: all of it, or ENAMETOOLONG for one that is longer than a path can be.
+std::error_code ask(int maps, query& q, std::string& name);
 
 }  // namespace vmio::procmap

@@ -2,7 +2,7 @@
 #include <vmio/query_mapping.hpp>
 
 #include <cerrno>
-#include <climits>
+#include <utility>
 
 #include <fcntl.h>
 #include <vmio/error.hpp>
@@ -39,16 +39,14 @@ std::optional<mapping> find_in_list(const process& who, address where, mapping_l
 
 std::optional<mapping> query_mapping(const process& who, address where, mapping_lookup lookup, mapping_filter filter,
                                      std::error_code& ec) {
-    char name[PATH_MAX];  // a longer one the kernel does not give by this way
     procmap::query q{};
     q.query_flags = flags_of(lookup, filter);
     q.query_addr = where;
-    q.vma_name_addr = reinterpret_cast<std::uintptr_t>(name);
-    q.vma_name_size = sizeof name;
-    ec = who.maps() >= 0 ? procmap::ask(who.maps(), q) : system_error_of(ESRCH);
+    std::string name;
+    ec = who.maps() >= 0 ? procmap::ask(who.maps(), q, name) : system_error_of(ESRCH);
     if (ec.value() == ESRCH) {  // or another program by now
         const file_descriptor maps = open_maps(who, ec);
-        if (!ec) ec = procmap::ask(maps.get(), q);
+        if (!ec) ec = procmap::ask(maps.get(), q, name);
     }
     if (ec.value() == ENOTTY || ec.value() == ENAMETOOLONG) return find_in_list(who, where, lookup, filter, ec);
     const bool none = ec.value() == ENOENT;
@@ -62,9 +60,8 @@ std::optional<mapping> query_mapping(const process& who, address where, mapping_
               q.dev_major,
               q.dev_minor,
               q.inode,
-              {},
+              std::move(name),
               false};
-    if (q.vma_name_size > 0) m.name.assign(name, q.vma_name_size - 1);
     take_deleted_mark(m);
     mapping_names(who).settle_deleted(m);
     return m;

@@ -104,6 +104,9 @@ private:
             add(sized(::openat(at, name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)), path + '/' + name, false);
         };
         while (path.size() < 9000) {
+            if (path.size() > 200 && path.size() < 250)  // as long as the room for usual names, and about
+                for (const std::size_t length : {254, 255, 256, 257})
+                    add_here(std::string(length - path.size() - 1, 'u'));
             if (path.size() > 3700 && path.size() <= 3900) add_here(std::string(4000 - path.size() - 1, 'f'));
             must(::mkdirat(at, level.c_str(), 0700) == 0, "mkdirat");
             const int next = ::openat(at, level.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
