@@ -50,7 +50,9 @@ std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byt
         return one_after_the_other(call, id, remote, local, size, ec);
 
     std::array<share, most_threads> shares;
-    const std::size_t each = (size / threads + iovec_batch::default_run - 1) & ~(iovec_batch::default_run - 1);
+    // Whole runs, and not one more of them than there are threads.
+    const std::size_t runs = (size - 1) / iovec_batch::default_run + 1;
+    const std::size_t each = ((runs - 1) / threads + 1) * iovec_batch::default_run;
     std::size_t count = 0;
     for (std::size_t offset = 0; offset < size; offset += each, ++count) {
         shares[count].offset = offset;

@@ -15,6 +15,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "support/child.hpp"
+#include "support/mapped.hpp"
 #include "support/pages.hpp"
 #include "support/skip.hpp"
 
@@ -367,5 +368,19 @@ BOOST_AUTO_TEST_CASE(two_threads_share_a_large_transfer_and_a_hole_is_still_exac
             std::fill(bytes.begin(), bytes.end(), std::byte{0x44});
             BOOST_TEST(memory.write_some(some.start() + 1, std::span(bytes).subspan(1), ec) == bytes.size() - 1);
             BOOST_TEST(test::all_equal(test::peek(child.id(), some.start() + 1, bytes.size() - 1), std::byte{0x44}));
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_size_that_the_threads_cannot_divide_is_shared_too) {
+    constexpr std::size_t mebibyte = std::size_t{1} << 20;
+    test::mapped some(65 * mebibyte / page);
+    for (std::size_t i = 0; i < some.size() / page; ++i) some.write(i, static_cast<char>('a' + i % 26));
+    std::vector<std::byte> bytes(some.size());
+    for (const unsigned threads : {15u, 16u, 100u})
+        for (const std::size_t size : {64 * mebibyte - 1, 64 * mebibyte + 1, 64 * mebibyte + 15, 65 * mebibyte}) {
+            const process_memory memory(process::self(), {.threads = threads});
+            std::fill(bytes.begin(), bytes.end(), std::byte{0x55});
+            memory.read(some.start(), std::span(bytes).first(size));
+            BOOST_TEST(std::memcmp(bytes.data(), some.data(), size) == 0);
         }
 }
