@@ -142,7 +142,9 @@ core_summary write_core(const process& who, std::ostream& out, const core_option
 
 core_summary write_core(const process& who, const std::filesystem::path& path, const core_options& options) {
     core_sparse_file file(path);
-    return told_from_exec(who, [&] { return writing(who, options).to(file); });
+    core_summary summary = told_from_exec(who, [&] { return writing(who, options).to(file); });
+    file.finish();
+    return summary;
 }
 
 }  // namespace vmio
