@@ -15,6 +15,7 @@
 
 #include "page_copier.hpp"
 #include "piece_reader.hpp"
+#include "proc_file.hpp"
 #include "process_snapshot_state.hpp"
 #include "range_set.hpp"
 #include "region_source.hpp"
@@ -181,19 +182,6 @@ private:
     std::map<file_key, std::vector<std::byte>> build_ids_;
     capture_record record_;
 };
-
-/// While a process calls exec it may look as if it were gone.
-template <class F>
-auto told_from_exec(const process& who, F&& f) {
-    try {
-        return f();
-    } catch (const memory_error& e) {
-        if (e.code() != errc::no_such_process || !who.alive()) throw;
-        // GCOVR_EXCL_START: for the microseconds of an exec
-        throw memory_error("capture of a process", who.id(), e.where(), system_error_of(ESTALE));
-        // GCOVR_EXCL_STOP
-    }
-}
 
 }  // namespace
 

@@ -18,8 +18,6 @@ public:
     virtual void write(std::span<const std::byte>) = 0;
     /// As many zeros.
     virtual void skip(std::uint64_t size) = 0;
-    /// All has been written.
-    virtual void finish() = 0;
 
 protected:
     core_output() = default;
@@ -35,7 +33,6 @@ public:
 
     void write(std::span<const std::byte>) override;
     void skip(std::uint64_t size) override;
-    void finish() override {}
 
 private:
     std::ostream& out_;
@@ -48,7 +45,8 @@ public:
 
     void write(std::span<const std::byte>) override;
     void skip(std::uint64_t size) override { at_ += size; }
-    void finish() override;
+    /// All has been written.
+    void finish();
 
 private:
     file_replacement file_;

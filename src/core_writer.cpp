@@ -181,8 +181,7 @@ std::vector<std::byte> head_of(const core_image& image, std::vector<segment_head
 
 }  // namespace
 
-std::uint64_t write_core(const core_image& image, core_output& out,
-                         const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) {
+std::uint64_t write_core(const core_image& image, core_output& out, const core_progress& progress) {
     std::vector<segment_header> segments = segments_of(image);
     std::uint64_t size = 0;
     const std::vector<std::byte> head = head_of(image, segments, size);
@@ -212,7 +211,6 @@ std::uint64_t write_core(const core_image& image, core_output& out,
         if (progress) progress(at, size);
     });
     out.skip(size - at);
-    out.finish();
     if (progress) progress(size, size);
     return size;
 }

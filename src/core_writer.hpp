@@ -12,6 +12,7 @@
 
 #include <vmio/address.hpp>
 #include <vmio/mapping.hpp>
+#include <vmio/write_core.hpp>
 
 #include "core_output.hpp"
 #include "process_facts.hpp"
@@ -29,7 +30,6 @@ struct core_image : process_facts {
 };
 
 /// Returns the size of the file. memory_error with EOPNOTSUPP for registers of another word size than ours.
-std::uint64_t write_core(const core_image&, core_output&,
-                         const std::function<void(std::uint64_t done, std::uint64_t total)>& progress);
+std::uint64_t write_core(const core_image&, core_output&, const core_progress&);
 
 }  // namespace vmio

@@ -11,6 +11,7 @@
 #include "mapping_name.hpp"
 #include "maps_file.hpp"
 #include "maps_text.hpp"
+#include "proc_file.hpp"
 #include "system_error.hpp"
 
 namespace vmio {
@@ -45,6 +46,7 @@ memory_map memory_map::load(const process& who, std::error_code& ec) {
         if (!replaced && (ec || !list.torn)) break;
     }
     memory_map map;
+    ec = gone_only_if_ended(who, ec);
     if (ec) return map;
     map.assign(std::move(list));
     map.who_ = who;

@@ -8,7 +8,6 @@
 #include <csignal>
 #include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 
 #include <sys/ptrace.h>
@@ -143,21 +142,21 @@ private:
                 if (ec = seize(threads_.back()); ec) return target_.alive() ? ec : system_error_of(ESRCH);
             }
             if (ec) return ec;
-            wait_for_stops();
+            if (ec = wait_for_stops(); ec) return ec;
             clean = fresh ? 0 : clean + 1;
         }
-        if (!target_.alive()) return system_error_of(ESRCH);
         const bool any = std::any_of(threads_.begin(), threads_.end(), [](const auto& t) { return t.stopped; });
-        return any ? std::error_code() : system_error_of(ESRCH);
+        return any && target_.alive() ? std::error_code() : system_error_of(ESRCH);
     }
 
     /// Stopped by us, or dead and listed all the same: a leader that ended before its threads. An exec gives either id
     /// to another thread.
     bool is_settled(pid_t id) const noexcept {
         siginfo_t info;
+        std::error_code ec;  // then the attempt to seize it tells
         return std::any_of(threads_.begin(), threads_.end(), [&](const traced_thread& t) {
             return t.id == id &&
-                   (t.stopped ? is_stopped(id, info) : t.ended && is_ending(target_.proc_directory(), id));
+                   (t.stopped ? is_stopped(id, info) : t.ended && is_ending(target_.proc_directory(), id, ec));
         });
     }
 
@@ -175,30 +174,36 @@ private:
     }
 
     std::error_code seize(traced_thread& thread) noexcept {
-        if (::ptrace(PTRACE_SEIZE, thread.id, nullptr, nullptr) == 0) {
-            ::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr);
-            return {};
+        for (int tries = 0;; ++tries) {
+            if (::ptrace(PTRACE_SEIZE, thread.id, nullptr, nullptr) == 0) {
+                ::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr);
+                return {};
+            }
+            const std::error_code refusal = last_system_error();
+            if (::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr) == 0) return {};  // ours already, by another id
+            // A thread that is ending cannot be seized and needs no stopping.
+            std::error_code ec;
+            thread.ended = refusal.value() == ESRCH || is_ending(target_.proc_directory(), thread.id, ec);
+            if (thread.ended || ec) return ec;
+            // An exec kept us waiting for a leader that died of it; now the id is that of the thread that called it.
+            if (refusal.value() != EPERM || tries == 8) return refusal;
         }
-        const std::error_code ec = last_system_error();
-        if (::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr) == 0) return {};  // ours already, by another id
-        // A thread that is ending cannot be seized and needs no stopping.
-        thread.ended = ec.value() == ESRCH || is_ending(target_.proc_directory(), thread.id);
-        return thread.ended ? std::error_code() : ec;
     }
 
-    void wait_for_stops() noexcept {
+    /// What cannot be looked at could be waited for without end: an error.
+    std::error_code wait_for_stops() noexcept {
+        std::error_code ec;
         for (unsigned pause = 20;; pause = std::min(2 * pause, 1000u)) {
             bool waiting = false;
-            for (traced_thread& t : threads_)
-                if (!t.stopped && !t.ended && !look_at(t)) waiting = true;
-            if (!waiting) return;
+            for (traced_thread& t : threads_) waiting |= !(t.stopped || t.ended || look_at(t, ec));
+            if (!waiting || ec) return ec;
             ::usleep(pause);
         }
     }
 
     /// True if it has stopped or ended. Asks the thread's state rather than waiting for the report of it, which
     /// somebody else's wait(2) may have taken.
-    bool look_at(traced_thread& thread) noexcept {
+    bool look_at(traced_thread& thread, std::error_code& ec) noexcept {
         siginfo_t info;
         if (is_stopped(thread.id, info)) {
             siginfo_t report{};
@@ -212,11 +217,12 @@ private:
             thread.stopped = true;
             return true;
         }
-        if (is_ending(target_.proc_directory(), thread.id)) {
+        if (is_ending(target_.proc_directory(), thread.id, ec)) {
             reap(thread.id);
             thread.ended = true;
             return true;
         }
+        if (ec) return false;
         // After an exec the thread that called it goes on under the leader's id: perhaps not seized yet, perhaps seized
         // under its old id and never asked to stop. Asking twice does no harm.
         ::ptrace(PTRACE_SEIZE, thread.id, nullptr, nullptr);
@@ -230,15 +236,17 @@ private:
     }
 
     /// For the constructor's thread: an exec in the target waits until its dead threads are reaped, and the tracer may
-    /// itself be waiting for the exec.
+    /// itself be waiting for the exec. All where nobody can tell: another report of theirs nobody needs.
     void reap_dead_threads() noexcept {
+        std::error_code ec;
         for (const traced_thread& t : threads_)
-            if (is_ending(target_.proc_directory(), t.id)) reap(t.id);
+            if (is_ending(target_.proc_directory(), t.id, ec) || ec) reap(t.id);
     }
 
     bool all_ended() noexcept {
         for (traced_thread& t : threads_) {
-            if (t.ended || !is_ending(target_.proc_directory(), t.id)) continue;
+            std::error_code ec;
+            if (t.ended || !is_ending(target_.proc_directory(), t.id, ec)) continue;
             reap(t.id);
             t.ended = true;
         }

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 
+#include <vmio/error.hpp>
 #include <vmio/process.hpp>
 
 #include "file_descriptor.hpp"
@@ -12,6 +13,24 @@
 #include "system_error.hpp"
 
 namespace vmio {
+
+/// `ec`; but ESRCH only of a process that has ended. One that lives has called exec, or is about to: while it waits for
+/// its other threads to die, its id may be that of a dead one.
+inline std::error_code gone_only_if_ended(const process& who, std::error_code ec) noexcept {
+    return ec.value() == ESRCH && who.alive() ? system_error_of(ESTALE) : ec;
+}
+
+/// f(), whose memory_error about `who` says so too.
+template <class F>
+decltype(auto) told_from_exec(const process& who, F&& f) {
+    try {
+        return f();
+    } catch (const memory_error& e) {
+        const std::error_code ec = gone_only_if_ended(who, e.code());
+        if (ec == e.code() || e.process_id() != who.id()) throw;
+        throw memory_error(e.operation(), who.id(), e.where(), ec);
+    }
+}
 
 /// ESRCH if the process has ended, ESTALE if it has called exec since it was opened. Asked after a file of /proc/PID
 /// was opened or read, it tells whether that was of the right program.
@@ -30,6 +49,7 @@ inline file_descriptor open_proc_file(const process& who, const char* name, std:
     if (who.proc_directory() < 0) ec = system_error_of(EACCES);  // /proc is hidden from us, or not mounted
     if (ec.value() == ENOENT) ec = system_error_of(ENOSYS);
     if (const std::error_code why = lost_program(who)) ec = why;
+    ec = gone_only_if_ended(who, ec);
     return file;
 }
 

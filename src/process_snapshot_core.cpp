@@ -41,7 +41,8 @@ std::vector<memory_gap> gaps_of(const memory_map& map, range_span captured, std:
     return gaps;
 }
 
-core_summary write(const process_snapshot& from, const process_facts& facts, core_output& out) {
+core_summary write(const process_snapshot& from, const process_facts& facts, core_output& out,
+                   const core_progress& progress) {
     core_image image{facts, {from.map().begin(), from.map().end()}, {}, {}};
     core_summary summary;
     summary.threads = image.threads.size();
@@ -58,20 +59,22 @@ core_summary write(const process_snapshot& from, const process_facts& facts, cor
                 rest = {step.end(), rest.end()};
             }
     };
-    summary.size = write_core(image, out, {});
+    summary.size = write_core(image, out, progress);
     return summary;
 }
 
 }  // namespace
 
-core_summary process_snapshot::save_core(std::ostream& out) const {
+core_summary process_snapshot::save_core(std::ostream& out, const core_progress& progress) const {
     core_stream stream(out);
-    return write(*this, state_->record, stream);
+    return write(*this, state_->record, stream, progress);
 }
 
-core_summary process_snapshot::save_core(const std::filesystem::path& path) const {
+core_summary process_snapshot::save_core(const std::filesystem::path& path, const core_progress& progress) const {
     core_sparse_file file(path);
-    return write(*this, state_->record, file);
+    core_summary summary = write(*this, state_->record, file, progress);
+    file.finish();
+    return summary;
 }
 
 }  // namespace vmio

@@ -13,8 +13,8 @@
 
 namespace vmio {
 
-std::error_code read_status(int directory, process_status& status) noexcept {
-    const file_descriptor file(::openat(directory, "stat", O_RDONLY | O_CLOEXEC));
+std::error_code read_status(int directory, process_status& status, const char* name) noexcept {
+    const file_descriptor file(::openat(directory, name, O_RDONLY | O_CLOEXEC));
     if (!file) return last_system_error();
     char text[1024];
     const ssize_t length = ::read(file.get(), text, sizeof text - 1);

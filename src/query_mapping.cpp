@@ -11,6 +11,7 @@
 #include "mapping_name.hpp"
 #include "maps_file.hpp"
 #include "maps_text.hpp"
+#include "proc_file.hpp"
 #include "procmap_query.hpp"
 #include "system_error.hpp"
 
@@ -44,10 +45,11 @@ std::optional<mapping> query_mapping(const process& who, address where, mapping_
     q.query_addr = where;
     std::string name;
     ec = who.maps() >= 0 ? procmap::ask(who.maps(), q, name) : system_error_of(ESRCH);
-    if (ec.value() == ESRCH) {  // or another program by now
+    for (int tries = 0; ec.value() == ESRCH && tries < 8 && who.alive(); ++tries) {  // another program by now
         const file_descriptor maps = open_maps(who, ec);
         if (!ec) ec = procmap::ask(maps.get(), q, name);
     }
+    ec = gone_only_if_ended(who, ec);
     if (ec.value() == ENOTTY || ec.value() == ENAMETOOLONG) return find_in_list(who, where, lookup, filter, ec);
     const bool none = ec.value() == ENOENT;
     if (ec && !none) return {};

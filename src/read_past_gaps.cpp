@@ -8,8 +8,8 @@
 #include <vmio/query_mapping.hpp>
 
 #include "mapped_range.hpp"
+#include "proc_file.hpp"
 #include "process_memory_state.hpp"
-#include "system_error.hpp"
 
 namespace vmio {
 namespace {
@@ -45,10 +45,7 @@ memory_gap examine(const process& who, address at, address end, bool protections
     mapped_range m;
     const std::error_code none = mapped_range_at_or_above(who.maps(), at, m);
     if (none.value() == ENOENT) return {{at, end}, gap_reason::unmapped};
-    if (none) {
-        const bool replaced = none.value() == ESRCH && who.alive();
-        throw memory_error("query of /proc/PID/maps", who.id(), at, replaced ? system_error_of(ESTALE) : none);
-    }
+    if (none) throw memory_error("query of /proc/PID/maps", who.id(), at, gone_only_if_ended(who, none));
     if (m.range.start() > at) return {{at, std::min(end, m.range.start())}, gap_reason::unmapped};
     end = std::min(end, m.range.end());
     if (protections_count && !m.perms.read) return {{at, end}, gap_reason::no_permission};
@@ -68,7 +65,7 @@ std::vector<memory_gap> process_memory::read_past_gaps(address from, std::span<s
         const auto rest = to.subspan(static_cast<std::size_t>(at - from));
         at += read_some(at, rest, ec);
         if (!ec) continue;
-        if (ec != errc::bad_address) throw memory_error(read_operation(), who_.id(), at, ec);
+        if (ec != errc::bad_address) throw memory_error(read_operation(), who_.id(), at, gone_only_if_ended(who_, ec));
         const bool protections_count = !state_->by_mem(direction::reading) ||
                                        state_->protections(direction::reading) == mem_file::protections::honour;
         const memory_gap gap = examine(who_, at, range.end(), protections_count);

@@ -239,7 +239,7 @@ void region_reader::state::fetch_overlap() {
 // ---- the face of it ----
 
 region_reader::region_reader(process who, region_options options)
-    : region_reader(process_memory(std::move(who)), std::move(options)) {}
+    : region_reader(told_from_exec(who, [&] { return process_memory(who); }), std::move(options)) {}
 region_reader::region_reader(process_memory memory, region_options options)
     : state_(std::make_unique<state>(std::move(memory), std::move(options))) {}
 region_reader::region_reader(region_reader&&) noexcept = default;
@@ -247,11 +247,11 @@ region_reader& region_reader::operator=(region_reader&&) noexcept = default;
 region_reader::~region_reader() = default;
 
 bool region_reader::next() {
-    return state_->next();
+    return told_from_exec(state_->memory.target(), [this] { return state_->next(); });
 }
 
 std::span<const std::byte> region_reader::fetch() {
-    return state_->fetch();
+    return told_from_exec(state_->memory.target(), [this] { return state_->fetch(); });
 }
 
 void region_reader::reset() noexcept {

@@ -16,30 +16,63 @@ namespace vmio {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+std::string own_link(int fd) {
+    return "/proc/self/fd/" + std::to_string(fd);
+}
+
+/// A file in `directory` that has no name yet and goes with its descriptor, however we end; none where the file system
+/// has no such files, or where nothing could give it a name later.
+file_descriptor new_nameless_file(int directory, mode_t mode) {
+    file_descriptor file(::openat(directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode));
+    return file && ::access(own_link(file.get()).c_str(), F_OK) == 0 ? std::move(file) : file_descriptor();
+}
+
+}  // namespace
+
 file_replacement::file_replacement(const fs::path& path, const char* operation, mode_t mode)
-    : asked_(path), operation_(operation), path_(path) {
+    : asked_(path), operation_(operation) {
+    fs::path place = path;
     // What a link points to is replaced, not the link.
     struct stat status;
     if (::stat(path.c_str(), &status) == 0) {
         if (!S_ISREG(status.st_mode))
             throw file_error(operation_, asked_, system_error_of(EINVAL), "it is not a regular file");
         std::error_code ec;
-        path_ = fs::canonical(path, ec);
+        place = fs::canonical(path, ec);
         if (ec) throw file_error(operation_, asked_, ec);
         mode &= status.st_mode;  // who could not read the old one shall not read the new one
+        replaces_ = true;
+    } else if (const std::error_code ec = last_system_error(); ec.value() != ENOENT) {
+        throw file_error(operation_, asked_, ec);  // not when all is written
     }
-    for (unsigned i = 0;; ++i) {
-        temporary_ = path_;
-        temporary_ += ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(i);
-        file_ = file_descriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-        if (file_) return;
-        if (const std::error_code ec = last_system_error(); ec.value() != EEXIST)
-            throw file_error(operation_, asked_, ec);
-    }
+    name_ = place.filename();
+    if (name_.empty()) throw file_error(operation_, asked_, system_error_of(ENOENT));
+    const fs::path parent = place.has_parent_path() ? place.parent_path() : ".";
+    directory_ = file_descriptor(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!directory_) throw file_error(operation_, asked_, last_system_error());
+    file_ = new_nameless_file(directory_.get(), mode);
+    if (file_) return;
+    take_temporary_name([&](const char* name) {
+        file_ = file_descriptor(::openat(directory_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+        return file_ ? std::error_code() : last_system_error();
+    });
 }
 
 file_replacement::~file_replacement() {
-    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+    if (!temporary_.empty()) ::unlinkat(directory_.get(), temporary_.c_str(), 0);
+}
+
+/// One that take(name), which returns an error_code, has taken. Short: the final name may be as long as a name can be.
+template <class F>
+void file_replacement::take_temporary_name(F&& take) {
+    for (unsigned i = 0;; ++i) {
+        std::string name = ".vmio-" + std::to_string(::getpid()) + "-" + std::to_string(i);
+        const std::error_code ec = take(name.c_str());
+        if (!ec) return temporary_.swap(name);
+        if (ec.value() != EEXIST) throw file_error(operation_, asked_, ec);
+    }
 }
 
 void file_replacement::write(std::uint64_t offset, std::span<const std::byte> bytes) {
@@ -59,7 +92,17 @@ void file_replacement::set_size(std::uint64_t size) {
 }
 
 void file_replacement::put_in_place() {
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw file_error(operation_, asked_, last_system_error());
+    // A file system may remember the new name before the new bytes, and after a power cut there would be neither file.
+    if (replaces_ && ::fdatasync(file_.get()) != 0) throw file_error(operation_, asked_, last_system_error());
+    // No link(2) replaces what is there.
+    const std::string link = own_link(file_.get());
+    if (temporary_.empty())
+        take_temporary_name([&](const char* name) {
+            const int done = ::linkat(AT_FDCWD, link.c_str(), directory_.get(), name, AT_SYMLINK_FOLLOW);
+            return done == 0 ? std::error_code() : last_system_error();
+        });
+    if (::renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str()) != 0)
+        throw file_error(operation_, asked_, last_system_error());
     temporary_.clear();
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 
 #include <sys/types.h>
 
@@ -28,13 +29,19 @@ public:
     /// What was not written is a hole then.
     void set_size(std::uint64_t size);
 
+    /// What it replaces stays until all is on the disk.
     void put_in_place();
 
 private:
+    template <class F>
+    void take_temporary_name(F&& take);
+
     const std::filesystem::path asked_;
     const char* const operation_;
-    std::filesystem::path path_;
-    std::filesystem::path temporary_;
+    bool replaces_ = false;
+    file_descriptor directory_;
+    std::string name_;
+    std::string temporary_;  // empty: it has none
     file_descriptor file_;
 };
 

@@ -86,7 +86,7 @@ std::vector<smaps_entry> read_smaps(const process& who, address_range range) {
             while (!entries.empty() && entries.back().range.end() > mapped.start()) entries.pop_back();
             entries.emplace_back().range = mapped;
         }
-        ec = lines.error();
+        ec = gone_only_if_ended(who, lines.error());
         if (const std::error_code why = lost_program(who)) ec = why;
     }
     if (ec) throw memory_error("read of /proc/PID/smaps", who.id(), 0, ec);

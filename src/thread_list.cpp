@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "file_descriptor.hpp"
 #include "process_status.hpp"
 #include "system_error.hpp"
 
@@ -41,14 +40,14 @@ std::vector<pid_t> list_threads(int directory, std::error_code& ec) {
     return ids;
 }
 
-bool is_ending(int directory, pid_t thread) noexcept {
-    char name[32];
-    std::snprintf(name, sizeof name, "task/%d", thread);
-    const file_descriptor place(::openat(directory, name, O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!place) return last_system_error().value() == ENOENT || last_system_error().value() == ESRCH;
+bool is_ending(int directory, pid_t thread, std::error_code& ec) noexcept {
+    char place[32];
+    std::snprintf(place, sizeof place, "task/%d/stat", thread);
     process_status status;
-    const std::error_code ec = read_status(place.get(), status);
-    return ec ? ec.value() == ESRCH || ec.value() == ENOENT : status.ended();
+    ec = read_status(directory, status, place);
+    const bool gone = ec.value() == ESRCH || ec.value() == ENOENT;
+    if (gone) ec.clear();
+    return gone || (!ec && status.ended());
 }
 
 }  // namespace vmio

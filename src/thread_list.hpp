@@ -13,7 +13,7 @@ namespace vmio {
 /// the process is gone, EACCES for a directory of -1.
 std::vector<pid_t> list_threads(int directory, std::error_code& ec);
 
-/// Whether a thread is a zombie, or gone.
-bool is_ending(int directory, pid_t thread) noexcept;
+/// Whether a thread is a zombie, or gone. An error is that of not being able to look: EMFILE, say.
+bool is_ending(int directory, pid_t thread, std::error_code& ec) noexcept;
 
 }  // namespace vmio

@@ -14,6 +14,7 @@
 
 #include "core_writer.hpp"
 #include "piece_reader.hpp"
+#include "proc_file.hpp"
 #include "process_facts.hpp"
 #include "range_set.hpp"
 #include "region_source.hpp"
@@ -136,12 +137,14 @@ private:
 
 core_summary write_core(const process& who, std::ostream& out, const core_options& options) {
     core_stream stream(out);
-    return writing(who, options).to(stream);
+    return told_from_exec(who, [&] { return writing(who, options).to(stream); });
 }
 
 core_summary write_core(const process& who, const std::filesystem::path& path, const core_options& options) {
     core_sparse_file file(path);
-    return writing(who, options).to(file);
+    core_summary summary = told_from_exec(who, [&] { return writing(who, options).to(file); });
+    file.finish();
+    return summary;
 }
 
 }  // namespace vmio

@@ -294,6 +294,7 @@ BOOST_AUTO_TEST_CASE(more_segments_than_the_header_can_count) {
     const auto path = directory / "many";
     vmio::core_sparse_file file(path);
     write_core(image, file, {});
+    file.finish();
     const core_memory core = core_memory::open(path);
     BOOST_TEST(core.mappings().size() == count);
     BOOST_TEST(core.ranges().size() == 1u);
@@ -313,6 +314,7 @@ BOOST_AUTO_TEST_CASE(bytes_outside_of_segments_are_passed_by) {
     const auto path = directory / "written";
     vmio::core_sparse_file file(path);
     write_core(image, file, {});
+    file.finish();
     const core_memory core = core_memory::open(path);
     BOOST_TEST((core.ranges() == std::vector<address_range>{{2 * page, 3 * page}, {6 * page, 7 * page}}));
     for (const address_range& range : core.ranges()) BOOST_TEST(test::is_pattern(range.start(), read_all(core, range)));

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <sstream>
+#include <thread>
 #include <vector>
 
 #include <linux/sched.h>
@@ -12,10 +14,17 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <vmio/memory_map.hpp>
+#include <vmio/page_map.hpp>
+#include <vmio/process_snapshot.hpp>
 #include <vmio/process_vm_stream.hpp>
 #include <vmio/query_mapping.hpp>
+#include <vmio/region_reader.hpp>
+#include <vmio/smaps.hpp>
+#include <vmio/write_core.hpp>
 
 #include "support/child.hpp"
+#include "support/exec_loop_process.hpp"
 #include "support/pages.hpp"
 #include "support/replaced_process.hpp"
 #include "support/skip.hpp"
@@ -48,6 +57,48 @@ boost::test_tools::assertion_result can_choose_ids(boost::unit_test::test_unit_i
     }
     return test::unless_missing(id == child.id(), "root, and clone3 with set_tid");
 }
+
+template <class F>
+int error_of(F&& f) {
+    try {
+        f();
+    } catch (const vmio::memory_error& e) {
+        return e.code().value();
+    }
+    return 0;
+}
+
+/// All that belongs to the program that a process was opened on.
+const std::vector<void (*)(const process&)> of_one_program{
+    [](const process& who) {
+        vmio::region_reader reader(who);
+        while (reader.next()) reader.fetch();
+    },
+    [](const process& who) {
+        std::ostringstream out;
+        vmio::write_core(who, out);
+    },
+    [](const process& who) {
+        std::ostringstream out;
+        vmio::core_options options;
+        options.pause = false;
+        vmio::write_core(who, out, options);
+    },
+    [](const process& who) { vmio::process_snapshot::capture(who); },
+    [](const process& who) {
+        vmio::capture_options options;
+        options.pause = true;
+        vmio::process_snapshot::capture(who, options);
+    },
+    [](const process& who) {
+        vmio::scan_pages(who, {0, ~vmio::address{0}});
+    },
+    [](const process& who) { vmio::read_smaps(who); }};
+
+/// What is asked of whatever program runs now.
+const std::vector<void (*)(const process&)> of_any_program{
+    [](const process& who) { vmio::memory_map::load(who); },
+    [](const process& who) { vmio::query_mapping(who, 0, vmio::mapping_lookup::next_after); }};
 
 }  // namespace
 
@@ -192,4 +243,28 @@ BOOST_AUTO_TEST_CASE(what_could_not_be_opened_says_why_at_every_transfer,
                 return 3;
             return 0;
         }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_calls_exec_again_and_again_is_never_gone) {
+    for (const char* caller : {"leader", "thread"}) {
+        test::exec_loop_process target(VMIO_EXEC_LOOP, caller);
+        const process before(target.id());
+        target.begin();
+        while (before.same_program()) std::this_thread::yield();
+        for (int i = 0; i < 60; ++i) {
+            for (auto* const use : of_one_program) BOOST_TEST(error_of([&] { use(before); }) == ESTALE);
+            for (auto* const use : of_any_program) {
+                const int error = error_of([&] { use(before); });
+                BOOST_TEST((error == 0 || error == ESTALE), "error " << error);
+            }
+            std::error_code ec;
+            const process now(target.id(), ec);
+            if (ec) continue;  // its id was that of a dead thread just then
+            for (auto* const use : of_one_program) {
+                const int error = error_of([&] { use(now); });
+                BOOST_TEST((error == 0 || error == ESTALE), "error " << error);
+            }
+        }
+        BOOST_TEST(before.alive());
+    }
 }

@@ -23,6 +23,8 @@
 #include <vmio/error.hpp>
 
 #include "support/child.hpp"
+#include "support/exec_loop_process.hpp"
+#include "support/faults.hpp"
 #include "support/skip.hpp"
 
 using vmio::memory_error;
@@ -312,27 +314,37 @@ BOOST_AUTO_TEST_CASE(threads_that_come_and_go_all_stand_still) {
 }
 
 BOOST_AUTO_TEST_CASE(a_target_that_calls_exec_meanwhile_is_paused_before_or_after) {
-    // See support/exec_loop.cpp.
-    const pid_t looping = ::fork();
-    if (looping == 0) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        ::execl(VMIO_EXEC_LOOP, "exec_loop", nullptr);
-        ::_exit(127);
+    for (const char* caller : {"leader", "thread"}) {
+        test::exec_loop_process target(VMIO_EXEC_LOOP, caller);
+        const process who(target.id());
+        target.begin();
+        for (int i = 0; i < 50; ++i) BOOST_TEST(error_of_pausing(who) == 0);
+        BOOST_TEST(who.alive());
     }
-    const process who(looping);
-    int paused = 0;
-    for (int i = 0; i < 30; ++i) {
-        try {
-            const pause_guard guard(who);
-            ++paused;
-        } catch (const memory_error& e) {
-            BOOST_TEST((e.code() == vmio::errc::permission_denied || e.code() == vmio::errc::no_such_process));
-        }
-    }
-    BOOST_TEST(paused > 0);
-    BOOST_TEST(who.alive());
-    ::kill(looping, SIGKILL);
-    BOOST_TEST(::waitpid(looping, nullptr, 0) == looping);
+}
+
+BOOST_AUTO_TEST_CASE(without_descriptors_no_thread_is_waited_for_in_vain) {
+    auto* const lives = new (::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
+        std::atomic<unsigned long>(0);
+    const test::child_process child([=] {
+        for (int i = 0; i < 4; ++i)
+            std::thread([=] {
+                for (;; ++*lives) std::thread([] { std::this_thread::yield(); }).join();
+            }).detach();
+    });
+    BOOST_TEST(test::in_a_process([&] {
+                   const process who(child.id());
+                   test::prepare_faults(test::fault::descriptor);
+                   for (std::size_t i = 0; i < 200; ++i) {
+                       test::set_fault(1 + i % 5, test::fault_length::lasting);
+                       const int error = test::with_faults([&] { return error_of_pausing(who); });
+                       if (error != 0 && error != EMFILE) return error;
+                   }
+                   return 0;
+               }) == 0);
+    const unsigned long before = *lives;
+    while (*lives < before + 100) std::this_thread::yield();
+    ::munmap(lives, 4096);
 }
 
 BOOST_AUTO_TEST_CASE(a_fork_of_ours_leaves_the_guard_alone) {

@@ -190,3 +190,25 @@ BOOST_AUTO_TEST_CASE(gdb_shows_the_backtraces_of_the_moment, *boost::unit_test::
     BOOST_TEST(test::lines_with(dead, "r") == test::lines_with(live, "r"), boost::test_tools::per_element());
     BOOST_TEST(dead.find("wait_for_command") != dead.npos);
 }
+
+BOOST_AUTO_TEST_CASE(progress_is_told_and_may_end_the_writing) {
+    const test::core_process target;
+    const auto path = target.directory() / "saved";
+    const process_snapshot s = paused(target);
+    std::uint64_t last = 0;
+    std::uint64_t total = 0;
+    std::size_t calls = 0;
+    const vmio::core_progress see = [&](std::uint64_t done, std::uint64_t all) {
+        BOOST_TEST(done >= last);
+        last = done;
+        total = all;
+        ++calls;
+    };
+    const std::uint64_t size = s.save_core(path, see).size;
+    BOOST_TEST((last == size && total == size && calls > 2));
+    const vmio::core_progress end = [](std::uint64_t, std::uint64_t) { throw std::runtime_error("enough"); };
+    BOOST_CHECK_THROW(s.save_core(path, end), std::runtime_error);
+    BOOST_TEST(std::filesystem::file_size(path) == size);  // the old one
+    std::ostringstream out;
+    BOOST_CHECK_THROW(s.save_core(out, end), std::runtime_error);
+}

@@ -40,7 +40,8 @@ public:
     memory_map() noexcept = default;
 
     /// Reads the list: some 0.4 microseconds a mapping, of which the kernel takes most. memory_error: ESRCH if the
-    /// process has ended, a zombie included; EACCES or EPERM if its maps may not be read. Never an empty list instead.
+    /// process has ended, a zombie included; EACCES or EPERM if its maps may not be read; ESTALE if it called exec each
+    /// time we looked. Never an empty list instead.
     static memory_map load(const process& who);
     /// The same without that exception: an empty one with an error.
     static memory_map load(const process& who, std::error_code& ec);

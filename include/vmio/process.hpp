@@ -23,6 +23,7 @@ public:
     /// `id` is that of a process, or of one of its threads (useful when the thread-group leader has ended before the
     /// others; needs Linux 6.9). Throws memory_error: EINVAL for an id below 1, ESRCH if there is no such process, or
     /// if it has no memory because it is a zombie or a kernel thread. Permission to access the memory is not looked at.
+    /// While a thread that is not its first one calls exec(2), a process looks like a zombie: try again.
     explicit process(pid_t id);
 
     /// The same without an exception. After an error only id(), alive() (false) and the conversion to bool make sense.

@@ -65,7 +65,8 @@ struct block_transfer {
 ///
 /// **What a running target makes untrue.** It may change, unmap or exec(2) at any time: two transfers need not see the
 /// same moment, and a transfer of more than a few bytes need not see one. After exec, process_vm moves the new
-/// program's bytes and says nothing (ask process::same_program()); proc_mem and force_write give ESTALE.
+/// program's bytes and says nothing (ask process::same_program()), or ESRCH while a thread that is not the first one
+/// calls it (process::alive() tells); proc_mem and force_write give ESTALE.
 ///
 /// **What it costs the target.** Nothing is written that was not asked for, and no stack is grown, but reading makes
 /// untouched pages present: page tables grow, shared and file pages are allocated, swapped pages come back.

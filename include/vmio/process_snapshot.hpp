@@ -136,9 +136,9 @@ public:
     /// named in it, without its bytes. The stream is neither flushed nor closed, and nothing seeks in it, so a filter
     /// that compresses will do; a file is sparse, for its owner only, and all or nothing.
     /// memory_error: EIO if the stream fails; EOPNOTSUPP for the registers of a program of another word size than ours.
-    core_summary save_core(std::ostream& out) const;
+    core_summary save_core(std::ostream& out, const core_progress& progress = {}) const;
     /// file_error too.
-    core_summary save_core(const std::filesystem::path& path) const;
+    core_summary save_core(const std::filesystem::path& path, const core_progress& progress = {}) const;
 
 private:
     struct state;

@@ -33,7 +33,7 @@ struct mapping_filter {
 };
 
 /// The mapping at `where`, or none: of the program that runs at that moment, also after exec(2). memory_error: ESRCH if
-/// the process has ended, EACCES or EPERM if its maps may not be read.
+/// the process has ended, EACCES or EPERM if its maps may not be read, ESTALE if it called exec each time we looked.
 ///
 /// By PROCMAP_QUERY (Linux 6.11) about half a microsecond, else (an older kernel, or a seccomp filter) by loading a
 /// memory_map: same answers, but as slow as that. [vsyscall], which lies outside of what the target can unmap, is never

@@ -67,9 +67,11 @@ public:
     /// The same bytes, from now on independent. Nothing is copied, unless there is a mutable_view now.
     snapshot clone() const;
 
-    /// Writes a file for load(), on any machine, without the holes: first under another name beside `path`, so that
-    /// `path` is as before or complete, whatever happens. Only a regular file is replaced (EINVAL), by one that no more
-    /// users may read; one behind a symbolic link is.
+    /// Writes a file for load(), on any machine, without the holes. `path` is as before or complete, whatever happens:
+    /// what is there is replaced once the new bytes are on the disk (fdatasync(2)); a new file nobody waits for. Only a
+    /// regular file is replaced (EINVAL), by one that no more users may read; one behind a symbolic link is. Nothing
+    /// else is left over, but for a .vmio-* beside it if we are killed in the very moment of replacing, or on a file
+    /// system without O_TMPFILE (open(2)).
     void save(const std::filesystem::path& path) const;
 
     /// file_error if the file is not one that save() has written, to the last byte.

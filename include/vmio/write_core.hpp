@@ -16,6 +16,9 @@
 
 namespace vmio {
 
+/// Called now and then with the bytes that are written, and that there will be. What it throws ends the writing.
+using core_progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
 /// What of a process goes into a core file, and how it is taken.
 struct core_options {
     /// Stop the target meanwhile (pause_guard): memory of one moment, and the registers of its threads. Without that a
@@ -25,8 +28,8 @@ struct core_options {
     bool skip_dontdump = true;
     /// Which mappings, of those that can be read; all if empty. The others are named in the file, without their bytes.
     std::function<bool(const mapping&)> wanted{};
-    /// Called now and then with the bytes that are written, and that there will be. What it throws ends the writing.
-    std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
+    /// How far it is.
+    core_progress progress{};
 };
 
 /// What a core file holds.
@@ -51,7 +54,8 @@ struct core_summary {
 VMIO_EXPORT core_summary write_core(const process&, std::ostream& out, const core_options& = {});
 
 /// The same into a file that its owner alone may read, with a hole for each page of zeros. A file that is there is
-/// replaced when all is written; after an error nothing has changed. file_error.
+/// replaced when all is written, as said of snapshot::save(), and when the target runs again; after an error nothing
+/// has changed. file_error.
 VMIO_EXPORT core_summary write_core(const process&, const std::filesystem::path&, const core_options& = {});
 
 }  // namespace vmio
