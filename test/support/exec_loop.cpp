@@ -12,7 +12,10 @@ int main(int count, char** arguments) {
         for (;;) std::this_thread::yield();
     };
     for (int i = 0; i < 3; ++i) std::thread(yield).detach();
-    if (count < 2 || std::strcmp(arguments[1], "thread") != 0) return replace();
+    if (count < 2 || std::strcmp(arguments[1], "thread") != 0) {
+        replace();
+        return 1;
+    }
     std::thread(replace).detach();
     yield();
 }
