@@ -40,7 +40,7 @@ int ptrace_scope() {
 
 bool has_ptrace_capability() {
     constexpr int cap_sys_ptrace = 19;
-    return (std::strtoull(status_line("/proc/self", "CapEff:").c_str(), nullptr, 16) >> cap_sys_ptrace & 1) != 0;
+    return (std::strtoull(status_line("/proc/thread-self", "CapEff:").c_str(), nullptr, 16) >> cap_sys_ptrace & 1) != 0;
 }
 
 bool runs_as(const std::string& ids, unsigned long wanted) {
@@ -73,7 +73,7 @@ access_diagnosis refused(pid_t id, const std::string& directory) {
     const std::string who = "process " + std::to_string(id);
     const std::string users = status_line(directory, "Uid:");
     const bool may_trace = has_ptrace_capability();
-    if (content(directory + "/uid_map") != content("/proc/self/uid_map"))
+    if (content(directory + "/uid_map") != content("/proc/thread-self/uid_map"))
         return {access_obstacle::other_user_namespace,
                 who + " lives in another user namespace: run as root outside of it, or inside of it as its user"};
     const bool changed_user = std::strtoul(users.c_str(), nullptr, 10) == ::getuid() && !runs_as(users, ::getuid());
@@ -111,7 +111,7 @@ access_diagnosis diagnose_access(pid_t id) {
 
     const file_descriptor place(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     process_status status;
-    const std::error_code unseen = place ? read_status(place.get(), status) : last_system_error();
+    const std::error_code unseen = place ? read_status(place.get(), "stat", status) : last_system_error();
     if (is_exhaustion(unseen)) return cannot_look();
     if (unseen) {
         if (ec.value() == ESRCH) return {access_obstacle::gone, who + " is gone: no process has this id"};

@@ -47,8 +47,8 @@ file_refusal open_at(const process& who, const mapping& m, int directory, const 
     struct stat status {};
     if (!place || ::fstat(place.get(), &status) != 0) return refusal_of_opening(who, m);
     if (const file_refusal refusal = refusal_of(status, m, how); refusal != file_refusal::none) return refusal;
-    char link[40];
-    std::snprintf(link, sizeof link, "/proc/self/fd/%d", place.get());
+    char link[48];
+    std::snprintf(link, sizeof link, "/proc/thread-self/fd/%d", place.get());
     file_descriptor opened(::open(link, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!opened || ::fstat(opened.get(), &status) != 0) return refusal_of_opening(who, m);
     const file_refusal refusal = refusal_of(status, m, how);

@@ -64,7 +64,7 @@ public:
         static_cast<process_facts&>(record_) = read_facts(who_, pause ? &*pause : nullptr);
         start();
         while (std::optional<mapping> m = next_mapping()) visit(std::move(*m));
-        if (!who_.same_program()) throw memory_error("capture of a process", who_.id(), 0, system_error_of(ESTALE));
+        if (const std::error_code ec = lost_program(who_)) throw memory_error("capture of a process", who_.id(), 0, ec);
         pause.reset();
         return finish();
     }

@@ -20,7 +20,7 @@ constexpr const char* opening = "open of core file";
 
 // O_NONBLOCK: a fifo is refused, not waited for.
 core_source::core_source(const std::filesystem::path& path)
-    : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+    : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {
     struct stat status;
     if (!file_ || ::fstat(file_.get(), &status) != 0) throw file_error(opening, path_, last_system_error());
     if (!S_ISREG(status.st_mode)) fail(EINVAL, "it is not a regular file");

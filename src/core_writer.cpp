@@ -78,10 +78,10 @@ void add_files(std::vector<std::byte>& notes, const std::vector<mapping>& mappin
 }
 
 /// The sets of one thread follow its NT_PRSTATUS, which has the general registers in it.
-void add_thread(std::vector<std::byte>& notes, const thread_registers& thread) {
+void add_thread(std::vector<std::byte>& notes, pid_t process_id, const thread_registers& thread) {
     const std::span<const std::byte> general = thread.bytes(NT_PRSTATUS);
     if (general.size() != sizeof(elf_gregset_t))
-        throw memory_error("core of a program of another word size", thread.id, 0, system_error_of(EOPNOTSUPP));
+        throw memory_error("core of a program of another word size", process_id, 0, system_error_of(EOPNOTSUPP));
     constexpr core_note_layout layout(sizeof(word));
     std::vector<std::byte> status(layout.registers + general.size() + layout.after_registers);
     const auto put = [&status](std::size_t at, const auto& value) {
@@ -103,7 +103,7 @@ std::vector<std::byte> notes_of(const core_image& image) {
     add_process(notes, image);
     if (!image.auxiliary_vector.empty()) add_note(notes, "CORE", NT_AUXV, image.auxiliary_vector);
     add_files(notes, image.mappings);
-    for (const thread_registers& thread : image.threads) add_thread(notes, thread);
+    for (const thread_registers& thread : image.threads) add_thread(notes, image.process_id, thread);
     return notes;
 }
 

@@ -88,7 +88,7 @@ bool mapping_names::leads_to(const std::string& path, const mapping& m) {
 /// Whether a path means the same to the target as to us.
 bool mapping_names::same_paths() {
     if (!same_paths_)
-        same_paths_ = same_file(who_.proc_directory(), "ns/mnt", "/proc/self/ns/mnt") &&
+        same_paths_ = same_file(who_.proc_directory(), "ns/mnt", "/proc/thread-self/ns/mnt") &&
                       same_file(who_.proc_directory(), "root", "/");
     return *same_paths_;
 }

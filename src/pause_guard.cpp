@@ -11,6 +11,7 @@
 #include <thread>
 
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -268,16 +269,19 @@ private:
 };
 
 pause_guard::pause_guard(const process& target) {
-    if (target.id() == ::getpid()) throw memory_error("pause", target.id(), 0, system_error_of(EINVAL));
-    tracer_ = std::make_unique<tracer>(target);
+    // No signal: it only tells whether there is such a thread of ours.
+    if (::syscall(SYS_tgkill, ::getpid(), target.id(), 0) == 0)
+        throw memory_error("pause", target.id(), 0, system_error_of(EINVAL));
+    tracer_.reset(new tracer(target));
+}
+
+void pause_guard::resumer::operator()(tracer* t) const noexcept {
+    if (!t->belongs_to_another_process()) delete t;
 }
 
 pause_guard::pause_guard(pause_guard&&) noexcept = default;
 pause_guard& pause_guard::operator=(pause_guard&&) noexcept = default;
-pause_guard::~pause_guard() {
-    if (tracer_ && tracer_->belongs_to_another_process()) [[maybe_unused]]
-        auto* const left_alone = tracer_.release();
-}
+pause_guard::~pause_guard() = default;
 
 void pause_guard::resume() noexcept {
     if (tracer_ && !tracer_->belongs_to_another_process()) tracer_->resume();

@@ -23,6 +23,7 @@ struct VMIO_HIDDEN process::state {
     file_descriptor pidfd;
     file_descriptor end;  // an epoll(7) that watches the pidfd: asking it costs no more than entering the kernel
     file_descriptor directory;
+    file_descriptor stat;  // tells what `end` cannot, and needs no descriptor then
     file_descriptor maps;
 };
 
@@ -98,9 +99,12 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
         if (no_pidfds || !hidden) return nullptr;
     }
     ec.clear();
-    process_status status;
+    file_descriptor stat;
     if (directory) {
-        const std::error_code unseen = read_status(directory.get(), status);
+        stat = file_descriptor(::openat(directory.get(), "stat", O_RDONLY | O_CLOEXEC));
+        process_status status;
+        const std::error_code unseen = stat ? read_status(stat.get(), status) : last_system_error();
+        if (is_exhaustion(unseen)) ec = unseen;
         if (!unseen && (status.ended() || status.kernel_thread())) ec = system_error_of(ESRCH);
         if (is_hidden(unseen)) {  // what hidepid hides can be opened, but nothing in it
             if (no_pidfds) return ec = system_error_of(ESRCH), nullptr;
@@ -117,7 +121,7 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
     if (ec) return nullptr;
     try {
         return std::make_shared<const state>(
-            state{std::move(pidfd), std::move(end), std::move(directory), std::move(maps)});
+            state{std::move(pidfd), std::move(end), std::move(directory), std::move(stat), std::move(maps)});
     } catch (const std::bad_alloc&) {
         ec = system_error_of(ENOMEM);
         return nullptr;
@@ -141,7 +145,7 @@ bool process::alive() const noexcept {
     if (state_->end)
         if (const long ended = has_ended(state_->end.get()); ended >= 0) return ended == 0;
     process_status status;
-    return !read_status(state_->directory.get(), status) && !status.ended();
+    return !read_status(state_->stat.get(), status) && !status.ended();
 }
 
 bool process::same_program() const {

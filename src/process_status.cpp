@@ -13,11 +13,9 @@
 
 namespace vmio {
 
-std::error_code read_status(int directory, process_status& status, const char* name) noexcept {
-    const file_descriptor file(::openat(directory, name, O_RDONLY | O_CLOEXEC));
-    if (!file) return last_system_error();
+std::error_code read_status(int file, process_status& status) noexcept {
     char text[1024];
-    const ssize_t length = ::read(file.get(), text, sizeof text - 1);
+    const ssize_t length = ::pread(file, text, sizeof text - 1, 0);
     if (length < 0) return last_system_error();
     if (length == 0) return system_error_of(ESRCH);
     text[length] = 0;
@@ -26,6 +24,11 @@ std::error_code read_status(int directory, process_status& status, const char* n
     const bool sense =
         rest != nullptr && std::sscanf(rest, ") %c %*d %*d %*d %*d %*d %lu", &status.state, &status.flags) == 2;
     return sense ? std::error_code() : system_error_of(EINVAL);
+}
+
+std::error_code read_status(int directory, const char* name, process_status& status) noexcept {
+    const file_descriptor file(::openat(directory, name, O_RDONLY | O_CLOEXEC));
+    return file ? read_status(file.get(), status) : last_system_error();
 }
 
 }  // namespace vmio

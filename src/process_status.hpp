@@ -14,8 +14,12 @@ struct process_status {
     bool kernel_thread() const noexcept { return (flags & 0x00200000) != 0; }  // PF_KTHREAD
 };
 
-/// `directory`: a descriptor of /proc/PID; `name`: of that file below it. ESRCH if the process is gone, EINVAL if there
-/// is no sense in the text.
-std::error_code read_status(int directory, process_status& status, const char* name = "stat") noexcept;
+/// `file`: a descriptor of such a file; it may have been read before. ESRCH if the process is gone, EINVAL if there is
+/// no sense in the text.
+std::error_code read_status(int file, process_status& status) noexcept;
+
+/// `directory`: a descriptor of /proc/PID; `name`: of that file below it. The same errors, and
+/// those of openat(2).
+std::error_code read_status(int directory, const char* name, process_status& status) noexcept;
 
 }  // namespace vmio

@@ -77,7 +77,7 @@ std::optional<mapping> query_mapping(const process& who, address where, mapping_
 }
 
 bool has_fast_mapping_query() noexcept {
-    const file_descriptor maps(::open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
+    const file_descriptor maps(::open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC));
     procmap::query q{};
     q.query_flags = procmap::covering_or_next;
     return maps && !procmap::ask(maps.get(), q);

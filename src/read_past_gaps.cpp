@@ -43,7 +43,7 @@ address file_end(const process& who, const mapped_range& m) {
 /// What is wrong at `at`, which could not be read, and how far that goes.
 memory_gap examine(const process& who, address at, address end, bool protections_count) {
     mapped_range m;
-    const std::error_code none = mapped_range_at_or_above(who.maps(), at, m);
+    const std::error_code none = who.maps() < 0 ? system_error_of(EACCES) : mapped_range_at_or_above(who.maps(), at, m);
     if (none.value() == ENOENT) return {{at, end}, gap_reason::unmapped};
     if (none) throw memory_error("query of /proc/PID/maps", who.id(), at, gone_only_if_ended(who, none));
     if (m.range.start() > at) return {{at, std::min(end, m.range.start())}, gap_reason::unmapped};

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string own_link(int fd) {
-    return "/proc/self/fd/" + std::to_string(fd);
+    return "/proc/thread-self/fd/" + std::to_string(fd);
 }
 
 /// A file in `directory` that has no name yet and goes with its descriptor, however we end; none where the file system
@@ -33,19 +33,22 @@ file_descriptor new_nameless_file(int directory, mode_t mode) {
 
 file_replacement::file_replacement(const fs::path& path, const char* operation, mode_t mode)
     : asked_(path), operation_(operation) {
-    fs::path place = path;
-    // What a link points to is replaced, not the link.
     struct stat status;
     if (::stat(path.c_str(), &status) == 0) {
         if (!S_ISREG(status.st_mode))
             throw file_error(operation_, asked_, system_error_of(EINVAL), "it is not a regular file");
-        std::error_code ec;
-        place = fs::canonical(path, ec);
-        if (ec) throw file_error(operation_, asked_, ec);
         mode &= status.st_mode;  // who could not read the old one shall not read the new one
         replaces_ = true;
     } else if (const std::error_code ec = last_system_error(); ec.value() != ENOENT) {
         throw file_error(operation_, asked_, ec);  // not when all is written
+    }
+    fs::path place = path;
+    std::error_code ec;
+    // What a link points to is replaced, not the link. That they end was seen above.
+    while (fs::is_symlink(fs::symlink_status(place, ec))) {
+        const fs::path next = fs::read_symlink(place, ec);
+        if (ec) throw file_error(operation_, asked_, ec);
+        place = place.parent_path() / next;
     }
     name_ = place.filename();
     if (name_.empty()) throw file_error(operation_, asked_, system_error_of(ENOENT));
@@ -53,11 +56,20 @@ file_replacement::file_replacement(const fs::path& path, const char* operation, 
     directory_ = file_descriptor(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!directory_) throw file_error(operation_, asked_, last_system_error());
     file_ = new_nameless_file(directory_.get(), mode);
-    if (file_) return;
-    take_temporary_name([&](const char* name) {
-        file_ = file_descriptor(::openat(directory_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-        return file_ ? std::error_code() : last_system_error();
-    });
+    if (!file_)
+        take_temporary_name([&](const char* name) {
+            file_ = file_descriptor(::openat(directory_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+            return file_ ? std::error_code() : last_system_error();
+        });
+    if (replaces_) keep_group(status.st_gid);
+}
+
+/// What its bits for the group allow, they allow to the old file's group or to none.
+void file_replacement::keep_group(gid_t group) {
+    struct stat status;
+    if (::fstat(file_.get(), &status) != 0) throw file_error(operation_, asked_, last_system_error());
+    if (status.st_gid == group || ::fchown(file_.get(), static_cast<uid_t>(-1), group) == 0) return;
+    if (::fchmod(file_.get(), status.st_mode & 0707) != 0) throw file_error(operation_, asked_, last_system_error());
 }
 
 file_replacement::~file_replacement() {
@@ -107,7 +119,7 @@ void file_replacement::put_in_place() {
 }
 
 saved_file::saved_file(const fs::path& path, const char* operation)
-    : path_(path), operation_(operation), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+    : path_(path), operation_(operation), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {
     struct stat status;
     if (!file_ || ::fstat(file_.get(), &status) != 0) throw file_error(operation_, path_, last_system_error());
     if (!S_ISREG(status.st_mode)) fail(EINVAL, "it is not a regular file");

@@ -35,6 +35,7 @@ public:
 private:
     template <class F>
     void take_temporary_name(F&& take);
+    void keep_group(gid_t group);
 
     const std::filesystem::path asked_;
     const char* const operation_;

@@ -27,7 +27,7 @@ snapshot snapshot::from_bytes(std::span<const std::byte> bytes) {
 }
 
 snapshot snapshot::from_file(const std::filesystem::path& path) {
-    const file_descriptor from(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const file_descriptor from(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
     if (!from) throw file_error("open of", path, last_system_error());
     file_descriptor to = new_memory_file(0);
     std::error_code ec;

@@ -2,6 +2,7 @@
 /// Saving and loading.
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "saved_file.hpp"
 #include "snapshot_format.hpp"
@@ -33,7 +34,9 @@ std::vector<extent> read_head(saved_file& from, format::header& head) {
     checksum.add(std::span<const std::byte>(bytes).subspan(format::start_of_checked));
     if (checksum.value() != head.checksum) from.fail(EBADMSG, "its header is damaged");
     std::vector<extent> extents;
-    if (!format::decode_extents(head, table, extents)) from.fail(EBADMSG, "its header makes no sense");
+    if (head.size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()) ||
+        !format::decode_extents(head, table, extents))
+        from.fail(EBADMSG, "its header makes no sense");
     if (from.left() < head.data_size) from.fail(EBADMSG, "its end is missing");
     if (from.left() > head.data_size) from.fail(EBADMSG, "something follows its end");
     return extents;

@@ -44,7 +44,7 @@ bool is_ending(int directory, pid_t thread, std::error_code& ec) noexcept {
     char place[32];
     std::snprintf(place, sizeof place, "task/%d/stat", thread);
     process_status status;
-    ec = read_status(directory, status, place);
+    ec = read_status(directory, place, status);
     const bool gone = ec.value() == ESRCH || ec.value() == ENOENT;
     if (gone) ec.clear();
     return gone || (!ec && status.ended());

@@ -6,11 +6,13 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -171,6 +173,27 @@ BOOST_AUTO_TEST_CASE(a_file_that_ends_before_the_mapping_is_refused) {
     BOOST_TEST(backing_file(process::self(), m.in(process::self())).refusal() == file_refusal::too_short);
     must(::truncate((place / "file").c_str(), static_cast<off_t>(page) + 1) == 0, "truncate");
     BOOST_TEST(backing_file(process::self(), m.in(process::self())).refusal() == file_refusal::none);
+}
+
+BOOST_AUTO_TEST_CASE(it_is_opened_where_our_main_thread_has_ended_too) {
+    const directory place;
+    write_file(place / "file", "the text", 3 * page);
+    const mapped_file m(place / "file");
+    const test::child_process child;
+    BOOST_TEST(test::in_a_process([&] {
+                   const process who(child.id());
+                   const mapping mapped = m.in(who);
+                   const bool fast = vmio::has_fast_mapping_query();
+                   const std::string stat = "/proc/" + std::to_string(::getpid()) + "/stat";
+                   std::thread([&] {
+                       std::string text;
+                       while (text.find(") Z ") == text.npos) std::getline(std::ifstream(stat), text);
+                       test::leave(text_of(backing_file(who, mapped), 8) != "the text" ? 1
+                                   : vmio::has_fast_mapping_query() != fast            ? 2
+                                                                                       : 0);
+                   }).detach();
+                   return static_cast<int>(::syscall(SYS_exit, 0));
+               }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(what_has_no_file_is_refused) {

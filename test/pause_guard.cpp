@@ -218,6 +218,17 @@ BOOST_AUTO_TEST_CASE(a_target_that_ends_meanwhile_is_no_error_and_stays_its_pare
         target.child().end();  // kills, and waits: the status is there for us
     }
     BOOST_TEST(error_of_pausing(process::self()) == EINVAL);
+    std::atomic<pid_t> id = 0;
+    std::thread other([&] {
+        id = ::gettid();
+        id.notify_one();
+        id.wait(::gettid());
+    });
+    id.wait(0);
+    BOOST_TEST(error_of_pausing(process(id)) == EINVAL);
+    id = 0;
+    id.notify_one();
+    other.join();
 }
 
 BOOST_AUTO_TEST_CASE(a_target_that_is_killed_while_it_is_being_paused_is_over) {
@@ -353,6 +364,8 @@ BOOST_AUTO_TEST_CASE(a_fork_of_ours_leaves_the_guard_alone) {
     guard.emplace(process(target.id()));
     BOOST_TEST(test::in_a_process([&] {
                    guard->resume();
+                   const test::child_process other;
+                   *guard = pause_guard(process(other.id()));
                    guard.reset();
                    return 0;
                }) == 0);

@@ -163,3 +163,17 @@ BOOST_AUTO_TEST_CASE(where_a_filter_forbids_to_ask_whether_it_has_ended_it_is_kn
                    return who.alive() ? 2 : 0;
                }) == 0);
 }
+
+BOOST_AUTO_TEST_CASE(without_a_pidfd_and_without_descriptors_it_lives_and_ends_all_the_same) {
+    BOOST_TEST(test::in_a_process([] {
+                   test::child_process child;
+                   test::forbid({SYS_pidfd_open}, ENOSYS);
+                   const vmio::process who(child.id());
+                   if (who.pidfd() >= 0) return 1;
+                   const rlimit none{0, 0};
+                   test::must(::setrlimit(RLIMIT_NOFILE, &none) == 0, "setrlimit");
+                   if (!who.alive()) return 2;
+                   child.end();
+                   return who.alive() ? 3 : 0;
+               }) == 0);
+}

@@ -438,6 +438,17 @@ BOOST_AUTO_TEST_CASE(a_unit_stream_with_exceptions_throws_from_the_insertion) {
     throws_error(EFAULT, some.page(1), [&] { s << "text"; });
 }
 
+BOOST_AUTO_TEST_CASE(closing_throws_what_could_not_be_written_under_unitbuf_too) {
+    test::pages some(2);
+    some.protect(1, PROT_READ);
+    process_vm_stream s(::getpid(), some.page(1));
+    s.exceptions(std::ios::badbit);
+    s << "text" << std::unitbuf;
+    throws_error(EFAULT, some.page(1), [&] { s.close(); });
+    BOOST_TEST(!s.is_open());
+    BOOST_TEST(s.bad());
+}
+
 BOOST_AUTO_TEST_CASE(a_device_with_a_failure_behind_it_makes_a_sound_stream) {
     test::pages some(1);
     vmio::process_vm_device d(::getpid(), 0);

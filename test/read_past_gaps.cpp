@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #define BOOST_TEST_MODULE read_past_gaps
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -168,4 +171,23 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_file_is_known_without_privileges, *boost::unit
                    return lost.size() == 1 && lost[0] == expected ? 0 : 1;
                }) == 0);
     ::close(fd);
+}
+
+BOOST_AUTO_TEST_CASE(where_nothing_may_be_known_of_what_is_mapped_it_says_so,
+                     *boost::unit_test::precondition(test::as_root)) {
+    test::pages some(2);
+    some.make_hole(1);
+    BOOST_TEST(test::in_a_process([&] {
+                   test::must(::unshare(CLONE_NEWNS) == 0, "unshare");
+                   test::must(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "private");
+                   test::must(::umount2("/proc", MNT_DETACH) == 0, "umount");
+                   const process_memory memory(process::self());
+                   std::vector<std::byte> bytes(2 * page);
+                   try {
+                       memory.read_past_gaps(some.start(), bytes);
+                   } catch (const vmio::memory_error& e) {
+                       return e.code().value() == EACCES && e.where() == some.page(1) ? 0 : 2;
+                   }
+                   return 1;
+               }) == 0);
 }

@@ -23,6 +23,7 @@
 #include "support/files.hpp"
 #include "support/resources.hpp"
 #include "support/seccomp.hpp"
+#include "support/skip.hpp"
 #include "support/snapshots.hpp"
 
 using test::bytes_of;
@@ -207,6 +208,34 @@ BOOST_AUTO_TEST_CASE(a_file_is_not_replaced_by_one_that_more_may_read) {
     BOOST_TEST((std::filesystem::status(directory / "saved").permissions() == perms(0600)));
 }
 
+BOOST_AUTO_TEST_CASE(a_file_is_not_replaced_by_one_that_another_group_may_read,
+                     *boost::unit_test::precondition(test::as_root)) {
+    test::directory directory;
+    const auto saved_over = [&](gid_t group) {
+        test::write_file(directory / "saved", {});
+        BOOST_REQUIRE(::chown((directory / "saved").c_str(), 65534, group) == 0);
+        BOOST_REQUIRE(::chmod((directory / "saved").c_str(), 0640) == 0);
+        BOOST_REQUIRE(::chmod(directory.path().c_str(), 0777) == 0);
+        struct stat status {};
+        const int done = test::as_nobody([&] {
+            snapshot::from_bytes(pattern_bytes(page)).save(directory / "saved");
+            return 0;
+        });
+        BOOST_REQUIRE((done == 0 && ::stat((directory / "saved").c_str(), &status) == 0));
+        return status;
+    };
+    BOOST_TEST((saved_over(65534).st_mode & 0777) == 0640u);
+    BOOST_TEST((saved_over(4).st_mode & 0777) == 0600u);  // a group that nobody is not in
+    test::write_file(directory / "saved", {});
+    BOOST_REQUIRE(::chown((directory / "saved").c_str(), 0, 4) == 0);
+    BOOST_REQUIRE(::chmod((directory / "saved").c_str(), 0640) == 0);
+    snapshot::from_bytes(pattern_bytes(page)).save(directory / "saved");
+    struct stat status {};
+    BOOST_REQUIRE(::stat((directory / "saved").c_str(), &status) == 0);
+    BOOST_TEST(status.st_gid == 4u);
+    BOOST_TEST((status.st_mode & 0777) == 0640u);
+}
+
 BOOST_AUTO_TEST_CASE(what_a_link_points_to_is_replaced_and_not_the_link) {
     test::directory directory;
     test::write_file(directory / "file", {});
@@ -214,6 +243,12 @@ BOOST_AUTO_TEST_CASE(what_a_link_points_to_is_replaced_and_not_the_link) {
     snapshot::from_bytes(pattern_bytes(page)).save(directory / "link");
     BOOST_TEST(std::filesystem::is_symlink(directory / "link"));
     BOOST_TEST(equal(bytes_of(snapshot::load(directory / "file")), pattern_bytes(page)));
+    std::filesystem::remove(directory / "file");
+    snapshot::from_bytes(pattern_bytes(2 * page)).save(directory / "link");
+    BOOST_TEST(std::filesystem::is_symlink(directory / "link"));
+    BOOST_TEST(equal(bytes_of(snapshot::load(directory / "file")), pattern_bytes(2 * page)));
+    std::filesystem::create_symlink(directory / "round", directory / "round");
+    BOOST_CHECK_EXCEPTION(snapshot::zeroed(1).save(directory / "round"), vmio::file_error, says(ELOOP, ""));
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_was_not_saved_here_is_refused) {
@@ -263,6 +298,8 @@ BOOST_AUTO_TEST_CASE(headers_that_lie_are_refused_whatever_their_checksum) {
     refused(most, {{most, 1}}, 1);
     refused(most, {{1, most}}, 20);
     refused(most, {{10, most - 10}, {5, 10}}, 0);
+    refused(most, {}, 0);
+    refused(most / 2 + 1, {{0, 10}}, 10);
     refused(100, {{0, 10}}, 9);
     refused(100, {}, 5);
 }

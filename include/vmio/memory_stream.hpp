@@ -70,8 +70,7 @@ public:
         try {
             buffer_.detach();
         } catch (const memory_error& failure) {
-            buffer_.report(failure);
-            this->setstate(std::ios_base::badbit);
+            buffer_.raise(failure);
         }
     }
 

@@ -80,8 +80,11 @@ public:
     /// unitbuf, where the caller is a destructor. Without an owner, -1 is all that is said.
     void set_owner(std::ios* owner) noexcept { owner_ = owner; }
 
-    /// Tells the owner so. Returns false, for where that is the result.
+    /// Tells the owner so, but under unitbuf. Returns false, for where that is the result.
     bool report(const memory_error& failure);
+
+    /// Tells the owner, which there must be, by its badbit and what its exceptions() ask for.
+    void raise(const memory_error& failure);
 
     /// The next `size` bytes, if they are in the buffer.
     bool take_buffered(void* to, std::size_t size) noexcept {

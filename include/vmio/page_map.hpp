@@ -108,7 +108,9 @@ private:
     template <class F>
     static bool call(void* f, const page_run& run) {
         F& each = *static_cast<F*>(f);
-        if constexpr (std::is_same_v<std::invoke_result_t<F&, const page_run&>, bool>) return each(run);
+        using result = std::invoke_result_t<F&, const page_run&>;
+        static_assert(std::is_same_v<result, bool> || std::is_void_v<result>, "whether to go on is a bool, or nothing");
+        if constexpr (std::is_same_v<result, bool>) return each(run);
         each(run);
         return true;
     }

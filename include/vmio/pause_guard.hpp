@@ -27,8 +27,8 @@ namespace vmio {
 /// target's.
 class VMIO_EXPORT pause_guard {
 public:
-    /// memory_error: EPERM, EACCES; ESRCH if it has ended; EINVAL for the calling process itself; EAGAIN, ENOMEM or
-    /// EMFILE if we have run out of threads, memory or descriptors. Nothing is left stopped then.
+    /// memory_error: EPERM, EACCES; ESRCH if it has ended; EINVAL for a thread of the calling process; EAGAIN, ENOMEM
+    /// or EMFILE if we have run out of threads, memory or descriptors. Nothing is left stopped then.
     explicit pause_guard(const process& target);
     /// One that is assigned to lets its target go first. After a move only destruction, assignment and resume(), which
     /// does nothing, make sense.
@@ -54,7 +54,10 @@ public:
 
 private:
     class tracer;
-    std::unique_ptr<tracer> tracer_;
+    struct VMIO_HIDDEN resumer {
+        void operator()(tracer*) const noexcept;
+    };
+    std::unique_ptr<tracer, resumer> tracer_;
 };
 
 }  // namespace vmio

@@ -141,7 +141,12 @@ memory_error memory_streambuf<Device, Base>::error_here(std::error_code ec, dire
 /// See set_owner(). Returns false.
 template <class Device, class Base>
 bool memory_streambuf<Device, Base>::report(const memory_error& failure) {
-    if (owner_ == nullptr || (owner_->flags() & std::ios_base::unitbuf)) return false;
+    if (owner_ != nullptr && !(owner_->flags() & std::ios_base::unitbuf)) raise(failure);
+    return false;
+}
+
+template <class Device, class Base>
+void memory_streambuf<Device, Base>::raise(const memory_error& failure) {
     const bool wanted = (owner_->exceptions() & std::ios_base::badbit) != 0;
     try {
         owner_->setstate(std::ios_base::badbit);
@@ -149,7 +154,6 @@ bool memory_streambuf<Device, Base>::report(const memory_error& failure) {
         // It carries no errno; the one below does.
     }
     if (wanted) throw memory_error(failure);
-    return false;
 }
 
 }  // namespace vmio
