@@ -13,7 +13,6 @@
 #include <vector>
 
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <vmio/process_snapshot.hpp>
@@ -159,7 +158,6 @@ int snapshot_diff(const tool::options::variables_map& given) {
     process_snapshot before = has("from") ? process_snapshot::load(file("from")) : captured(who, options);
     if (before.process_id() != who.id()) std::cerr << file("from") << " is of process " << before.process_id() << '\n';
     if (has("save")) {
-        ::umask(077);  // it holds whatever the process knows
         before.save(file("save"));
         return 0;
     }

@@ -1,45 +1,63 @@
 // SPDX-License-Identifier: BSL-1.0
 /// Writes a core file of a process that goes on.
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
-#include <sys/stat.h>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include <boost/iostreams/device/file_descriptor.hpp>
 #include <boost/iostreams/filter/gzip.hpp>
 #include <boost/iostreams/filtering_stream.hpp>
+#include <boost/iostreams/stream.hpp>
 
 #include <vmio/write_core.hpp>
 
+#include "progress_bar.hpp"
 #include "tool.hpp"
 
 namespace {
 
-/// "  45 % of 1.2 GiB [###########.............]", again and again on one line.
-class progress_bar {
+/// A new file for nobody but us, which takes the place of an old one when all is written: it holds whatever the process
+/// knows.
+class new_file {
 public:
-    void show(std::uint64_t done, std::uint64_t total) {
-        const int now =
-            total == 0 ? 100 : static_cast<int>(static_cast<double>(done) * 100 / static_cast<double>(total));
-        if (!::isatty(STDERR_FILENO) || now == percent_) return;
-        percent_ = now;
-        std::string bar(50, '.');
-        bar.replace(0, static_cast<std::size_t>(now / 2), static_cast<std::size_t>(now / 2), '#');
-        std::cerr << "\r"
-                  << (now < 10    ? "  "
-                      : now < 100 ? " "
-                                  : "")
-                  << now << " % of " << tool::size_text(total) << " [" << bar << ']' << std::flush;
+    explicit new_file(std::filesystem::path path) : path_(std::move(path)) {
+        if (std::filesystem::exists(path_)) path_ = std::filesystem::canonical(path_);  // a link is to stay one
+        name_ = path_.parent_path() / ".vmdump-XXXXXX";
+        const int descriptor = ::mkostemp(name_.data(), O_CLOEXEC);
+        if (descriptor < 0) fail();
+        file_.open(sink(descriptor, boost::iostreams::close_handle));
     }
-    /// The line is for something else.
-    ~progress_bar() {
-        if (percent_ >= 0) std::cerr << "\r\33[K" << std::flush;
+    new_file(const new_file&) = delete;
+    new_file& operator=(const new_file&) = delete;
+    ~new_file() {
+        if (!name_.empty()) ::unlink(name_.c_str());
+    }
+
+    std::ostream& stream() { return file_; }
+    void put_in_place() {
+        file_.close();
+        if (::rename(name_.c_str(), path_.c_str()) != 0) fail();
+        name_.clear();
     }
 
 private:
-    int percent_ = -1;
+    using sink = boost::iostreams::file_descriptor_sink;
+    [[noreturn]] void fail() const {
+        throw std::system_error(errno, std::system_category(), "cannot write " + path_.string());
+    }
+
+    std::filesystem::path path_;
+    std::string name_;
+    boost::iostreams::stream<sink> file_;
 };
 
 /// What comes out of the compressor. It must throw: told that nothing can be written, the compressor would try for
@@ -71,10 +89,15 @@ vmio::core_summary write(const vmio::process& who, const std::string& path, bool
                          const vmio::core_options& how) {
     if (path == "-") return packed ? write_packed(who, std::cout, how) : vmio::write_core(who, std::cout, how);
     if (!packed) return vmio::write_core(who, std::filesystem::path(path), how);
-    ::umask(077);  // it holds whatever the process knows
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
-    if (!file) throw std::runtime_error("cannot open " + path);
-    return write_packed(who, file, how);
+    if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
+        std::ofstream device(path, std::ios::binary);
+        if (!device) throw std::runtime_error("cannot open " + path);
+        return write_packed(who, device, how);
+    }
+    new_file file(path);
+    vmio::core_summary summary = write_packed(who, file.stream(), how);
+    file.put_in_place();
+    return summary;
 }
 
 }  // namespace
@@ -100,13 +123,13 @@ int main(int argc, char** argv) {
                                                           : "core." + std::to_string(id) + (packed ? ".gz" : "");
         vmio::core_summary summary;
         {
-            progress_bar bar;
+            tool::progress_bar bar(!quiet);
             vmio::core_options how;
             how.pause = given.count("running") == 0;
             how.skip_dontdump = given.count("dontdump") == 0;
             if (given.count("anonymous") != 0)
                 how.wanted = [](const vmio::mapping& m) { return !m.file_backed() || m.perms.write; };
-            if (!quiet) how.progress = [&bar](std::uint64_t done, std::uint64_t total) { bar.show(done, total); };
+            if (bar.shown()) how.progress = [&bar](std::uint64_t done, std::uint64_t total) { bar.draw(done, total); };
             summary = write(vmio::process(id), path, packed, how);
         }
         if (!quiet)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 /// Finds text, bytes and numbers in the memory of a live process.
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <limits>
 #include <string>
@@ -14,43 +13,11 @@
 #include <vmio/query_mapping.hpp>
 #include <vmio/search.hpp>
 
+#include "progress_bar.hpp"
 #include "text.hpp"
 #include "tool.hpp"
 
 namespace {
-
-/// On the terminal that errors go to, if they do; drawn ten times a second, so not at all for what is quick.
-class progress_bar {
-public:
-    explicit progress_bar(bool wanted) : shown_(wanted && ::isatty(STDERR_FILENO) == 1) {}
-    progress_bar(const progress_bar&) = delete;
-    progress_bar& operator=(const progress_bar&) = delete;
-    ~progress_bar() { clear(); }
-
-    bool shown() const { return shown_; }
-
-    void draw(const vmio::search_progress& now) {
-        constexpr std::size_t width = 40;
-        const auto time = std::chrono::steady_clock::now();
-        if (time - drawn_at_ < std::chrono::milliseconds(100)) return;
-        drawn_at_ = time;
-        const double part = now.total > 0 ? std::min(1.0, double(now.searched) / double(now.total)) : 1;
-        std::string bar(static_cast<std::size_t>(part * width), '#');
-        bar.resize(width, '.');
-        std::cerr << "\r[" << bar << "] " << int(part * 100) << " % of " << tool::size_text(now.total) << clear_line
-                  << std::flush;
-        drawn_ = true;
-    }
-    void clear() {
-        if (std::exchange(drawn_, false)) std::cerr << '\r' << clear_line << std::flush;
-    }
-
-private:
-    static constexpr const char* clear_line = "\033[K";
-    bool shown_;
-    bool drawn_ = false;
-    std::chrono::steady_clock::time_point drawn_at_ = std::chrono::steady_clock::now();
-};
 
 struct wanted {
     vmio::byte_pattern pattern;
@@ -118,14 +85,15 @@ int find_all(const tool::options::variables_map& given) {
     const std::uint64_t most = given.count("max") != 0 ? at_least(1, "max", given) : ~std::uint64_t{0};
     const std::size_t context = at_least(0, "context", given);
     const vmio::process_memory memory{vmio::process(tool::process_id(given))};
-    progress_bar bar(given.count("no-progress") == 0);
+    tool::progress_bar bar(given.count("no-progress") == 0);
     vmio::search_options options;
     options.threads = static_cast<unsigned>(at_least(1, "threads", given));
     if (given.count("region") != 0)
         options.regions.wanted = [part = given["region"].as<std::string>()](const vmio::mapping& m) {
             return m.name.find(part) != m.name.npos;
         };
-    if (bar.shown()) options.progress = [&](const vmio::search_progress& now) { return bar.draw(now), true; };
+    if (bar.shown())
+        options.progress = [&](const vmio::search_progress& now) { return bar.draw(now.searched, now.total), true; };
     std::uint64_t matches = 0;
     for (const wanted& w : all) {
         if (matches == most) break;

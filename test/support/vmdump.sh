@@ -26,6 +26,13 @@ grep -Eq "^core.$pid: .* [0-9]+ threads, [0-9]+ gaps$" words || fail "no summary
 "$vmdump" --gzip -q "$pid" || fail "cannot pack"
 [ "$(stat -c %a "core.$pid.gz")" = 600 ] || fail "others may read it"
 gunzip -t "core.$pid.gz" || fail "badly packed"
+echo old >over.gz
+chmod 644 over.gz
+"$vmdump" -qz "$pid" over.gz || fail "cannot pack over a file"
+[ "$(stat -c %a over.gz)" = 600 ] || fail "others may read what was packed over a file"
+echo old >kept.gz
+"$vmdump" -qz 2147483647 kept.gz 2>/dev/null && fail "no error for a process that is not there"
+[ "$(cat kept.gz)" = old ] || fail "the old file is lost"
 gunzip -c "core.$pid.gz" >unpacked
 is_core unpacked
 [ "$(stat -c %s unpacked)" = "$(stat -c %s streamed)" ] || fail "packed is not the same as streamed"
@@ -46,4 +53,4 @@ exec 3>&-
 wait "$pid" || fail "the target was harmed"
 "$vmdump" "$pid" 2>words && fail "no error for a process that is gone"
 grep -qi 'process' words || fail "no reason: $(cat words)"
-[ "$(find . -name "core.*" | wc -l)" = 2 ] || fail "something was left behind: $(ls)"
+[ "$(find . -name "core.*" -o -name ".vmdump*" | wc -l)" = 2 ] || fail "something was left behind: $(ls)"
