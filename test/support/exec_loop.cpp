@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 int main(int count, char** arguments) {
-    const auto replace = [=] { ::execv("/proc/self/exe", arguments); };
+    const auto replace = [=] { return ::execv("/proc/self/exe", arguments); };
     const auto yield = [] {
         for (;;) std::this_thread::yield();
     };
