@@ -10,9 +10,9 @@
 #include <vmio/page_map.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/process_snapshot.hpp>
-#include <vmio/query_mapping.hpp>
 #include <vmio/smaps.hpp>
 
+#include "mapping_lister.hpp"
 #include "page_copier.hpp"
 #include "piece_reader.hpp"
 #include "proc_file.hpp"
@@ -76,7 +76,7 @@ private:
         if (ec == errc::no_such_process || is_exhaustion(ec))
             throw memory_error("open of /proc/PID/pagemap", who_.id(), 0, ec);
         if (ec) pages_.reset();  // this kernel has none: do without
-        if (!has_fast_mapping_query()) map_ = memory_map::load(who_);
+        known_.emplace(who_);
         if (options_.regions.skip_dontdump)
             for (const smaps_entry& entry : read_smaps(who_, options_.regions.within))
                 if (entry.flags.has("dd")) dontdump_.push_back(entry.range);
@@ -84,11 +84,7 @@ private:
 
     /// As it is now: a list would be out of date before we come to its end.
     std::optional<mapping> next_mapping() {
-        std::optional<mapping> m;
-        if (!map_)
-            m = query_mapping(who_, beyond_, mapping_lookup::next_after);
-        else if (const auto known = map_->at_or_above(beyond_); known != map_->end() && known->name != "[vsyscall]")
-            m = *known;
+        std::optional<mapping> m = known_->at_or_above(beyond_);
         if (!m || m->range.end() <= beyond_) return std::nullopt;
         if (m->range.start() < beyond_) {
             // It has grown together with what was there before.
@@ -171,7 +167,7 @@ private:
     const capture_options& options_;
     const std::vector<address_range> chosen_;
     std::optional<page_map> pages_;
-    std::optional<memory_map> map_;  // only where single mappings cannot be asked for
+    std::optional<mapping_lister> known_;
     std::vector<address_range> dontdump_;
     address beyond_ = 0;
 

@@ -7,8 +7,8 @@
 #include <tuple>
 
 #include <vmio/build_id.hpp>
-#include <vmio/memory_map.hpp>
-#include <vmio/query_mapping.hpp>
+
+#include "mapping_lister.hpp"
 
 namespace vmio {
 namespace {
@@ -33,24 +33,6 @@ private:
     std::map<key, std::size_t> known_;
 };
 
-/// The list at once where single mappings cannot be asked for.
-class mapping_lister {
-public:
-    mapping_lister(const process& who, bool needed) : who_(who) {
-        if (needed && !has_fast_mapping_query()) map_ = memory_map::load(who);
-    }
-
-    std::optional<mapping> at_or_above(address where) const {
-        if (!map_) return query_mapping(who_, where, mapping_lookup::next_after);
-        const auto m = map_->at_or_above(where);
-        return m == map_->end() || m->name == "[vsyscall]" ? std::nullopt : std::optional(*m);
-    }
-
-private:
-    const process& who_;
-    std::optional<memory_map> map_;
-};
-
 }  // namespace
 
 file_offsets file_offset(const process& who, std::span<const address> addresses) {
@@ -59,7 +41,8 @@ file_offsets file_offset(const process& who, std::span<const address> addresses)
     file_offsets result;
     result.locations.reserve(addresses.size());
     file_table files(who, result.files);
-    const mapping_lister mappings(who, !addresses.empty());
+    if (addresses.empty()) return result;
+    const mapping_lister mappings(who);
     std::optional<mapping> m;  // the one that covers the address, or the next above it
     bool any_left = true;
     std::optional<std::size_t> file;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <system_error>
@@ -38,6 +39,11 @@ public:
     }
 
     std::error_code error() const noexcept { return error_; }
+
+    /// Where in the file the next line starts; 0 within one that is too long.
+    std::uint64_t position() const noexcept {
+        return skipping_ ? 0 : static_cast<std::uint64_t>(offset_) - have_ + at_;
+    }
 
 private:
     bool more() noexcept {

@@ -7,6 +7,8 @@
 
 #include <vmio/mapping.hpp>
 
+#include "line_reader.hpp"
+
 namespace vmio {
 
 /// The part of a mapping that transfers ask for.
@@ -17,9 +19,35 @@ struct mapped_range {
     std::uint64_t offset = 0;
 };
 
-/// The mapping that covers `where`, or else the next one above it. `maps` is a descriptor of /proc/PID/maps, which
-/// stays with the memory it was opened on. Errors: ENOENT, there is none; ESRCH, that memory is gone, after exit or
-/// exec. Does not allocate. About 0.4 microseconds with the ioctl; with the text, as long as its list takes to write.
+/// Several looks, each at the place of the one before or above it: the text is gone through once. So what it says may
+/// be as old as this object.
+class mapped_ranges {
+public:
+    /// A descriptor of /proc/PID/maps, which stays with the memory it was opened on.
+    explicit mapped_ranges(int maps) noexcept : maps_(maps), lines_(maps) {}
+
+    /// The mapping that covers `where`, or else the next one above it. Errors: ENOENT, there is none; ESRCH, that
+    /// memory is gone, after exit or exec. Does not allocate. About 0.4 microseconds with the ioctl; with the text, as
+    /// long as its lines take to write.
+    std::error_code at_or_above(address where, mapped_range& found) noexcept;
+
+    /// Where in the text the line of the mapping that was found starts; 0 also if it was not found there.
+    std::uint64_t text_position() const noexcept { return position_; }
+
+private:
+    std::error_code find_in_text(address where, mapped_range& found) noexcept;
+
+    int maps_;
+    mapped_range last_;  // of the text
+    std::uint64_t position_ = 0;
+    bool any_ = false;
+    line_reader lines_;
+};
+
+/// The same for one look.
 std::error_code mapped_range_at_or_above(int maps, address where, mapped_range& found) noexcept;
+
+/// ESRCH if the memory that `maps` was opened on is gone. Less than a microsecond.
+std::error_code memory_behind(int maps) noexcept;
 
 }  // namespace vmio

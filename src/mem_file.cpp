@@ -29,11 +29,12 @@ std::size_t mem_file::transfer(address remote, std::size_t size, bool writing, p
         if (done == 0) ec = system_error_of(error);
         return done;
     };
+    mapped_ranges all(who_.maps());
     while (done < size) {
         const address at = remote + done;
         if (at < remote) return stop(EFAULT);
         mapped_range mapped;
-        if (const std::error_code none = mapped_range_at_or_above(who_.maps(), at, mapped))
+        if (const std::error_code none = all.at_or_above(at, mapped))
             return stop(none.value() == ENOENT ? EFAULT : none.value() == ESRCH ? ESTALE : none.value());
         if (!mapped.range.contains(at)) return stop(EFAULT);
         const bool honour = protection == protections::honour;

@@ -25,9 +25,7 @@ maps_list read_list(const process& who, maps_buffer& buffer, std::error_code& ec
     const file_descriptor maps = open_maps(who, ec);
     if (ec) return {};
     const std::string_view text = buffer.read(maps.get(), ec);
-    mapped_range ignored;
-    if (!ec) ec = mapped_range_at_or_above(maps.get(), 0, ignored);
-    if (ec.value() == ENOENT) ec.clear();
+    if (!ec) ec = memory_behind(maps.get());
     if (ec) return {};
     maps_list list = parse_maps(text);
     mapping_names names(who);

@@ -196,7 +196,7 @@ private:
         std::error_code ec;
         for (unsigned pause = 20;; pause = std::min(2 * pause, 1000u)) {
             bool waiting = false;
-            for (traced_thread& t : threads_) waiting |= !(t.stopped || t.ended || look_at(t, ec));
+            for (traced_thread& t : threads_) waiting |= !(ec || t.stopped || t.ended || look_at(t, ec));
             if (!waiting || ec) return ec;
             ::usleep(pause);
         }

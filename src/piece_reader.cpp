@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "file_descriptor.hpp"
-#include "mapped_range.hpp"
 #include "proc_file.hpp"
 #include "range_set.hpp"
 
@@ -133,7 +132,7 @@ void piece_reader::check(const region_source& source, const address_range& range
     const process& who = memory_.target();
     for (address at = range.start(); at < range.end();) {
         mapped_range m;
-        const std::error_code ec = mapped_range_at_or_above(who.maps(), at, m);
+        const std::error_code ec = maps_.at_or_above(at, m);
         if (ec && ec.value() != ENOENT) {
             const std::error_code why = lost_program(who);  // GCOVR_EXCL_LINE: ended or called exec since the read
             throw memory_error("query of /proc/PID/maps", who.id(), at, why ? why : ec);  // GCOVR_EXCL_LINE: so

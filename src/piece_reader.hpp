@@ -9,6 +9,7 @@
 #include <vmio/memory_gap.hpp>
 #include <vmio/process_memory.hpp>
 
+#include "maps_cursor.hpp"
 #include "region_source.hpp"
 
 namespace vmio {
@@ -36,7 +37,7 @@ protected:
 
 class piece_reader {
 public:
-    explicit piece_reader(process_memory memory) : memory_(std::move(memory)) {}
+    explicit piece_reader(process_memory memory) : memory_(std::move(memory)), maps_(memory_.target()) {}
 
     /// Reads `range`, which `source` is for. memory_error if the process is gone.
     void read(const region_source& source, const address_range& range, piece_sink& to);
@@ -54,6 +55,7 @@ private:
     void check(const region_source&, const address_range&);
 
     process_memory memory_;
+    maps_cursor maps_;
     piece_sink* sink_ = nullptr;
     std::vector<address_range> inferred_;  // not from memory
     std::vector<remote_block> blocks_;

@@ -35,8 +35,7 @@ decltype(auto) told_from_exec(const process& who, F&& f) {
 /// ESRCH if the process has ended, ESTALE if it has called exec since it was opened. Asked after a file of /proc/PID
 /// was opened or read, it tells whether that was of the right program.
 inline std::error_code lost_program(const process& who) noexcept {
-    mapped_range ignored;
-    const bool replaced = who.maps() >= 0 && mapped_range_at_or_above(who.maps(), 0, ignored).value() == ESRCH;
+    const bool replaced = who.maps() >= 0 && memory_behind(who.maps()).value() == ESRCH;
     if (!who.alive()) return system_error_of(ESRCH);
     return replaced ? system_error_of(ESTALE) : std::error_code();
 }

@@ -151,10 +151,9 @@ bool process::alive() const noexcept {
 bool process::same_program() const {
     if (!alive()) return false;
     if (maps() < 0) throw memory_error("same_program", id_, 0, system_error_of(EACCES));
-    mapped_range ignored;
-    const std::error_code ec = mapped_range_at_or_above(maps(), 0, ignored);
+    const std::error_code ec = memory_behind(maps());
     if (ec.value() == ESRCH) return false;
-    if (ec && ec.value() != ENOENT) throw memory_error("same_program", id_, 0, ec);
+    if (ec) throw memory_error("same_program", id_, 0, ec);
     return true;
 }
 

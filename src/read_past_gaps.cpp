@@ -41,9 +41,9 @@ address file_end(const process& who, const mapped_range& m) {
 }
 
 /// What is wrong at `at`, which could not be read, and how far that goes.
-memory_gap examine(const process& who, address at, address end, bool protections_count) {
+memory_gap examine(const process& who, mapped_ranges& mapped, address at, address end, bool protections_count) {
     mapped_range m;
-    const std::error_code none = who.maps() < 0 ? system_error_of(EACCES) : mapped_range_at_or_above(who.maps(), at, m);
+    const std::error_code none = who.maps() < 0 ? system_error_of(EACCES) : mapped.at_or_above(at, m);
     if (none.value() == ENOENT) return {{at, end}, gap_reason::unmapped};
     if (none) throw memory_error("query of /proc/PID/maps", who.id(), at, gone_only_if_ended(who, none));
     if (m.range.start() > at) return {{at, std::min(end, m.range.start())}, gap_reason::unmapped};
@@ -60,6 +60,7 @@ memory_gap examine(const process& who, address at, address end, bool protections
 std::vector<memory_gap> process_memory::read_past_gaps(address from, std::span<std::byte> to, gap_fill fill) const {
     const auto range = address_range::of_size(from, to.size());
     std::vector<memory_gap> gaps;
+    mapped_ranges mapped(who_.maps());
     std::error_code ec;
     for (address at = from; at < range.end();) {
         const auto rest = to.subspan(static_cast<std::size_t>(at - from));
@@ -68,7 +69,7 @@ std::vector<memory_gap> process_memory::read_past_gaps(address from, std::span<s
         if (ec != errc::bad_address) throw memory_error(read_operation(), who_.id(), at, gone_only_if_ended(who_, ec));
         const bool protections_count = !state_->by_mem(direction::reading) ||
                                        state_->protections(direction::reading) == mem_file::protections::honour;
-        const memory_gap gap = examine(who_, at, range.end(), protections_count);
+        const memory_gap gap = examine(who_, mapped, at, range.end(), protections_count);
         if (gap.reason == gap_reason::input_output) {
             // Or the target has made it readable since: try again before saying so.
             if (const std::size_t step = read_some(at, rest, ec); step > 0) {

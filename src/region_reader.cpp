@@ -6,12 +6,12 @@
 #include <optional>
 #include <vector>
 
-#include <vmio/memory_map.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/smaps.hpp>
 
 #include "chunk_buffer.hpp"
 #include "chunk_sink.hpp"
+#include "mapping_lister.hpp"
 #include "piece_reader.hpp"
 #include "proc_file.hpp"
 #include "region_source.hpp"
@@ -37,7 +37,6 @@ struct VMIO_HIDDEN region_reader::state {
     void fetch_overlap();
     void reset() noexcept;
 
-    std::optional<vmio::mapping> mapping_at_or_above(address);
     bool is_wanted(const vmio::mapping&) const;
     void start_walk();
 
@@ -62,7 +61,7 @@ struct VMIO_HIDDEN region_reader::state {
     // The walk: present from the first next() on.
     std::optional<page_map> pages;
     std::vector<address_range> dontdump;
-    std::optional<memory_map> map;  // only where single mappings cannot be asked for
+    std::optional<mapping_lister> mappings;
     bool walking = false;
     address beyond = 0;  // where the next region is looked for
 
@@ -97,7 +96,7 @@ void region_reader::state::start_walk() {
     if (ec == errc::no_such_process || ec == errc::program_changed || is_exhaustion(ec))
         throw memory_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
     if (ec) pages.reset();  // this kernel has none: do without
-    if (!has_fast_mapping_query()) map = memory_map::load(memory.target());
+    mappings.emplace(memory.target());
     dontdump.clear();
     if (options.skip_dontdump)
         for (const smaps_entry& entry : read_smaps(memory.target(), options.within))
@@ -109,12 +108,6 @@ void region_reader::state::start_walk() {
 void region_reader::state::check_program() const {
     if (const std::error_code why = lost_program(memory.target()))
         throw memory_error("walk of memory", memory.process_id(), beyond, why);
-}
-
-std::optional<mapping> region_reader::state::mapping_at_or_above(address a) {
-    if (!map) return query_mapping(memory.target(), a, mapping_lookup::next_after);
-    const auto m = map->at_or_above(a);
-    return m == map->end() ? std::nullopt : std::optional(*m);
 }
 
 bool region_reader::state::is_wanted(const vmio::mapping& m) const {
@@ -130,7 +123,7 @@ bool region_reader::state::next_region() {
     address_range clipped;
     address at = beyond;
     while (at < options.within.end()) {
-        m = mapping_at_or_above(at);
+        m = mappings->at_or_above(at);
         if (!m) break;
         clipped = address_range(std::max(at, m->range.start()), m->range.end()).intersection(options.within);
         at = m->range.end();
@@ -181,7 +174,7 @@ void region_reader::state::reset() noexcept {
     overlap = fetched_size = tail_end = 0;
     cut_size = 0;
     source.reset();
-    map.reset();
+    mappings.reset();
     dontdump.clear();
     pages.reset();
     buffer.release();

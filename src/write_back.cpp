@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include <vmio/error.hpp>
 #include <vmio/process_snapshot.hpp>
-#include <vmio/query_mapping.hpp>
 
 #include "live_pages.hpp"
+#include "mapping_lister.hpp"
 #include "piece_reader.hpp"
 #include "range_set.hpp"
 #include "system_error.hpp"
@@ -18,9 +19,9 @@ namespace {
 
 /// Calls each(address_range) for the parts of `range` where nothing is mapped.
 template <class F>
-void for_each_hole(const process& who, const address_range& range, F&& each) {
+void for_each_hole(const mapping_lister& mappings, const address_range& range, F&& each) {
     for (address at = range.start(); at < range.end();) {
-        const auto m = query_mapping(who, at, mapping_lookup::next_after);
+        const auto m = mappings.at_or_above(at);
         const address start = m ? std::min(range.end(), std::max(at, m->range.start())) : range.end();
         if (start > at) each(address_range(at, start));
         at = m ? std::max(start, m->range.end()) : range.end();
@@ -107,7 +108,8 @@ private:
     /// What the process may not read it may yet write, or be forced to have written.
     void put_unread(const address_range& range) {
         std::vector<address_range> holes;
-        for_each_hole(to_.target(), range, [&](const address_range& hole) { holes.push_back(hole); });
+        if (!mappings_) mappings_.emplace(to_.target());
+        for_each_hole(*mappings_, range, [&](const address_range& hole) { holes.push_back(hole); });
         for (const address_range& hole : holes) fail(hole, system_error_of(EFAULT));
         for (address_range rest : without({&range, 1}, holes))
             while (!rest.empty()) {
@@ -121,6 +123,7 @@ private:
 
     const process_snapshot& from_;
     const process_memory& to_;
+    std::optional<mapping_lister> mappings_;
     std::vector<std::byte> buffer_;
     std::vector<remote_block> blocks_;
     std::vector<block_transfer> results_;

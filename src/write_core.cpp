@@ -8,11 +8,11 @@
 #include <vmio/memory_map.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/pause_guard.hpp>
-#include <vmio/query_mapping.hpp>
 #include <vmio/region_reader.hpp>
 #include <vmio/smaps.hpp>
 
 #include "core_writer.hpp"
+#include "mapping_lister.hpp"
 #include "piece_reader.hpp"
 #include "proc_file.hpp"
 #include "process_facts.hpp"
@@ -111,13 +111,16 @@ private:
             for (const memory_gap& gap : reader.memory_gaps())
                 if (gap.reason != gap_reason::guard_page) gaps_.push_back(gap);
         }
-        for (const address_range& part : without(without(dumped_, image_.left_out), passed)) add_vanished(part);
+        const std::vector<address_range> vanished = without(without(dumped_, image_.left_out), passed);
+        if (vanished.empty()) return;
+        const mapping_lister mappings(who_);
+        for (const address_range& part : vanished) add_vanished(mappings, part);
     }
 
     /// The reader has not met it any more.
-    void add_vanished(const address_range& range) {
+    void add_vanished(const mapping_lister& mappings, const address_range& range) {
         for (address at = range.start(); at < range.end(); at = gaps_.back().range.end()) {
-            const auto m = query_mapping(who_, at, mapping_lookup::next_after);
+            const auto m = mappings.at_or_above(at);
             const bool mapped = m && m->range.start() <= at;
             const address end = !m ? range.end() : mapped ? m->range.end() : m->range.start();
             gaps_.push_back(

@@ -150,6 +150,7 @@ BOOST_AUTO_TEST_CASE(a_stream_runs_over_it) {
     fixture f(4);
     vmio::memory_stream<cached_memory<fake_memory>> s(f.cached, base);
     BOOST_TEST((s.read_value<std::byte>() == test::pattern(base)));
+    BOOST_TEST(s.gcount() == 1);
     s.seekp(static_cast<std::streamoff>(base));
     s.write_value('x');
     s.flush();

@@ -18,7 +18,6 @@
 
 #include "support/fault_trials.hpp"
 #include "support/files.hpp"
-#include "support/seccomp.hpp"
 #include "support/snapshots.hpp"
 
 using namespace vmio;
@@ -395,11 +394,9 @@ outcome open_a_core(const fault_scene& s) {
     return outcome::done;
 }
 
-void without_queries() {
-    forbid({SYS_ioctl}, ENOTTY);
-}
+}  // namespace
 
-const std::vector<fault_operation> operations{
+const std::vector<test::fault_operation> test::fault_operations{
     {"snapshot::zeroed", make_zeros},
     {"snapshot::from_bytes", copy_bytes},
     {"snapshot::from_file", copy_a_file},
@@ -429,23 +426,3 @@ const std::vector<fault_operation> operations{
     {"write_core", dump},
     {"write_core into a stream", dump_into_a_stream},
     {"core_memory::open", open_a_core}};
-
-}  // namespace
-
-BOOST_AUTO_TEST_CASE(where_an_allocation_fails) {
-    test::try_with_faults(operations, fault::allocation);
-}
-
-BOOST_AUTO_TEST_CASE(where_no_descriptor_is_to_be_had) {
-    test::try_with_faults(operations, fault::descriptor);
-}
-
-BOOST_AUTO_TEST_CASE(where_a_file_cannot_be_written) {
-    test::try_with_faults(operations, fault::storage);
-}
-
-#ifndef VMIO_TEST_SANITIZED
-BOOST_AUTO_TEST_CASE(where_no_memory_can_be_mapped) {
-    test::try_with_faults(operations, fault::memory);
-}
-#endif

@@ -10,6 +10,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <vmio/memory_device.hpp>
+#include <vmio/memory_stream.hpp>
 
 #include "support/fake_memory.hpp"
 
@@ -245,4 +246,24 @@ BOOST_AUTO_TEST_CASE(small_direct_reads_and_asking_for_the_position_leave_someth
     BOOST_TEST(f.buf.pubseekoff(0, cur) == static_cast<std::streamoff>(base + 1));
     f.memory->bytes[1] = std::byte{'!'};
     BOOST_TEST(f.buf.sgetc() == '!');
+}
+
+BOOST_AUTO_TEST_CASE(a_value_counts_its_bytes_as_read_does) {
+    for (const std::size_t size : {0, 1, 23, 65536}) {
+        vmio::memory_istream<fake_memory> s(fake_memory(base, 15), base, size);
+        BOOST_TEST(s.gcount() == 0);
+        for (int i = 0; i < 2; ++i) {  // read for it, and out of the buffer
+            s.read_value<std::uint32_t>();
+            BOOST_TEST(s.gcount() == 4);
+            s.get();
+            BOOST_TEST(s.gcount() == 1);
+        }
+        s.read_value<std::uint16_t>();
+        BOOST_TEST(s.gcount() == 2);
+        BOOST_TEST(s.read_value<std::uint64_t>() == 0u);
+        BOOST_TEST(s.gcount() == 3);
+        BOOST_TEST((s.eof() && s.fail()));
+        s.read_value<char>();
+        BOOST_TEST(s.gcount() == 0);
+    }
 }

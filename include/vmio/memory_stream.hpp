@@ -82,14 +82,18 @@ public:
     /// As of a std::fstream: the stream's own buffer.
     buffer_type* rdbuf() const noexcept { return const_cast<buffer_type*>(&buffer_); }
 
-    /// The value at the position, as read() would get its bytes but without setting gcount(); where that fails, the
-    /// state is set and the value is all zeros.
+    /// The value at the position, as read() would get its bytes, gcount() included; where that fails, the state is set
+    /// and the value is all zeros.
     template <class T>
     requires std::derived_from<Stream, std::istream> T read_value() {
         static_assert(std::is_trivially_copyable_v<T>, "only the bytes of a value can be moved");
         alignas(T) char value[sizeof(T)];
-        if (state_.good() && state_.tie() == nullptr && buffer_.take_buffered(value, sizeof(T))) [[likely]]
-            return __builtin_bit_cast(T, value);
+        if constexpr (requires { this->_M_gcount; }) {  // libstdc++: without the price of read()
+            if (state_.good() && state_.tie() == nullptr && buffer_.take_buffered(value, sizeof(T))) [[likely]] {
+                this->_M_gcount = sizeof(T);
+                return __builtin_bit_cast(T, value);
+            }
+        }
         if (!this->read(value, sizeof(T))) std::memset(value, 0, sizeof(T));
         return __builtin_bit_cast(T, value);
     }

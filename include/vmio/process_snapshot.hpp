@@ -117,10 +117,11 @@ public:
     /// bytes(part).view()
     cow_view view(const address_range& part) const { return bytes(part).view(); }
 
-    /// Puts what was captured of `parts` back into a process, this one or a copy of it: of each page that differs, the
-    /// part that lies in `parts`; nothing else is written. What should be written and was not captured, is not mapped
-    /// or may not be written (see process_memory_options::force_write) fails, and the rest goes on. Pause the target,
-    /// or it may change meanwhile what has been compared. memory_error if the process has ended.
+    /// Puts what was captured of `parts` back into a process, this one or a copy of it: of each page that differs, or
+    /// cannot be read, all that lies in `parts`, equal bytes among them; nothing else is written. What should be
+    /// written and was not captured, is not mapped or may not be written (see process_memory_options::force_write)
+    /// fails, and the rest goes on. Pause the target: what it changes between the comparison and the writing is lost in
+    /// a page that differed, and stays in any other. memory_error if the process has ended.
     write_back_result write_back(const process_memory& to, std::span<const address_range> parts) const;
     /// The same for all of ranges().
     write_back_result write_back(const process_memory& to) const { return write_back(to, ranges()); }

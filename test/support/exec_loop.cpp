@@ -7,15 +7,12 @@
 #include <unistd.h>
 
 int main(int count, char** arguments) {
-    const auto replace = [=] { ::execv("/proc/self/exe", arguments); };
+    const auto replace = [=] { return ::execv("/proc/self/exe", arguments); };
     const auto yield = [] {
         for (;;) std::this_thread::yield();
     };
     for (int i = 0; i < 3; ++i) std::thread(yield).detach();
-    if (count < 2 || std::strcmp(arguments[1], "thread") != 0) {
-        replace();
-        return 1;
-    }
+    if (count < 2 || std::strcmp(arguments[1], "thread") != 0) return replace();
     std::thread(replace).detach();
     yield();
 }

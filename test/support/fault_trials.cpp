@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "fault_trials.hpp"
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -17,6 +18,7 @@
 #include <vmio/error.hpp>
 
 #include "files.hpp"
+#include "seccomp.hpp"
 
 namespace test {
 
@@ -130,11 +132,9 @@ int try_everywhere(const fault_operation& operation, fault kind) {
     return 0;
 }
 
-}  // namespace
-
-void try_with_faults(const std::vector<fault_operation>& operations, fault kind) {
+void try_all(fault kind) {
     const char* const only = std::getenv("VMIO_TEST_OPERATION");
-    for (const fault_operation& operation : operations) {
+    for (const fault_operation& operation : fault_operations) {
         if (only != nullptr && !std::string_view(operation.name).starts_with(only)) continue;
         BOOST_TEST_CONTEXT(operation.name) {
             BOOST_TEST(in_a_process([&] { return try_everywhere(operation, kind); }) == 0);
@@ -142,4 +142,28 @@ void try_with_faults(const std::vector<fault_operation>& operations, fault kind)
     }
 }
 
+}  // namespace
+
+void without_queries() {
+    forbid({SYS_ioctl}, ENOTTY);
+}
+
 }  // namespace test
+
+BOOST_AUTO_TEST_CASE(where_an_allocation_fails) {
+    test::try_all(test::fault::allocation);
+}
+
+BOOST_AUTO_TEST_CASE(where_no_descriptor_is_to_be_had) {
+    test::try_all(test::fault::descriptor);
+}
+
+BOOST_AUTO_TEST_CASE(where_a_file_cannot_be_written) {
+    test::try_all(test::fault::storage);
+}
+
+#ifndef VMIO_TEST_SANITIZED
+BOOST_AUTO_TEST_CASE(where_no_memory_can_be_mapped) {
+    test::try_all(test::fault::memory);
+}
+#endif

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <vmio/process.hpp>
@@ -60,6 +61,12 @@ enum class outcome {
     told,  ///< without, and it said so by an error_code or the state of a stream
 };
 
+/// An error_code form has said so.
+inline outcome told_by(const std::error_code& ec) {
+    expect(bool(ec), "nothing, and no error");
+    return outcome::told;
+}
+
 struct fault_operation {
     const char* name;
     /// Does it, under with_faults(), and checks what came of it.
@@ -68,9 +75,13 @@ struct fault_operation {
     void (*prepare)() = [] {};
 };
 
-/// Each operation in a process of its own, with a fault at every place where there can be one, and then once more
-/// without: an error of a documented kind, or the right result; nothing that stays behind; the next try succeeds. With
-/// VMIO_TEST_OPERATION in the environment only those whose names begin so.
-void try_with_faults(const std::vector<fault_operation>& operations, fault kind);
+/// For fault_operation::prepare: asking the kernel by ioctl(2) is not to be had.
+void without_queries();
+
+/// What a test defines, and what its cases (in fault_trials.cpp, one for each kind of fault) are about: each operation
+/// in a process of its own, with a fault at every place where there can be one, and then once more without: an error of
+/// a documented kind, or the right result; nothing that stays behind; the next try succeeds. With VMIO_TEST_OPERATION
+/// in the environment only those whose names begin so.
+extern const std::vector<fault_operation> fault_operations;
 
 }  // namespace test
