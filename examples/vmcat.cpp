@@ -79,16 +79,6 @@ vmio::address_range range_of(const vmio::process& who, const std::string& text) 
 
 // ---- what is done with it ----
 
-const char* words_for(vmio::gap_reason reason) {
-    switch (reason) {
-        case vmio::gap_reason::unmapped: return "nothing is mapped there";
-        case vmio::gap_reason::no_permission: return "the process itself may not read it";
-        case vmio::gap_reason::guard_page: return "a guard page";
-        case vmio::gap_reason::past_end_of_file: return "past the end of the mapped file";
-        default: return "the kernel cannot give it";
-    }
-}
-
 /// Tells of each gap once, though it comes in pieces.
 class gap_report {
 public:
@@ -109,7 +99,7 @@ public:
 private:
     void tell() const {
         if (last_)
-            std::cerr << "vmcat: not read: " << text_of(last_->range) << ", " << words_for(last_->reason) << '\n';
+            std::cerr << "vmcat: not read: " << text_of(last_->range) << ", " << description(last_->reason) << '\n';
     }
     std::optional<vmio::memory_gap> last_;
 };

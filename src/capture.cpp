@@ -10,8 +10,8 @@
 #include <vmio/page_map.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/process_snapshot.hpp>
-#include <vmio/smaps.hpp>
 
+#include "dontdump.hpp"
 #include "mapping_lister.hpp"
 #include "page_copier.hpp"
 #include "piece_reader.hpp"
@@ -77,9 +77,7 @@ private:
             throw memory_error("open of /proc/PID/pagemap", who_.id(), 0, ec);
         if (ec) pages_.reset();  // this kernel has none: do without
         known_.emplace(who_);
-        if (options_.regions.skip_dontdump)
-            for (const smaps_entry& entry : read_smaps(who_, options_.regions.within))
-                if (entry.flags.has("dd")) dontdump_.push_back(entry.range);
+        if (options_.regions.skip_dontdump) dontdump_ = dontdump_ranges(who_, options_.regions.within);
     }
 
     /// As it is now: a list would be out of date before we come to its end.
@@ -98,10 +96,6 @@ private:
     bool is_wanted(const mapping& m) const {
         if (options_.regions.wanted && !options_.regions.wanted(m)) return false;
         return !overlaps(dontdump_, m.range);
-    }
-    static bool overlaps(range_span set, const address_range& range) {
-        const address_range* const above = first_above(set, range.start());
-        return above != set.data() + set.size() && above->overlaps(range);
     }
 
     void visit(mapping m) {

@@ -110,8 +110,7 @@ void cow_view::mapping::drop(page_interval pages) {
         // Memory locked with mlock(2), on an older kernel: it can still be replaced.
         if (::mmap(bytes_.data() + start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
                    content_->file().descriptor(), static_cast<off_t>(content_->file().offset() + start)) == MAP_FAILED)
-            throw memory_error("mmap of a snapshot", 0, reinterpret_cast<std::uintptr_t>(bytes_.data() + start),
-                               last_system_error());
+            throw memory_error("mmap of a snapshot", 0, address_of(bytes_.data() + start), last_system_error());
     }
     if (!settled_.empty())
         std::fill(settled_.begin() + static_cast<std::ptrdiff_t>(pages.first),
@@ -124,8 +123,7 @@ void cow_view::mapping::drop(page_interval pages) {
 void cow_view::mapping::map(content_pointer content) {
     if (::mmap(bytes_.data(), size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
                content->file().descriptor(), static_cast<off_t>(content->file().offset())) == MAP_FAILED)
-        throw memory_error("mmap of a snapshot", 0, reinterpret_cast<std::uintptr_t>(bytes_.data()),
-                           last_system_error());
+        throw memory_error("mmap of a snapshot", 0, address_of(bytes_.data()), last_system_error());
     content_ = std::move(content);
     protected_ = unreadable_ = false;
     settled_.clear();

@@ -22,7 +22,7 @@ std::span<const std::byte> own_bytes::get(std::size_t offset, std::size_t size) 
     if (!mem_) return {start_ + offset, size};
     buffer_.resize(size);
     for (std::size_t done = 0; done < size;) {
-        const address at = reinterpret_cast<std::uintptr_t>(start_) + offset + done;
+        const address at = address_of(start_) + offset + done;
         const ssize_t got = ::pread(mem_.get(), buffer_.data() + done, size - done, static_cast<off_t>(at));
         if (got <= 0)
             throw memory_error("read of /proc/thread-self/mem", 0, at,

@@ -31,7 +31,7 @@ void set_protection(std::byte* view, page_interval pages, protection allowed) {
     if ((allowed & protection::execute) != protection::none) flags |= PROT_EXEC;
     std::byte* const start = view + pages.first * page_size();
     if (::mprotect(start, (pages.end - pages.first) * page_size(), flags) != 0)
-        throw memory_error("mprotect of a view", 0, reinterpret_cast<std::uintptr_t>(start), last_system_error());
+        throw memory_error("mprotect of a view", 0, address_of(start), last_system_error());
 }
 
 }  // namespace vmio

@@ -25,7 +25,7 @@ bool read_last_page(int file, std::uint64_t offset, std::span<std::byte> to) noe
     void* const p = ::mmap(nullptr, page_size(), PROT_READ, MAP_SHARED, file, static_cast<off_t>(start));
     if (p == MAP_FAILED) return false;
     const file_descriptor mem(::open("/proc/thread-self/mem", O_RDONLY | O_CLOEXEC));
-    const address from = reinterpret_cast<std::uintptr_t>(p) + (offset - start);
+    const address from = address_of(p) + (offset - start);
     const bool all =
         ::pread(mem.get(), to.data(), to.size(), static_cast<off_t>(from)) == static_cast<ssize_t>(to.size());
     ::munmap(p, page_size());

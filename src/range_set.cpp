@@ -60,4 +60,9 @@ std::vector<address_range> without(range_span a, range_span b) {
     return rest;
 }
 
+bool overlaps(range_span set, const address_range& range) noexcept {
+    const address_range* const above = first_above(set, range.start());
+    return above != set.data() + set.size() && above->overlaps(range);
+}
+
 }  // namespace vmio

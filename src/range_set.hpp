@@ -22,4 +22,7 @@ std::vector<address_range> without(range_span a, range_span b);
 /// The first that ends above `a`.
 const address_range* first_above(range_span set, address a) noexcept;
 
+/// Whether any of them has a byte in common with `range`.
+bool overlaps(range_span set, const address_range& range) noexcept;
+
 }  // namespace vmio

@@ -7,13 +7,14 @@
 #include <vector>
 
 #include <vmio/page_map.hpp>
-#include <vmio/smaps.hpp>
 
 #include "chunk_buffer.hpp"
 #include "chunk_sink.hpp"
+#include "dontdump.hpp"
 #include "mapping_lister.hpp"
 #include "piece_reader.hpp"
 #include "proc_file.hpp"
+#include "range_set.hpp"
 #include "region_source.hpp"
 #include "system_error.hpp"
 
@@ -97,10 +98,7 @@ void region_reader::state::start_walk() {
         throw memory_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
     if (ec) pages.reset();  // this kernel has none: do without
     mappings.emplace(memory.target());
-    dontdump.clear();
-    if (options.skip_dontdump)
-        for (const smaps_entry& entry : read_smaps(memory.target(), options.within))
-            if (entry.flags.has("dd")) dontdump.push_back(entry.range);
+    if (options.skip_dontdump) dontdump = dontdump_ranges(memory.target(), options.within);
     walking = true;
 }
 
@@ -111,10 +109,7 @@ void region_reader::state::check_program() const {
 }
 
 bool region_reader::state::is_wanted(const vmio::mapping& m) const {
-    if (!is_region(m) || (options.wanted && !options.wanted(m))) return false;
-    const auto behind = std::partition_point(dontdump.begin(), dontdump.end(),
-                                             [&](const address_range& r) { return r.end() <= m.range.start(); });
-    return behind == dontdump.end() || !behind->overlaps(m.range);
+    return is_region(m) && (!options.wanted || options.wanted(m)) && !overlaps(dontdump, m.range);
 }
 
 /// Whatever throws, the present region stays, and the next call tries again.

@@ -9,9 +9,9 @@
 #include <vmio/page_map.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/region_reader.hpp>
-#include <vmio/smaps.hpp>
 
 #include "core_writer.hpp"
+#include "dontdump.hpp"
 #include "mapping_lister.hpp"
 #include "piece_reader.hpp"
 #include "proc_file.hpp"
@@ -33,13 +33,6 @@ std::vector<address_range> guard_pages(const process& who, const address_range& 
     return guards;
 }
 
-/// `ranges` are sorted and have no overlap.
-bool any_overlaps(const std::vector<address_range>& ranges, const address_range& with) {
-    const auto after = std::upper_bound(ranges.begin(), ranges.end(), with.start(),
-                                        [](address a, const address_range& r) { return a < r.end(); });
-    return after != ranges.end() && after->overlaps(with);
-}
-
 class writing {
 public:
     writing(const process& who, const core_options& options) : who_(who), options_(options) {
@@ -53,8 +46,7 @@ public:
         core_summary summary;
         summary.size = write_core(image_, out, options_.progress);
         summary.threads = image_.threads.size();
-        const auto by_start = [](const auto& a, const auto& b) { return a.range.start() < b.range.start(); };
-        std::sort(gaps_.begin(), gaps_.end(), by_start);
+        join(gaps_);
         summary.gaps = std::move(gaps_);
         return summary;
     }
@@ -63,9 +55,7 @@ private:
     /// What of the mappings is to be in the file.
     void choose(const memory_map& map) {
         std::vector<address_range> dontdump;
-        if (options_.skip_dontdump)
-            for (const smaps_entry& entry : read_smaps(who_))
-                if (entry.flags.has("dd")) dontdump.push_back(entry.range);
+        if (options_.skip_dontdump) dontdump = dontdump_ranges(who_);
         image_.mappings.assign(map.begin(), map.end());
         if (map.empty()) return;
         std::vector<address_range> guards =
@@ -76,7 +66,7 @@ private:
                 leave_out({m.range, gap_reason::no_permission});
             } else if (!is_region(m)) {
                 leave_out({m.range, gap_reason::input_output});
-            } else if (any_overlaps(dontdump, m.range) || (options_.wanted && !options_.wanted(m))) {
+            } else if (overlaps(dontdump, m.range) || (options_.wanted && !options_.wanted(m))) {
                 leave_out({m.range, gap_reason::not_dumped});
             } else {
                 dumped_.push_back(m.range);
@@ -95,7 +85,7 @@ private:
     void read(const core_sink& put) {
         region_options how;
         how.chunk_size = chunk_size;
-        how.wanted = [this](const mapping& m) { return any_overlaps(dumped_, m.range); };
+        how.wanted = [this](const mapping& m) { return overlaps(dumped_, m.range); };
         region_reader reader(who_, how);
         std::vector<address_range> passed;
         while (reader.next()) {

@@ -24,7 +24,7 @@ walk_result for_written_pages(const std::byte* view, page_interval pages, F&& ea
     struct context {
         address start;
         F& each;
-    } all{reinterpret_cast<std::uintptr_t>(view), each};
+    } all{address_of(view), each};
     return walk_own_written_pages(
         all.start + pages.first * page_size(), all.start + pages.end * page_size(),
         [](void* p, const page_run& run) -> bool {

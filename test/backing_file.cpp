@@ -66,7 +66,7 @@ struct mapped_file {
 
     mapping in(const process& who) const {
         const memory_map map = memory_map::load(who);
-        const mapping* const m = map.find(reinterpret_cast<std::uintptr_t>(data));
+        const mapping* const m = map.find(vmio::address_of(data));
         must(m != nullptr, "find");
         return *m;
     }
@@ -220,7 +220,7 @@ BOOST_AUTO_TEST_CASE(a_device_is_refused_without_being_opened) {
     void* const p = ::mmap(nullptr, page, PROT_READ, MAP_PRIVATE, ::open("/dev/zero", O_RDONLY | O_CLOEXEC), 0);
     must(p != MAP_FAILED, "mmap");
     const memory_map map = memory_map::load(process::self());
-    const mapping* const m = map.find(reinterpret_cast<std::uintptr_t>(p));
+    const mapping* const m = map.find(vmio::address_of(p));
     BOOST_REQUIRE(m != nullptr);
     BOOST_TEST(backing_file(process::self(), *m).refusal() == file_refusal::not_regular);
     ::munmap(p, page);

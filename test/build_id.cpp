@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(without_the_file_it_comes_from_memory, *boost::unit_test::p
     BOOST_TEST(test::as_nobody([&] {
                    test::forbid({SYS_ioctl}, ENOTTY);
                    const auto map = memory_map::load(process::self());
-                   const auto* const first = map.find(reinterpret_cast<std::uintptr_t>(p));
+                   const auto* const first = map.find(vmio::address_of(p));
                    if (!first->deleted || hex(build_id(process::self(), *first)) != expected) return 1;
                    const auto* const second = map.find(first->range.end());
                    return second->offset > 0 && hex(build_id(process::self(), *second)) == expected ? 0 : 2;
@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_no_elf_has_none) {
     const int fd = ::open((place / "text").c_str(), O_RDONLY | O_CLOEXEC);
     void* const p = ::mmap(nullptr, vmio::page_size(), PROT_READ, MAP_PRIVATE, fd, 0);
     const auto map = memory_map::load(process::self());
-    BOOST_TEST(build_id(process::self(), *map.find(reinterpret_cast<std::uintptr_t>(p))).empty());
+    BOOST_TEST(build_id(process::self(), *map.find(vmio::address_of(p))).empty());
     ::munmap(p, vmio::page_size());
     ::close(fd);
 }

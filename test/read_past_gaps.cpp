@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_file_is_known_without_privileges, *boost::unit
     BOOST_REQUIRE(::ftruncate(fd, static_cast<off_t>(page + 10)) == 0);
     BOOST_TEST(test::as_nobody([&] {
                    void* const p = ::mmap(nullptr, 4 * page, PROT_READ, MAP_PRIVATE, fd, 0);
-                   const auto start = reinterpret_cast<std::uintptr_t>(p);
+                   const auto start = vmio::address_of(p);
                    std::vector<std::byte> bytes(4 * page);
                    const auto lost = process_memory(process::self()).read_past_gaps(start, bytes);
                    const memory_gap expected{{start + 2 * page, start + 4 * page}, gap_reason::past_end_of_file};

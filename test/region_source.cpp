@@ -100,7 +100,7 @@ struct file_mapping {
     file_mapping(const file_mapping&) = delete;
     file_mapping& operator=(const file_mapping&) = delete;
     ~file_mapping() { ::munmap(data, size); }
-    address_range range() const { return address_range::of_size(reinterpret_cast<std::uintptr_t>(data), size); }
+    address_range range() const { return address_range::of_size(vmio::address_of(data), size); }
 
     std::size_t size;
     char* data;

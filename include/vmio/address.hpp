@@ -18,6 +18,11 @@ namespace vmio {
 /// A place in some process's address space. It is a number, never a pointer of ours, and always 64 bits wide.
 using address = std::uint64_t;
 
+/// Where `p` points to in this process.
+inline address address_of(const volatile void* p) noexcept {
+    return reinterpret_cast<std::uintptr_t>(p);
+}
+
 /// The size in bytes of a page of memory on this machine, a power of two: sysconf(3), _SC_PAGESIZE. Asked once.
 VMIO_EXPORT std::size_t page_size() noexcept;
 

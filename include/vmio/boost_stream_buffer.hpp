@@ -12,6 +12,7 @@
 /// Defined if Boost's streams have our buffer.
 #define VMIO_HAS_BOOST_BUFFER 1
 
+#include <concepts>
 #include <exception>
 
 #include <boost/core/typeinfo.hpp>
@@ -19,19 +20,15 @@
 #include <boost/iostreams/detail/streambuf/linked_streambuf.hpp>
 #include <boost/iostreams/stream_buffer.hpp>
 
+#include <vmio/memory_device.hpp>
 #include <vmio/memory_streambuf.hpp>
 
 namespace vmio {
 
 /// A device that memory_streambuf can buffer.
 template <class D>
-concept buffered_memory_device = requires {
-    typename D::memory_type;
-}
-&&requires(D& d, const D& c) {
+concept buffered_memory_device = device_over_memory<D> && std::default_initializable<D> && requires(D& d) {
     d.move_back(0);
-    c.position();
-    c.memory();
 };
 
 /// What stands behind boost::iostreams::stream_buffer<Device>. Whatever the auto-close setting, what is pending is

@@ -199,4 +199,12 @@ private:
     failure failed_write_;
 };
 
+/// memory_device, and what is made of it.
+template <class D>
+concept device_over_memory = requires(const D& d) {
+    typename D::memory_type;
+    d.memory();
+    d.position();
+};
+
 }  // namespace vmio

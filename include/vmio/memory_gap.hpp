@@ -3,6 +3,7 @@
 #pragma once
 
 #include <vmio/address.hpp>
+#include <vmio/export.hpp>
 
 namespace vmio {
 
@@ -19,6 +20,9 @@ enum class gap_reason {
     not_dumped,        ///< left out of a core file: core(5)
     cut_off,           ///< of a core file that ends too early
 };
+
+/// In words, such as "a guard page".
+VMIO_EXPORT const char* description(gap_reason) noexcept;
 
 /// Neighbouring addresses that could not be read for one reason.
 struct memory_gap {

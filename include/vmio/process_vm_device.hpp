@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include <vmio/boost_composition.hpp>
 #include <vmio/boost_stream_buffer.hpp>
 #include <vmio/memory_device.hpp>
 #include <vmio/process_memory.hpp>

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <utility>
 
@@ -26,9 +25,7 @@ public:
 
     /// Where they lie in this process: a window for a process_memory of process::self(), which honours protections and
     /// so never faults. process_vm_stream(process_memory(process::self()), view.range()) is a stream over them.
-    address_range range() const noexcept {
-        return address_range::of_size(reinterpret_cast<std::uintptr_t>(data_), size_);
-    }
+    address_range range() const noexcept { return address_range::of_size(address_of(data_), size_); }
 
 protected:
     view_bytes(std::byte* data, std::size_t size) noexcept : data_(data), size_(size) {}

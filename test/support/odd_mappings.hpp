@@ -81,7 +81,7 @@ private:
         constexpr std::size_t huge = std::size_t{2} << 20;
         void* const p =
             ::mmap(nullptr, huge, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);
-        if (p != MAP_FAILED) all_.push_back({address_of(p), "/anon_hugepage", true});
+        if (p != MAP_FAILED) all_.push_back({vmio::address_of(p), "/anon_hugepage", true});
     }
 
     void memory_without_a_file() {
@@ -120,8 +120,6 @@ private:
         ::close(at);
     }
 
-    static vmio::address address_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
-
     static int sized(int fd) {
         must(fd >= 0, "open");
         must(::ftruncate(fd, static_cast<off_t>(vmio::page_size())) == 0, "ftruncate");
@@ -134,7 +132,7 @@ private:
         void* const at = arena_ + (2 * all_.size() + 1) * vmio::page_size();
         must(::mmap(at, vmio::page_size(), protection, flags | MAP_FIXED, fd, 0) == at, "mmap");
         if (fd >= 0) ::close(fd);
-        all_.push_back({address_of(at), name, deleted});
+        all_.push_back({vmio::address_of(at), name, deleted});
     }
 
     scratch_directory directory_;

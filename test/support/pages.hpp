@@ -19,9 +19,7 @@
 
 namespace test {
 
-inline vmio::address address_of(const void* p) {
-    return reinterpret_cast<std::uintptr_t>(p);
-}
+using vmio::address_of;
 
 /// What stands at an address: a function of the address alone, so that a byte from a wrong place is seen.
 inline std::byte pattern(vmio::address a) {
