@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <random>
 #include <span>
@@ -68,6 +69,10 @@ bool run(std::size_t size, std::size_t pages, std::size_t rounds) {
 
 int main(int argc, char** argv) {
     std::size_t numbers[] = {64, 16, 2000};
+    if (argc == 2 && (std::strcmp(argv[1], "--help") == 0 || std::strcmp(argv[1], "-h") == 0)) {
+        std::fputs(usage, stdout);
+        return 0;
+    }
     for (int i = 1; i < argc; ++i)
         if (i > 3 || !parse(argv[i], numbers[i - 1])) {
             std::fputs(usage, stderr);

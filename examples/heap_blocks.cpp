@@ -11,6 +11,7 @@
 
 #include <vmio/block_scanner.hpp>
 
+#include "text.hpp"
 #include "tool.hpp"
 
 namespace {
@@ -30,7 +31,8 @@ std::vector<vmio::memory_block> read_list(std::istream& list) {
             if (!(words >> size)) throw tool::usage_error("");
             blocks.push_back({tool::number(start), tool::number(size)});
         } catch (const tool::usage_error&) {
-            throw tool::usage_error("line " + std::to_string(number) + " is not an address and a size: " + line);
+            throw tool::usage_error("line " + std::to_string(number) +
+                                    " is not an address and a size: " + tool::printable(line));
         }
     }
     if (list.bad() || !list.eof()) throw std::runtime_error("the list cannot be read to its end");

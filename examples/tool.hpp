@@ -92,6 +92,11 @@ int run(command c, int argc, char** argv, Body&& body) {
         }
         if (!std::cout.flush()) throw std::runtime_error("cannot write to the standard output: closed, or a full disk");
         return status;
+    } catch (const options::required_option& e) {
+        const std::string missing = e.get_option_name();
+        std::cerr << name << ": " << missing.substr(std::min(missing.find_first_not_of('-'), missing.size()))
+                  << " is missing\nTry '" << name << " --help'.\n";
+        return misused;
     } catch (const options::error& e) {
         std::cerr << name << ": " << e.what() << "\nTry '" << name << " --help'.\n";
         return misused;

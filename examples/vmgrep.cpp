@@ -19,6 +19,8 @@
 
 namespace {
 
+constexpr std::size_t most_context = std::size_t{1} << 16;
+
 struct wanted {
     vmio::byte_pattern pattern;
     std::size_t alignment = 1;
@@ -84,6 +86,8 @@ int find_all(const tool::options::variables_map& given) {
     const bool count = given.count("count") != 0;
     const std::uint64_t most = given.count("max") != 0 ? at_least(1, "max", given) : ~std::uint64_t{0};
     const std::size_t context = at_least(0, "context", given);
+    if (context > most_context)
+        throw tool::usage_error("no more context is printed than " + std::to_string(most_context) + " bytes");
     const vmio::process_memory memory{vmio::process(tool::process_id(given))};
     tool::progress_bar bar(given.count("no-progress") == 0);
     vmio::search_options options;

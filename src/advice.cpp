@@ -19,6 +19,7 @@ std::string advice(const std::error_code& code, pid_t process) {
             return code.value() == ESRCH ? "it has ended, and its id is another process's now" : std::string();
         case EFAULT: return "nothing is mapped there, or its protection forbids it";
         case EIO:
+            if (process == 0) return {};
             return "the kernel cannot give or take this page: device memory, a guard page, past the end of a file, or "
                    "a "
                    "forced write that it refuses (shared read-only file, proc_mem.force_override)";

@@ -112,6 +112,19 @@ BOOST_AUTO_TEST_CASE(a_closed_boost_stream_fails_and_does_not_abort) {
 }
 #endif
 
+/// A device that others might derive.
+struct named_device : process_vm_device {
+    named_device(pid_t id, const address_range& window) : process_vm_device(id, window) {}
+};
+
+BOOST_AUTO_TEST_CASE(a_device_that_cannot_be_made_without_arguments_has_a_boost_stream) {
+    const target t("hello there");
+    io::stream<named_device> s(named_device(t.id(), t.first(11)));
+    std::string word;
+    s >> word;
+    BOOST_TEST(word == "hello");
+}
+
 BOOST_AUTO_TEST_CASE(a_boost_stream_reads_writes_and_seeks) {
     const target t("hello there");
     io::stream<process_vm_device> s(t.id(), t.memory.range());

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include <vmio/error.hpp>
 #include <vmio/export.hpp>
 #include <vmio/protection.hpp>
 #include <vmio/view_bytes.hpp>

@@ -2,6 +2,10 @@
 /// What the shared library shows of itself.
 #pragma once
 
+#if __cplusplus < 202002L
+#error "vmio needs C++20 or later: -std=c++20"
+#endif
+
 /// Marks what the shared library offers; everything else stays hidden.
 #define VMIO_EXPORT __attribute__((visibility("default")))
 

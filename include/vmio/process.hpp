@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <vmio/error.hpp>
 #include <vmio/export.hpp>
 
 namespace vmio {
