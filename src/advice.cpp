@@ -23,7 +23,9 @@ std::string advice(const std::error_code& code, pid_t process) {
             return "the kernel cannot give or take this page: device memory, a guard page, past the end of a file, or "
                    "a "
                    "forced write that it refuses (shared read-only file, proc_mem.force_override)";
-        case ESTALE: return "the process has called exec or ended since it was opened: open it again";
+        case ESTALE:
+            return "the process has called exec or ended since it was opened: open it again; or its first thread alone "
+                   "has ended: open another one by its own id";
         case EBADF: return "the device or stream is not open";
         case EOVERFLOW: return "the position does not fit a signed 64-bit stream offset";
         case ENOSPC: return "the window ends here";

@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_saved_whole_leaves_what_was_there) {
     const test::child_process child;
     const process_snapshot s = process_snapshot::capture(process(child.id()), options);
     BOOST_TEST(error_where({SYS_ftruncate}, EPERM, [&] { s.save_core(place / "saved"); }) == EPERM);
-    BOOST_TEST(error_where({SYS_rename}, EPERM, [&] { s.save(place / "saved"); }) == EPERM);
+    BOOST_TEST(error_where({SYS_renameat}, EPERM, [&] { s.save(place / "saved"); }) == EPERM);
     BOOST_TEST(equal(test::read_file(place / "saved"), pattern_bytes(10)));
     BOOST_TEST(files_in(place) == 1u);
 }

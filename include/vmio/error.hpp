@@ -23,7 +23,7 @@ enum class errc {
     not_supported,        ///< ENOSYS, EOPNOTSUPP: this kernel cannot, or a seccomp filter says so
     not_open,             ///< EBADF: the device or stream is closed
     invalid_argument,     ///< EINVAL, EOVERFLOW: no such id, size or position
-    program_changed,      ///< ESTALE: the memory that was opened is gone, after exec(2) or exit
+    program_changed,      ///< ESTALE: the memory is gone, after exec(2), exit, or the end of the first thread
     end_of_memory,        ///< ENOSPC: a write reached the end of the window
 };
 
