@@ -20,8 +20,9 @@ std::string advice(const std::error_code& code, pid_t process) {
         case EFAULT: return "nothing is mapped there, or its protection forbids it";
         case EIO:
             return "the kernel cannot give or take this page: device memory, a guard page, past the end of a file, or "
-                   "a "
-                   "forced write that it refuses (shared read-only file, proc_mem.force_override)";
+                   "a forced write that it refuses (shared read-only file, proc_mem.force_override)";
+        case EOPNOTSUPP:
+            return "its registers are not of our word size: build for its, or leave them out (core_options::pause)";
         case ESTALE: return "the process has called exec or ended since it was opened: open it again";
         case EBADF: return "the device or stream is not open";
         case EOVERFLOW: return "the position does not fit a signed 64-bit stream offset";
