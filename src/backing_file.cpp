@@ -34,10 +34,26 @@ file_refusal refusal_of(const struct stat& status, const mapping& m, identity ho
     return static_cast<std::uint64_t>(status.st_size) > m.offset ? file_refusal::none : file_refusal::too_short;
 }
 
-/// Device and inode of such a file stay when it is copied to the upper layer; what is mapped is that of the lower one.
+/// Whether overlayfs says that the file was made on its upper layer: the flags of its handles tell (Linux 6.6).
+bool is_made_above(int file) noexcept {
+    constexpr int identity_only = 0x200;  // AT_HANDLE_FID; the installed headers may be older than the kernel
+    constexpr int overlay_handle = 0xf8;
+    constexpr unsigned char magic = 0xfb;
+    constexpr unsigned char of_upper_layer = 4;
+    alignas(::file_handle) unsigned char room[sizeof(::file_handle) + MAX_HANDLE_SZ]{};
+    auto* const handle = reinterpret_cast<::file_handle*>(room);
+    handle->handle_bytes = MAX_HANDLE_SZ;
+    int mount = 0;
+    if (::name_to_handle_at(file, "", handle, &mount, AT_EMPTY_PATH | identity_only) != 0) return false;
+    const unsigned char* const content = room + sizeof(::file_handle);  // after padding: version, magic, size, flags
+    return handle->handle_type == overlay_handle && handle->handle_bytes > 6 && content[3] == 0 &&
+           content[4] == magic && (content[6] & of_upper_layer) != 0;
+}
+
+/// Device and inode of a file of a lower layer stay when it is copied up; what is mapped is the lower one.
 bool is_layered(int file) noexcept {
     struct statfs where {};
-    return ::fstatfs(file, &where) == 0 && where.f_type == OVERLAYFS_SUPER_MAGIC;
+    return ::fstatfs(file, &where) == 0 && where.f_type == OVERLAYFS_SUPER_MAGIC && !is_made_above(file);
 }
 
 /// Throws if it says nothing about the file.

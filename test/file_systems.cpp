@@ -114,14 +114,23 @@ struct overlay : own_mounts {
     }
 };
 
+bool tells_layers(const std::filesystem::path& place) {
+    alignas(::file_handle) char room[sizeof(::file_handle) + MAX_HANDLE_SZ]{};
+    auto* const handle = reinterpret_cast<::file_handle*>(room);
+    handle->handle_bytes = MAX_HANDLE_SZ;
+    int mount = 0;
+    return ::name_to_handle_at(AT_FDCWD, place.c_str(), handle, &mount, 0x200) == 0;  // AT_HANDLE_FID
+}
+
 boost::test_tools::assertion_result has_overlays(boost::unit_test::test_unit_id id) {
     const auto mounts = can_mount(id);
     if (!mounts) return mounts;
-    return test::unless_missing(test::in_a_process([] {
-                                    const overlay o;
-                                    return test::mounted("overlay", o.merged, o.options()) ? 0 : 1;
-                                }) == 0,
-                                "overlayfs");
+    return test::unless_missing(
+        test::in_a_process([] {
+            const overlay o;
+            return test::mounted("overlay", o.merged, o.options()) && tells_layers(o.merged) ? 0 : 1;
+        }) == 0,
+        "overlayfs that has file handles (Linux 6.6)");
 }
 
 // ---- btrfs ----
@@ -195,6 +204,19 @@ BOOST_AUTO_TEST_CASE(what_is_mapped_of_an_overlay_is_read_not_what_has_been_copi
                        return backing_file(self, m).refusal() == file_refusal::layered ? 0 : 1;
                    }) == 0);
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_made_on_an_overlay_is_found, *boost::unit_test::precondition(has_overlays)) {
+    const overlay o;
+    const test::mounted overlaid("overlay", o.merged, o.options());
+    write_letters(o.merged / "file", 'm');
+    const std::byte* const p = map_privately(o.merged / "file");
+    const process self = process::self();
+    const mapping m = mapping_at(self, p);
+    BOOST_TEST(backing_file(self, m).refusal() == file_refusal::none);
+    BOOST_TEST(
+        test::as_nobody([&] { return backing_file(process::self(), m).refusal() == file_refusal::none ? 0 : 1; }) == 0);
+    ::munmap(const_cast<std::byte*>(p), m.range.size());
 }
 
 BOOST_AUTO_TEST_CASE(a_file_of_btrfs_is_found_by_root_and_refused_to_others,
