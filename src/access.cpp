@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "file_descriptor.hpp"
+#include "proc_numbering.hpp"
 #include "process_status.hpp"
 #include "system_error.hpp"
 
@@ -68,6 +69,11 @@ access_diagnosis cannot_look() {
     return {access_obstacle::unknown, "we have run out of descriptors or memory, and cannot look what is in the way"};
 }
 
+access_diagnosis without_proc(const std::string& who) {
+    return {access_obstacle::no_proc, "/proc is not mounted, or is that of another pid namespace, and does not show " +
+                                          who + ": mount it anew where it is to be read (mount -t proc proc /proc)"};
+}
+
 /// The kernel says no (ptrace(2), "Ptrace access mode checking"): in the order in which it looks.
 access_diagnosis refused(pid_t id, const std::string& directory) {
     const std::string who = "process " + std::to_string(id);
@@ -107,7 +113,13 @@ access_diagnosis diagnose_access(pid_t id) {
     const iovec theirs{nullptr, 1};  // never mapped: EFAULT means that the way there is free
     const bool moved = ::process_vm_readv(id, &ours, 1, &theirs, 1, 0) == 1;
     const std::error_code ec = moved ? std::error_code() : last_system_error();
-    if (moved || ec.value() == EFAULT) return {};
+    const bool reached = moved || ec.value() == EFAULT;
+    if (const std::error_code unsure = check_proc_number(-1, id)) {
+        if (is_exhaustion(unsure)) return cannot_look();
+        if (ec.value() != ESRCH) return without_proc(who);
+        return {access_obstacle::gone, who + " is gone, or has no memory"};
+    }
+    if (reached) return {};
 
     const file_descriptor place(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     process_status status;

@@ -5,8 +5,10 @@
 #include <cstdio>
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <vmio/error.hpp>
 
@@ -32,6 +34,28 @@ file_refusal refusal_of(const struct stat& status, const mapping& m, identity ho
     return static_cast<std::uint64_t>(status.st_size) > m.offset ? file_refusal::none : file_refusal::too_short;
 }
 
+/// Whether overlayfs says that the file was made on its upper layer: the flags of its handles tell (Linux 6.6).
+bool is_made_above(int file) noexcept {
+    constexpr int identity_only = 0x200;  // AT_HANDLE_FID; the installed headers may be older than the kernel
+    constexpr int overlay_handle = 0xf8;
+    constexpr unsigned char magic = 0xfb;
+    constexpr unsigned char of_upper_layer = 4;
+    alignas(::file_handle) unsigned char room[sizeof(::file_handle) + MAX_HANDLE_SZ]{};
+    auto* const handle = reinterpret_cast<::file_handle*>(room);
+    handle->handle_bytes = MAX_HANDLE_SZ;
+    int mount = 0;
+    if (::name_to_handle_at(file, "", handle, &mount, AT_EMPTY_PATH | identity_only) != 0) return false;
+    const unsigned char* const content = room + sizeof(::file_handle);  // after padding: version, magic, size, flags
+    return handle->handle_type == overlay_handle && handle->handle_bytes > 6 && content[3] == 0 &&
+           content[4] == magic && (content[6] & of_upper_layer) != 0;
+}
+
+/// Device and inode of a file of a lower layer stay when it is copied up; what is mapped is the lower one.
+bool is_layered(int file) noexcept {
+    struct statfs where {};
+    return ::fstatfs(file, &where) == 0 && where.f_type == OVERLAYFS_SUPER_MAGIC && !is_made_above(file);
+}
+
 /// Throws if it says nothing about the file.
 file_refusal refusal_of_opening(const process& who, const mapping& m) {
     const std::error_code ec = last_system_error();
@@ -47,6 +71,7 @@ file_refusal open_at(const process& who, const mapping& m, int directory, const 
     struct stat status {};
     if (!place || ::fstat(place.get(), &status) != 0) return refusal_of_opening(who, m);
     if (const file_refusal refusal = refusal_of(status, m, how); refusal != file_refusal::none) return refusal;
+    if (is_layered(place.get())) return file_refusal::layered;
     char link[48];
     std::snprintf(link, sizeof link, "/proc/thread-self/fd/%d", place.get());
     file_descriptor opened(::open(link, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
@@ -88,6 +113,7 @@ const char* description(file_refusal refusal) noexcept {
         case file_refusal::replaced: return "another file has its name now";
         case file_refusal::not_regular: return "it is not a regular file";
         case file_refusal::too_short: return "it ends before the part that is mapped";
+        case file_refusal::layered: return "it is on overlayfs, and may be a copy of what is mapped";
     }
     return "unknown";
 }
@@ -96,8 +122,8 @@ backing_file::backing_file(const process& who, const mapping& m) {
     if (!m.file_backed()) return;
     file_descriptor file;
     refusal_ = open_map_file(who, m, file);
-    const bool settled =
-        refusal_ == file_refusal::none || refusal_ == file_refusal::not_regular || refusal_ == file_refusal::too_short;
+    const bool settled = refusal_ == file_refusal::none || refusal_ == file_refusal::not_regular ||
+                         refusal_ == file_refusal::too_short || refusal_ == file_refusal::layered;
     if (!settled) refusal_ = open_path(who, m, file);
     if (!who.alive()) throw memory_error("open of a mapping's file", who.id(), m.range.start(), system_error_of(ESRCH));
     if (file) state_ = std::make_shared<const state>(state{std::move(file)});

@@ -49,7 +49,7 @@ std::optional<address> image_base(const process& who, const mapping& m) {
     for (const mapping& other : memory_map::load(who)) {
         if (other.range.start() > m.range.start()) break;
         if (other.offset == 0 && other.inode == m.inode && other.device_major == m.device_major &&
-            other.device_minor == m.device_minor)
+            other.device_minor == m.device_minor && other.name == m.name)
             base = other.range.start();
     }
     return base;

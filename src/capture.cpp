@@ -123,8 +123,9 @@ private:
         if (!options_.ranges.empty()) copier_.done().gaps.push_back({range, reason});
     }
 
-    using file_key = std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>;
-    static file_key key_of(const mapping& m) { return {m.device_major, m.device_minor, m.inode}; }
+    /// With the name, since two subvolumes of btrfs have one device, and inodes of the same numbers.
+    using file_key = std::tuple<std::uint32_t, std::uint32_t, std::uint64_t, std::string>;
+    static file_key key_of(const mapping& m) { return {m.device_major, m.device_minor, m.inode, m.name}; }
 
     /// Asks once for each file, while it is mapped. Only of what is executable: others are seldom ELF files, and asking
     /// may mean to touch memory that nobody has touched.

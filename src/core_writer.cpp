@@ -98,10 +98,20 @@ void add_thread(std::vector<std::byte>& notes, pid_t process_id, const thread_re
             add_note(notes, set.type == NT_PRFPREG || set.type == NT_SIGINFO ? "CORE" : "LINUX", set.type, set.bytes);
 }
 
+/// Whether its words are of the size that the file says: not those of a 32-bit program here.
+bool has_our_words(std::span<const std::byte> auxiliary_vector) {
+    word entry[2];  // type and value
+    for (; auxiliary_vector.size() >= sizeof entry; auxiliary_vector = auxiliary_vector.subspan(sizeof entry)) {
+        std::memcpy(entry, auxiliary_vector.data(), sizeof entry);
+        if (entry[0] == AT_PHENT) return entry[1] == sizeof(segment_header);
+    }
+    return false;
+}
+
 std::vector<std::byte> notes_of(const core_image& image) {
     std::vector<std::byte> notes;
     add_process(notes, image);
-    if (!image.auxiliary_vector.empty()) add_note(notes, "CORE", NT_AUXV, image.auxiliary_vector);
+    if (has_our_words(image.auxiliary_vector)) add_note(notes, "CORE", NT_AUXV, image.auxiliary_vector);
     add_files(notes, image.mappings);
     for (const thread_registers& thread : image.threads) add_thread(notes, image.process_id, thread);
     return notes;

@@ -13,7 +13,7 @@
 
 namespace vmio {
 
-/// Of the program that runs now, unlike process::maps(). ESRCH if the process is gone; EOPNOTSUPP without /proc.
+/// Of the program that runs now, unlike process::maps(). ESRCH if the process is gone; EACCES without /proc.
 file_descriptor open_maps(const process& who, std::error_code& ec) noexcept;
 
 /// Room for the text, kept from one reading to the next.

@@ -14,6 +14,7 @@
 
 #include "file_descriptor.hpp"
 #include "mapped_range.hpp"
+#include "proc_numbering.hpp"
 #include "process_status.hpp"
 #include "system_error.hpp"
 
@@ -100,6 +101,12 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
     }
     ec.clear();
     file_descriptor stat;
+    if (directory) {
+        const std::error_code unsure = check_proc_number(pidfd.get(), id);
+        if (is_exhaustion(unsure)) return ec = unsure, nullptr;
+        if (unsure && no_pidfds) return ec = system_error_of(EACCES), nullptr;
+        if (unsure) directory = file_descriptor();
+    }
     if (directory) {
         stat = file_descriptor(::openat(directory.get(), "stat", O_RDONLY | O_CLOEXEC));
         process_status status;

@@ -3,15 +3,27 @@
 
 #include <string_view>
 
+#include "procmap_query.hpp"
+
 namespace vmio {
 namespace {
 
+/// What mmap(2) gives for MAP_HUGETLB without a file: each has a file of its own, which nobody else can change and only
+/// some of us may open. To read what was never touched would take huge pages of those that the system has set aside.
+bool is_anonymous_huge(const process& who, const mapping& m) noexcept {
+    if (m.name != "/anon_hugepage" || !m.deleted) return false;
+    procmap::query q{};
+    q.query_addr = m.range.start();
+    return !procmap::ask(who.maps(), q) && q.inode == m.inode && q.vma_page_size > page_size();  // not a file named so
+}
+
 /// Private, and zero where it was never touched. The kernel's own mappings have names in brackets too, and content that
 /// no page table shows.
-bool is_anonymous(const mapping& m) noexcept {
+bool is_anonymous(const process& who, const mapping& m) noexcept {
     const std::string_view name = m.name;
-    return !m.file_backed() && !m.perms.shared &&
-           (!name.starts_with('[') || name == "[heap]" || name.starts_with("[stack") || name.starts_with("[anon"));
+    if (m.perms.shared) return false;
+    if (m.file_backed()) return is_anonymous_huge(who, m);
+    return !name.starts_with('[') || name == "[heap]" || name.starts_with("[stack") || name.starts_with("[anon");
 }
 
 /// By name, since only an open would tell, which some devices do not take well. Memory of these that looks like a
@@ -33,7 +45,7 @@ region_source::region_source(const process& who, const page_map* pages, const ma
     : start_(m.range.start()), offset_(m.offset), inode_(m.inode), shared_(m.perms.shared), pages_(pages) {
     if (pages == nullptr) return;
     if (!options.read_swapped) looked_for_ = page_state::swapped | page_state::guard;
-    if (is_anonymous(m)) {
+    if (is_anonymous(who, m)) {
         if (!options.skip_untouched) return;
         from_outside_ = region_piece::origin::zeros;
         looked_for_ |= page_state::guard | page_state::data;

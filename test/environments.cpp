@@ -36,6 +36,7 @@
 #include "procmap_query.hpp"
 #include "support/child.hpp"
 #include "support/mapped.hpp"
+#include "support/mounts.hpp"
 #include "support/pages.hpp"
 #include "support/sanitized.hpp"
 #include "support/scratch.hpp"
@@ -237,23 +238,6 @@ void become_nobody() {
     ::prctl(PR_SET_DUMPABLE, 1);  // which a change of the user takes away
 }
 
-/// Another /proc than that of the others.
-void mount_proc(const char* options) {
-    test::must(::unshare(CLONE_NEWNS) == 0, "unshare");
-    test::must(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "mount");
-    test::must(::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) == 0, "mount of /proc");
-}
-
-boost::test_tools::assertion_result can_mount(boost::unit_test::test_unit_id) {
-    return test::unless_missing(test::in_a_process([] {
-                                    return ::unshare(CLONE_NEWNS | CLONE_NEWPID) == 0 &&
-                                                   ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0
-                                               ? 0
-                                               : 1;
-                                }) == 0,
-                                "root, who may make namespaces");
-}
-
 struct fixture : scene {
     const std::string expected = said_by([this] { return answers(*this); });
     bool here(const std::function<void()>& go_there) const {
@@ -289,9 +273,9 @@ std::string refusals(const scene& s, pid_t id) {
             ask(s, id, to);
             letters += '-';
         } catch (const vmio::memory_error& e) {
-            const bool helps = std::string(e.what()).find("CAP_SYS_PTRACE") != std::string::npos ||
-                               std::string(e.what()).find("hidepid") != std::string::npos;
-            letters += e.code() != errc::permission_denied ? '?' : helps ? 'p' : 'P';
+            const auto says = [&](const char* part) { return std::strstr(e.what(), part) != nullptr; };
+            const bool helps = says("CAP_SYS_PTRACE") || says("hidepid");
+            letters += e.code() != errc::permission_denied ? '?' : helps ? 'p' : says("mount -t proc") ? 'm' : 'P';
         }
     }
     return letters;
@@ -321,11 +305,11 @@ BOOST_AUTO_TEST_CASE(all_of_that_for_an_ordinary_user, *boost::unit_test::precon
     }));
 }
 
-BOOST_AUTO_TEST_CASE(a_process_namespace, *boost::unit_test::precondition(can_mount)) {
+BOOST_AUTO_TEST_CASE(a_process_namespace, *boost::unit_test::precondition(test::can_mount)) {
     const std::string found = said_by([&] {
         test::must(::unshare(CLONE_NEWPID) == 0, "unshare");
         return said_by([&] {  // whose process is the first there
-            mount_proc("");
+            test::mount_proc("");
             test::must(::getpid() == 1, "a namespace of its own");
             return answers(*this);
         });
@@ -333,14 +317,14 @@ BOOST_AUTO_TEST_CASE(a_process_namespace, *boost::unit_test::precondition(can_mo
     BOOST_TEST(found == expected);
 }
 
-BOOST_AUTO_TEST_CASE(proc_that_hides_the_processes_of_others, *boost::unit_test::precondition(can_mount)) {
+BOOST_AUTO_TEST_CASE(proc_that_hides_the_processes_of_others, *boost::unit_test::precondition(test::can_mount)) {
     BOOST_TEST(here([] {
-        mount_proc("hidepid=2");
+        test::mount_proc("hidepid=2");
         become_nobody();
     }));
     const test::child_process others;
     const std::string found = said_by([&] {
-        mount_proc("hidepid=2");
+        test::mount_proc("hidepid=2");
         become_nobody();
         return refusals(*this, others.id());
     });
@@ -355,6 +339,37 @@ BOOST_AUTO_TEST_CASE(another_users_process, *boost::unit_test::precondition(test
     });
     BOOST_TEST(found == std::string(questions.size(), 'p'));
     BOOST_TEST(test::is_pattern(memory.start(), test::peek(others.id(), memory.start(), 3 * page)));
+}
+
+BOOST_AUTO_TEST_CASE(no_proc_at_all, *boost::unit_test::precondition(test::can_mount)) {
+    const std::string found = said_by([&] {
+        test::must(test::have_own_mounts() && ::umount2("/proc", MNT_DETACH) == 0, "umount");
+        const test::child_process child;
+        return refusals(*this, child.id());
+    });
+    BOOST_TEST(found == std::string(questions.size(), 'm'));
+}
+
+// Where the numbers in /proc are those of other processes.
+BOOST_AUTO_TEST_CASE(proc_of_another_process_namespace, *boost::unit_test::precondition(test::can_mount)) {
+    for (const bool has_pidfds : {true, false}) {
+        const std::string found = said_by([&] {
+            test::must(::unshare(CLONE_NEWPID) == 0, "unshare");
+            return said_by([&] {
+                test::must(::getpid() == 1, "a namespace of its own");
+                if (!has_pidfds) test::forbid({SYS_pidfd_open}, ENOSYS);
+                const test::child_process child;
+                std::byte bytes[16];
+                std::error_code ec;
+                const process_memory all_the_same(process(child.id(), ec), ec);
+                if (has_pidfds) test::must(all_the_same.read_some(memory.start(), bytes, ec) == 16, "read");
+                test::must(!has_pidfds || test::is_pattern(memory.start(), bytes), "its bytes");
+                test::must(process(1, ec).proc_directory() < 0, "another's directory");
+                return refusals(*this, child.id());
+            });
+        });
+        BOOST_TEST(found == std::string(questions.size(), 'm'));
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -201,14 +201,15 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_taken_from_memory) {
     vmio::capture_options options;
     options.ranges = {vmio::address_range::of_size(test::address_of(p), 4 * page)};
     BOOST_TEST(test::in_a_process([&] {
+                   const process who(child.id());
                    // Of the file, not of the page map: eight bytes a page.
                    test::forbid_with(SYS_pread64, 2, ~63u, EIO);
-                   const process_snapshot s = process_snapshot::capture(process(child.id()), options);
+                   const process_snapshot s = process_snapshot::capture(who, options);
                    if (!s.gaps().empty()) return 1;
                    if (!equal(s.view(options.ranges[0]).bytes().first(bytes.size()), bytes)) return 2;
                    vmio::region_options regions;
                    regions.within = options.ranges[0];
-                   vmio::region_reader reader(process(child.id()), regions);
+                   vmio::region_reader reader(who, regions);
                    return reader.next() && equal(reader.fetch().first(bytes.size()), bytes) && !reader.next() ? 0 : 3;
                }) == 0);
     ::munmap(p, bytes.size());

@@ -12,6 +12,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <vmio/process_vm_stream.hpp>
+#include <vmio/query_mapping.hpp>
 
 #include "support/child.hpp"
 #include "support/maps.hpp"
@@ -100,32 +101,48 @@ BOOST_AUTO_TEST_CASE(process_vm_stays_with_the_call_and_says_that_it_is_forbidde
                    }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(reading_and_writing_never_grow_the_stack_of_the_target) {
+BOOST_AUTO_TEST_CASE(reading_and_writing_never_grow_a_stack_of_the_target) {
+    // One more, as old thread libraries make them, with nothing below.
+    void* const room = ::mmap(nullptr, 64 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    test::must(room != MAP_FAILED && ::munmap(room, 64 * page) == 0, "mmap");
+    void* const growing = ::mmap(static_cast<char*>(room) + 62 * page, 2 * page, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED, -1, 0);
+    test::must(growing != MAP_FAILED, "mmap");
     test::child_process target;
     const process who(target.id());
-    const auto stack = [&] { return test::mapping_named(target.id(), "[stack]"); };
-    const vmio::address_range before = stack();
-    BOOST_REQUIRE(!before.empty());
+    const auto stacks = [&] {
+        return std::vector{test::mapping_named(target.id(), "[stack]"),
+                           query_mapping(who, test::address_of(growing)).value().range};
+    };
+    const auto before = stacks();
+    BOOST_REQUIRE(!before.front().empty());
     std::byte bytes[16] = {};
     for (const auto method : {transfer_method::automatic, transfer_method::process_vm, transfer_method::proc_mem})
         for (const bool force : {false, true}) {
             const process_memory memory(who, {.method = method, .force_write = force});
-            for (const address below : {before.start() - 16, before.start() - page, before.start() - 8 * page}) {
-                std::error_code ec;
-                BOOST_TEST(memory.read_some(below, bytes, ec) == 0u);
-                BOOST_TEST(ec.value() == EFAULT);
-                BOOST_TEST(memory.write_some(below, bytes, ec) == 0u);
-                BOOST_TEST(ec.value() == EFAULT);
-            }
-            BOOST_TEST((stack() == before));
+            for (const vmio::address_range& stack : before)
+                for (const address below : {stack.start() - 16, stack.start() - page, stack.start() - 8 * page}) {
+                    std::error_code ec;
+                    BOOST_TEST(memory.read_some(below, bytes, ec) == 0u);
+                    BOOST_TEST(ec.value() == EFAULT);
+                    BOOST_TEST(memory.write_some(below, bytes, ec) == 0u);
+                    BOOST_TEST(ec.value() == EFAULT);
+                    std::vector<std::byte> across(stack.start() + page - below);
+                    BOOST_TEST(memory.read_past_gaps(below, across).size() == 1u);
+                }
+            BOOST_TEST((stacks() == before));
         }
     BOOST_TEST(test::in_a_process([&] {
                    test::forbid_process_vm(ENOSYS);
                    const process_memory memory(who);
-                   std::error_code ec;
-                   memory.read_some(before.start() - page, bytes, ec);
-                   return ec.value() == EFAULT && stack() == before ? 0 : 1;
+                   for (const vmio::address_range& stack : before) {
+                       std::error_code ec;
+                       memory.read_some(stack.start() - page, bytes, ec);
+                       if (ec.value() != EFAULT) return 1;
+                   }
+                   return stacks() == before ? 0 : 2;
                }) == 0);
+    ::munmap(growing, 2 * page);
 }
 
 BOOST_AUTO_TEST_CASE(a_forced_write_plants_a_breakpoint_that_only_the_target_sees) {

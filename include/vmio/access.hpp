@@ -22,6 +22,7 @@ enum class access_obstacle {
     ptrace_scope,          ///< Yama: Documentation/admin-guide/LSM/Yama.rst
     other_user_namespace,  ///< it lives in one where we have no rights: user_namespaces(7)
     forbidden_call,        ///< a seccomp filter on this process, or the kernel, refuses process_vm_readv(2)
+    no_proc,               ///< /proc is not mounted, or is that of another pid namespace: pid_namespaces(7)
     unknown,               ///< it is refused; perhaps by a security module
 };
 

@@ -23,6 +23,7 @@ enum class file_refusal {
     replaced,       ///< another file has its name now
     not_regular,    ///< a device, a socket, a directory
     too_short,      ///< it ends before the part that is mapped begins
+    layered,  ///< on overlayfs: what is mapped stays as it was when the file is copied up, and no path leads to it
 };
 
 /// In words, for people: "another file has its name now".
@@ -35,7 +36,8 @@ VMIO_EXPORT const char* description(file_refusal) noexcept;
 /// CAP_CHECKPOINT_RESTORE (proc_pid_map_files(5)); else by its path in the target's own root directory, so from inside
 /// a container too; else by its path in ours. What a path leads to must have the mapping's device, inode, type and at
 /// least its offset in bytes. That is looked at before anything is opened for reading, so that a decoy is not touched,
-/// and on that very file. (Where stat(2) and maps disagree about the device, as on btrfs, the paths are of no use.)
+/// and on that very file. (Where stat(2) and maps disagree about the device, as on btrfs, the paths are of no use. On
+/// overlayfs a mapping goes on to show the lower file when a write has copied it up, and device and inode stay.)
 ///
 /// **What others make untrue.** The file is shared: it may be written and truncated at any time. Pages that the target
 /// has written in a private mapping are not in it: page_map tells which.

@@ -52,9 +52,10 @@ public:
     /// For calls that take a pidfd; -1 where the kernel has none to give. Owned by this object and its copies.
     int pidfd() const noexcept;
 
-    /// An O_PATH descriptor of the directory /proc/PID, for openat(2); -1 where /proc is not mounted, or hides the
-    /// process from us (proc(5), hidepid). Owned by this object and its copies. Opening a file below it fails with
-    /// ESRCH or ENOENT once the process is gone.
+    /// An O_PATH descriptor of the directory /proc/PID, for openat(2); -1 where /proc is not mounted, is that of
+    /// another pid namespace, where the number is another process's, or hides the process from us (proc(5), hidepid).
+    /// Owned by this object and its copies. Opening a file below it fails with ESRCH or ENOENT once the process is
+    /// gone.
     int proc_directory() const noexcept;
 
     /// A descriptor of /proc/PID/maps, opened with this object and bound to the memory of that moment: after exec it

@@ -54,10 +54,10 @@ struct region_options {
 ///
 /// **What it costs the target.** Nothing is made present in it that was not: untouched private pages are known to be
 /// zero by page_map, and unchanged file pages and shared memory are read from their backing_file. Where that file is
-/// refused, as that of shared memory without a name is to those who may not use /proc/PID/map_files, or where the
-/// options say so, its memory is read, with all that process_memory says about it. So what userfaultfd(2) would put
-/// into a page at its first touch is not seen; without skip_untouched, reading such a page waits for whoever puts it
-/// there.
+/// refused, as those of a container's image are, and that of shared memory without a name to those who may not use
+/// /proc/PID/map_files, or where the options say so, its memory is read, with all that process_memory says about it. So
+/// what userfaultfd(2) would put into a page at its first touch is not seen; without skip_untouched, reading such a
+/// page waits for whoever puts it there.
 ///
 /// **What it costs us.** A buffer of chunk_size + overlap (but max_fetched_size + overlap at most), of which only pages
 /// that hold data are ever touched, kept from chunk to chunk and given back at the end of the walk; a byte for each of

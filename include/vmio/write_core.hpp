@@ -50,7 +50,7 @@ struct core_summary {
 /// compresses, or a pipe, will do; it is neither flushed nor closed.
 ///
 /// memory_error as pause_guard and region_reader; EIO if the stream fails; EOPNOTSUPP for the registers of a program
-/// of another word size than ours.
+/// of another word size than ours; without them, and its auxiliary vector, its memory can be written (pause = false).
 VMIO_EXPORT core_summary write_core(const process&, std::ostream& out, const core_options& = {});
 
 /// The same into a file that its owner alone may read, with a hole for each page of zeros. A file that is there is

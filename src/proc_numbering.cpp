@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "proc_numbering.hpp"
+
+#include <cerrno>
+#include <cstdio>
+
+#include <fcntl.h>
+
+#include "file_descriptor.hpp"
+#include "line_reader.hpp"
+#include "system_error.hpp"
+
+namespace vmio {
+
+std::error_code check_proc_number(int pidfd, pid_t id) noexcept {
+    char path[48] = "/proc/thread-self/status";
+    if (pidfd >= 0) std::snprintf(path, sizeof path, "/proc/thread-self/fdinfo/%d", pidfd);
+    const file_descriptor file(::open(path, O_RDONLY | O_CLOEXEC));
+    if (!file) return last_system_error();
+    line_reader lines(file.get());
+    for (std::string_view line; lines.next(line);) {
+        // The number in the namespace of /proc, and in each below that until the process's own.
+        if (!line.starts_with("NSpid:")) continue;
+        char text[128]{};
+        line.copy(text, sizeof text - 1);
+        int first = 0;
+        int second = 0;
+        const int count = std::sscanf(text, "NSpid: %d %d", &first, &second);
+        return (pidfd >= 0 ? count >= 1 && first == id : count == 1) ? std::error_code() : system_error_of(ENOENT);
+    }
+    return lines.error();  // this kernel does not say
+}
+
+}  // namespace vmio
