@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <vmio/memory_map.hpp>
 
-#include <algorithm>
 #include <cerrno>
 #include <stdexcept>
 

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "process_snapshot_format.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
 #include <string>
 
 #include "crc32.hpp"

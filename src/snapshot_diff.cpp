@@ -2,7 +2,6 @@
 #include <vmio/snapshot_diff.hpp>
 
 #include <algorithm>
-#include <utility>
 
 #include <vmio/error.hpp>
 
@@ -42,9 +41,7 @@ void compare(const process_snapshot& before, const address_range& range, const r
 std::vector<address_range> diff(const process_snapshot& before, const process_snapshot& after,
                                 std::uint64_t join_within) {
     byte_runs runs(join_within);
-    const auto read = [&](address from, std::span<std::byte> to, std::error_code& ec) {
-        return after.read_some(from, to, ec);
-    };
+    const read_function read = reading_from(after);
     const std::vector<address_range> stored = united(before.stored(), after.stored());
     for (const address_range& range : intersected(before.ranges(), after.ranges())) {
         runs.interrupt();

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <system_error>
 
@@ -26,6 +27,15 @@ template <class M>
 concept memory_writer = requires(M& m, address where, std::span<const std::byte> from, std::error_code& ec) {
     { m.write_some(where, from, ec) } -> std::convertible_to<std::size_t>;
 };
+
+/// A memory_reader whose type does not matter.
+using read_function = std::function<std::size_t(address where, std::span<std::byte> to, std::error_code& ec)>;
+
+/// Reads from `m`, which must outlive it.
+template <memory_reader M>
+read_function reading_from(M& m) {
+    return [&m](address where, std::span<std::byte> to, std::error_code& ec) { return m.read_some(where, to, ec); };
+}
 
 /// What an error about a memory should name. A memory may say it itself with process_id(), read_operation() and
 /// write_operation().

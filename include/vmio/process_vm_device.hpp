@@ -2,8 +2,6 @@
 /// A process's memory as a Boost.Iostreams device.
 #pragma once
 
-#include <utility>
-
 #include <vmio/boost_composition.hpp>
 #include <vmio/boost_stream_buffer.hpp>
 #include <vmio/memory_device.hpp>

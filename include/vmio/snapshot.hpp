@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <system_error>
+#include <utility>
 
 #include <vmio/address.hpp>
 #include <vmio/cow_view.hpp>

@@ -31,9 +31,6 @@ VMIO_EXPORT std::vector<address_range> diff(const process_snapshot& before, cons
 VMIO_EXPORT std::vector<address_range> diff(const process_snapshot& before, const process_memory& after,
                                             std::uint64_t join_within = 0);
 
-/// Reads from a memory as said of memory_reader.
-using read_function = std::function<std::size_t(address, std::span<std::byte>, std::error_code&)>;
-
 /// The same of a capture and any memory. What cannot be read there (EFAULT, EIO) is passed by, a page at a time; other
 /// errors are thrown as memory_error.
 /// @{
@@ -42,10 +39,7 @@ VMIO_EXPORT std::vector<address_range> diff_by_reading(const process_snapshot& b
 template <memory_reader M>
 requires(!std::convertible_to<M&, const process_snapshot&> && !std::convertible_to<M&, const process_memory&>)
     std::vector<address_range> diff(const process_snapshot& before, M&& after, std::uint64_t join_within = 0) {
-    const auto read = [&](address from, std::span<std::byte> to, std::error_code& ec) -> std::size_t {
-        return after.read_some(from, to, ec);
-    };
-    return diff_by_reading(before, read, join_within);
+    return diff_by_reading(before, reading_from(after), join_within);
 }
 /// @}
 
