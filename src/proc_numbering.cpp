@@ -16,7 +16,12 @@ std::error_code check_proc_number(int pidfd, pid_t id) noexcept {
     char path[48] = "/proc/thread-self/status";
     if (pidfd >= 0) std::snprintf(path, sizeof path, "/proc/thread-self/fdinfo/%d", pidfd);
     const file_descriptor file(::open(path, O_RDONLY | O_CLOEXEC));
-    if (!file) return last_system_error();
+    if (!file) {
+        const std::error_code ec = last_system_error();
+        // Of a program that is not dumpable, before Linux 5.14.
+        const bool hidden = pidfd >= 0 && (ec.value() == EACCES || ec.value() == EPERM);
+        return hidden ? check_proc_number(-1, id) : ec;
+    }
     line_reader lines(file.get());
     for (std::string_view line; lines.next(line);) {
         // The number in the namespace of /proc, and in each below that until the process's own.

@@ -23,7 +23,7 @@ enum class file_refusal {
     replaced,       ///< another file has its name now
     not_regular,    ///< a device, a socket, a directory
     too_short,      ///< it ends before the part that is mapped begins
-    layered,  ///< on overlayfs: what is mapped stays as it was when the file is copied up, and no path leads to it
+    layered,        ///< of a lower layer of overlayfs, or copied from one: what is mapped may be the other
 };
 
 /// In words, for people: "another file has its name now".
