@@ -13,6 +13,7 @@
 #include <vmio/error.hpp>
 
 #include "file_descriptor.hpp"
+#include "map_files.hpp"
 #include "system_error.hpp"
 
 namespace vmio {
@@ -82,10 +83,7 @@ file_refusal open_at(const process& who, const mapping& m, int directory, const 
 }
 
 file_refusal open_map_file(const process& who, const mapping& m, file_descriptor& file) {
-    char name[64];
-    std::snprintf(name, sizeof name, "map_files/%llx-%llx", static_cast<unsigned long long>(m.range.start()),
-                  static_cast<unsigned long long>(m.range.end()));
-    return open_at(who, m, who.proc_directory(), name, identity::by_inode, file);
+    return open_at(who, m, who.proc_directory(), map_files_entry(m).path, identity::by_inode, file);
 }
 
 /// By the path, in the target's root directory and in ours.

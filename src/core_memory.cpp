@@ -11,6 +11,7 @@
 #include "core_headers.hpp"
 #include "core_note_reader.hpp"
 #include "core_source.hpp"
+#include "maps_text.hpp"
 #include "system_error.hpp"
 
 namespace vmio {
@@ -31,14 +32,13 @@ void add_gap(std::vector<memory_gap>& gaps, const address_range& range, gap_reas
 }
 
 mapping mapping_of(const address_range& range, const core_mapped_file* file) {
-    constexpr std::string_view deleted = " (deleted)";
     mapping m;
     m.range = range;
     if (file == nullptr) return m;
     m.offset = file->offset + (range.start() - file->range.start());
     m.name = file->name;
-    m.deleted = m.name.ends_with(deleted);
-    if (m.deleted) m.name.resize(m.name.size() - deleted.size());
+    m.deleted = m.name.ends_with(deleted_mark);
+    if (m.deleted) m.name.resize(m.name.size() - deleted_mark.size());
     return m;
 }
 

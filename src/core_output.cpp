@@ -3,20 +3,16 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include <vmio/error.hpp>
 
 #include "system_error.hpp"
+#include "zero_bytes.hpp"
 
 namespace vmio {
 namespace {
 
 constexpr std::size_t block = 4096;  // what file systems make holes of, at the least
-
-bool is_zero(std::span<const std::byte> bytes) {
-    return bytes[0] == std::byte{} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
-}
 
 /// Up to the next block of the file.
 std::span<const std::byte> first_block(std::span<const std::byte> bytes, std::uint64_t at) {

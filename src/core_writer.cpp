@@ -13,6 +13,7 @@
 #include <vmio/error.hpp>
 
 #include "core_note_layout.hpp"
+#include "maps_text.hpp"
 #include "system_error.hpp"
 
 /// The ELF header of this library, from the linker: a core file is of the same machine.
@@ -67,7 +68,7 @@ void add_files(std::vector<std::byte>& notes, const std::vector<mapping>& mappin
         append(content, static_cast<word>(m.range.start()));
         append(content, static_cast<word>(m.range.end()));
         append(content, static_cast<word>(m.offset / page_size()));
-        const std::string name = m.deleted ? m.name + " (deleted)" : m.name;
+        const std::string name = m.deleted ? m.name + std::string(deleted_mark) : m.name;
         const auto bytes = std::as_bytes(std::span(name.c_str(), name.size() + 1));
         names.insert(names.end(), bytes.begin(), bytes.end());
     }

@@ -9,21 +9,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "map_files.hpp"
 #include "maps_text.hpp"
 #include "procmap_query.hpp"
 
 namespace vmio {
 namespace {
-
-/// A link to the file behind a mapping, below /proc/PID. Whoever may read the maps may read it, but following it takes
-/// CAP_CHECKPOINT_RESTORE.
-struct map_files_entry {
-    explicit map_files_entry(const mapping& m) noexcept {
-        std::snprintf(path, sizeof path, "map_files/%llx-%llx", static_cast<unsigned long long>(m.range.start()),
-                      static_cast<unsigned long long>(m.range.end()));
-    }
-    char path[64];
-};
 
 bool same_file(const struct stat& a, const struct stat& b) noexcept {
     return a.st_dev == b.st_dev && a.st_ino == b.st_ino;

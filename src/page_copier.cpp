@@ -2,19 +2,15 @@
 #include "page_copier.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "memory_file.hpp"
 #include "range_set.hpp"
+#include "zero_bytes.hpp"
 
 namespace vmio {
 namespace {
 
 constexpr std::size_t buffer_size = std::size_t{1} << 18;
-
-bool is_zero(std::span<const std::byte> bytes) noexcept {
-    return bytes.front() == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
-}
 
 }  // namespace
 

@@ -20,8 +20,8 @@
 #include "support/run_program.hpp"
 
 using test::must;
-using test::outcome;
 using test::piped_program;
+using test::program_result;
 using test::run_program;
 
 namespace {
@@ -64,7 +64,7 @@ const auto where_it_works = boost::unit_test::precondition(machine_is_known);
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_program_is_started_and_its_call_shown, *where_it_works) {
-    const outcome shown =
+    const program_result shown =
         run_program({VMIO_BREAKPOINT, "weigh", VMIO_BREAKPOINT_TARGET, "some words"}, [] { ::close(STDIN_FILENO); });
     BOOST_TEST(shown.status == 0);
     BOOST_TEST(shown.err == "");
@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(a_signal_and_a_stop_reach_the_target, *where_it_works) {
 BOOST_AUTO_TEST_CASE(a_function_that_is_not_there_is_an_error_that_leaves_no_trace) {
     const running_target target;
     const auto before = target.code();
-    const outcome unknown = run_program(target.debugger("no_such_function"));
+    const program_result unknown = run_program(target.debugger("no_such_function"));
     BOOST_TEST(unknown.status == 1);
     BOOST_TEST(unknown.out == "");
     BOOST_TEST(unknown.err.starts_with("breakpoint: "));
@@ -173,18 +173,18 @@ BOOST_AUTO_TEST_CASE(a_function_that_is_not_there_is_an_error_that_leaves_no_tra
 
 BOOST_AUTO_TEST_CASE(a_program_that_never_calls_it_or_is_none_is_an_error, *where_it_works) {
     const auto without_input = [] { ::close(STDIN_FILENO); };
-    const outcome uncalled = run_program({VMIO_BREAKPOINT, "weigh", VMIO_BREAKPOINT_TARGET}, without_input);
+    const program_result uncalled = run_program({VMIO_BREAKPOINT, "weigh", VMIO_BREAKPOINT_TARGET}, without_input);
     BOOST_TEST(uncalled.status == 1);
     BOOST_TEST(uncalled.err.starts_with("breakpoint: weigh was not called"));
-    const outcome replaced =
+    const program_result replaced =
         run_program({VMIO_BREAKPOINT, "weigh", VMIO_BREAKPOINT_TARGET, "/bin/echo", "another program"});
     BOOST_TEST(replaced.status == 1);
     BOOST_TEST(replaced.err.starts_with("breakpoint: weigh was not called"));
     BOOST_TEST(replaced.out.ends_with("another program\n"));
-    const outcome unknown = run_program({VMIO_BREAKPOINT, "no_such_function", VMIO_BREAKPOINT_TARGET, "word"});
+    const program_result unknown = run_program({VMIO_BREAKPOINT, "no_such_function", VMIO_BREAKPOINT_TARGET, "word"});
     BOOST_TEST(unknown.status == 1);
     BOOST_TEST(unknown.out == "");
-    const outcome missing = run_program({VMIO_BREAKPOINT, "main", "/no/such/program"});
+    const program_result missing = run_program({VMIO_BREAKPOINT, "main", "/no/such/program"});
     BOOST_TEST(missing.status == 1);
     BOOST_TEST(missing.err.starts_with("breakpoint: cannot start /no/such/program"));
 }
@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(a_program_that_never_calls_it_or_is_none_is_an_error, *wher
 BOOST_AUTO_TEST_CASE(a_process_that_somebody_traces_is_an_error) {
     const running_target target;
     must(::ptrace(PTRACE_SEIZE, target.id(), 0, 0) == 0, "ptrace");
-    const outcome refused = run_program(target.debugger("weigh"));
+    const program_result refused = run_program(target.debugger("weigh"));
     BOOST_TEST(refused.status == 1);
     BOOST_TEST(refused.err.ends_with("has a debugger already: process " + std::to_string(::getpid()) + "\n"));
 }
@@ -205,13 +205,13 @@ BOOST_AUTO_TEST_CASE(wrong_usage_is_told_apart) {
                                  {VMIO_BREAKPOINT, "--pid", "0", "weigh"},
                                  {VMIO_BREAKPOINT, "--pid", "x", "weigh"},
                                  {VMIO_BREAKPOINT, "weigh", "program", "--no-such"}}) {
-        const outcome told = run_program(wrong);
+        const program_result told = run_program(wrong);
         BOOST_TEST(told.status == 2);
         BOOST_TEST(told.out == "");
         BOOST_TEST(told.err.starts_with("breakpoint: "));
         BOOST_TEST(told.err.ends_with("Try 'breakpoint --help'.\n"));
     }
-    const outcome help = run_program({VMIO_BREAKPOINT, "--help"});
+    const program_result help = run_program({VMIO_BREAKPOINT, "--help"});
     BOOST_TEST(help.status == 0);
     BOOST_TEST(help.out.starts_with("usage: breakpoint FUNCTION PROGRAM [ARGUMENT...]\n"));
 }

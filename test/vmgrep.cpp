@@ -32,7 +32,7 @@
 #include "support/stopped.hpp"
 
 using test::must;
-using test::outcome;
+using test::program_result;
 using test::run_program;
 using vmio::address;
 using vmio::address_range;
@@ -42,7 +42,7 @@ namespace {
 const std::size_t page = vmio::page_size();
 constexpr const char* text = "what vmgrep is to find";
 
-outcome vmgrep(
+program_result vmgrep(
     const std::vector<std::string>& arguments, const std::function<void()>& before = [] {}) {
     std::vector<std::string> command{VMIO_VMGREP};
     command.insert(command.end(), arguments.begin(), arguments.end());
@@ -57,7 +57,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 /// What each line begins with.
-std::vector<address> addresses(const outcome& found) {
+std::vector<address> addresses(const program_result& found) {
     std::vector<address> all;
     for (const std::string& line : lines_of(found.out)) all.push_back(std::strtoull(line.c_str(), nullptr, 16));
     return all;
@@ -124,7 +124,7 @@ sys.stdin.read()
         for (const char* threads : {"1", "2"}) {
             std::vector<std::string> arguments{"--threads", threads, id};
             arguments.insert(arguments.end(), ours[i].begin(), ours[i].end());
-            const outcome found = vmgrep(arguments);
+            const program_result found = vmgrep(arguments);
             BOOST_TEST(found.err == "");
             BOOST_TEST(found.status == (theirs[i].empty() ? 1 : 0));
             std::vector<address> here = addresses(found);
@@ -136,7 +136,7 @@ sys.stdin.read()
     BOOST_TEST(theirs[0].size() >= 5000u);
     BOOST_TEST(theirs[1].size() >= 6999u);
     BOOST_TEST(theirs[2].size() > 3u);
-    const outcome aligned = vmgrep({"--u32", "0x464c457f", id});
+    const program_result aligned = vmgrep({"--u32", "0x464c457f", id});
     std::vector<address> some = theirs[2];
     std::erase_if(some, [](address at) { return at % 4 != 0; });
     BOOST_TEST(addresses(aligned) == some, boost::test_tools::per_element());
@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(what_to_look_for_and_where_can_be_chosen) {
         arguments.insert(arguments.begin(), {"--region", directory.path(), id});
         return vmgrep(arguments);
     };
-    const outcome aligned = in_file({"--u64", "0x1234567890abcdef"});
+    const program_result aligned = in_file({"--u64", "0x1234567890abcdef"});
     BOOST_TEST(addresses(aligned) == std::vector<address>{memory.start() + 16}, boost::test_tools::per_element());
     BOOST_TEST(aligned.out.ends_with("a file\\012\n"));
     BOOST_TEST(in_file({"--u32", "0x12345678", "-c"}).out == "1\n");
@@ -194,7 +194,7 @@ BOOST_AUTO_TEST_CASE(what_to_look_for_and_where_can_be_chosen) {
     BOOST_TEST(in_file({text, "what", "-c"}).out == "10\n");
     BOOST_TEST(in_file({"--max", "7", text, "what", "-c"}).out == "7\n");
     BOOST_TEST(in_file({text, "-c"}).status == 0);
-    const outcome none = in_file({"not there"});
+    const program_result none = in_file({"not there"});
     BOOST_TEST(none.status == 1);
     BOOST_TEST((none.out.empty() && none.err.empty()));
     ::close(file);
@@ -217,7 +217,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_searched_or_makes_no_sense_is_told_from_not_
                                  {self, "y", "--threads", "0"},
                                  {self, "y", "--context", "-1"},
                                  {self, "y", "--what"}}) {
-        const outcome said = vmgrep(wrong);
+        const program_result said = vmgrep(wrong);
         BOOST_TEST(said.status == 2);
         BOOST_TEST(said.out == "");
         BOOST_TEST(said.err.starts_with("vmgrep: "));
@@ -226,10 +226,10 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_searched_or_makes_no_sense_is_told_from_not_
     }
     test::child_process child;
     child.end();
-    const outcome gone = vmgrep({std::to_string(child.id()), "y"});
+    const program_result gone = vmgrep({std::to_string(child.id()), "y"});
     BOOST_TEST(gone.status == 2);
     BOOST_TEST(gone.err.find("no process has this id") != std::string::npos);
-    const outcome help = vmgrep({"--help"});
+    const program_result help = vmgrep({"--help"});
     BOOST_TEST(help.status == 0);
     BOOST_TEST(help.out.find("exit status: 0 found, 1 not found, 2 ") != std::string::npos);
 }
@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(a_reader_that_has_heard_enough_ends_it_quietly) {
     const test::mapped memory(1000, MAP_SHARED, file);
     for (std::size_t i = 0; i < 1000; ++i) put(memory.data(i), text);
     const test::child_process child;
-    const outcome piped = vmgrep({std::to_string(child.id()), text, "--region", "memfd:heard"}, [] {
+    const program_result piped = vmgrep({std::to_string(child.id()), text, "--region", "memfd:heard"}, [] {
         int ends[2];
         must(::pipe(ends) == 0 && ::close(ends[0]) == 0 && ::dup2(ends[1], STDOUT_FILENO) >= 0, "pipe");
     });
@@ -261,7 +261,7 @@ BOOST_AUTO_TEST_CASE(a_bar_is_drawn_on_a_terminal_and_gone_after) {
     const int other_side = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
     const auto drawn = [&](std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), {std::to_string(child.id()), text, "-c", "--region", "memfd:much"});
-        const outcome found = vmgrep(arguments, [&] { must(::dup2(other_side, STDERR_FILENO) >= 0, "dup2"); });
+        const program_result found = vmgrep(arguments, [&] { must(::dup2(other_side, STDERR_FILENO) >= 0, "dup2"); });
         BOOST_TEST(found.out == "0\n");
         std::string seen;
         char some[256];

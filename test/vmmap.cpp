@@ -33,7 +33,7 @@
 #include "support/swap.hpp"
 
 using test::has_python;
-using test::outcome;
+using test::program_result;
 using test::row;
 using test::rows_of_json;
 using test::rows_of_list;
@@ -46,13 +46,13 @@ const std::size_t page = vmio::page_size();
 
 void nothing() {}
 
-outcome vmmap(const std::vector<std::string>& arguments, const std::function<void()>& before = nothing) {
+program_result vmmap(const std::vector<std::string>& arguments, const std::function<void()>& before = nothing) {
     std::vector<std::string> command{VMIO_VMMAP};
     command.insert(command.end(), arguments.begin(), arguments.end());
     return run_program(command, before);
 }
 
-outcome vmmap(pid_t id, const std::string& option = "--") {
+program_result vmmap(pid_t id, const std::string& option = "--") {
     return vmmap({option, std::to_string(id)});
 }
 
@@ -97,7 +97,7 @@ void equal(const std::vector<row>& found, const std::vector<row>& expected) {
 }
 
 void agrees_with_the_kernel(pid_t id) {
-    outcome json, list;
+    program_result json, list;
     std::string before, after;
     auto expected = at_one_moment(id, [&] {
         before = condition(id);
@@ -115,7 +115,7 @@ void agrees_with_the_kernel(pid_t id) {
 }
 
 void agrees_with_pmap(pid_t id) {
-    outcome json, pmap;
+    program_result json, pmap;
     at_one_moment(id, [&] {
         json = vmmap(id, "--json");
         pmap = run_program({"pmap", "-x", std::to_string(id)});
@@ -255,16 +255,16 @@ BOOST_AUTO_TEST_CASE(without_the_page_tables_there_is_still_the_list, *boost::un
             test::must(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0, "prctl");
     };
     const std::string id = std::to_string(child.id());
-    const outcome list = vmmap({id}, without);
+    const program_result list = vmmap({id}, without);
     BOOST_TEST(list.status == 0);
     BOOST_TEST(list.err.starts_with("vmmap: not known: what is resident, changed and swapped: "));
     BOOST_TEST(list.err.find("Permission denied") != std::string::npos);
     const std::string total = list.out.substr(list.out.rfind("total"));
     BOOST_TEST(total.ends_with("         -         -         -\n"));
-    const outcome json = vmmap({"--json", id}, without);
+    const program_result json = vmmap({"--json", id}, without);
     BOOST_TEST(json.status == 0);
     BOOST_TEST(json.out.find("\"resident\": null, \"changed\": null, \"swapped\": null") != std::string::npos);
-    const outcome picture = vmmap({"--picture", id}, without);
+    const program_result picture = vmmap({"--picture", id}, without);
     BOOST_TEST(picture.status == 0);
     BOOST_TEST(picture.out.find("[stack]\n") != std::string::npos);
     const auto lines = [](const std::string& text) { return std::count(text.begin(), text.end(), '\n'); };
@@ -275,20 +275,20 @@ BOOST_AUTO_TEST_CASE(a_process_that_cannot_be_looked_at_is_an_error) {
     test::child_process child;
     child.kill();
     for (const char* option : {"--json", "--picture", "--"}) {
-        const outcome zombie = vmmap(child.id(), option);
+        const program_result zombie = vmmap(child.id(), option);
         BOOST_TEST(zombie.status == 1);
         BOOST_TEST(zombie.out == "");
         BOOST_TEST(zombie.err.find("is a zombie") != std::string::npos);
     }
     child.end();
-    const outcome gone = vmmap(child.id());
+    const program_result gone = vmmap(child.id());
     BOOST_TEST(gone.status == 1);
     BOOST_TEST(gone.err.find("no process has this id") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(somebody_elses_process_is_an_error, *boost::unit_test::precondition(test::as_root)) {
     test::child_process child;
-    const outcome refused = vmmap({std::to_string(child.id())}, [] {
+    const program_result refused = vmmap({std::to_string(child.id())}, [] {
         for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
             test::must(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0, "prctl");
     });
@@ -310,13 +310,13 @@ BOOST_AUTO_TEST_CASE(wrong_usage_is_told_apart) {
                                  {"--json", "--picture", self},
                                  {"--no-such", self},
                                  {"--json"}}) {
-        const outcome told = vmmap(wrong);
+        const program_result told = vmmap(wrong);
         BOOST_TEST(told.status == 2);
         BOOST_TEST(told.out == "");
         BOOST_TEST(told.err.starts_with("vmmap: "));
         BOOST_TEST(told.err.ends_with("Try 'vmmap --help'.\n"));
     }
-    const outcome help = vmmap({"--help"});
+    const program_result help = vmmap({"--help"});
     BOOST_TEST(help.status == 0);
     BOOST_TEST(help.err == "");
     BOOST_TEST(help.out.starts_with("usage: vmmap [--picture | --json] PID\n"));
@@ -333,11 +333,11 @@ BOOST_AUTO_TEST_CASE(a_reader_that_has_gone_ends_it_quietly_and_a_full_disk_does
         };
     };
     for (const auto handler : {SIG_DFL, SIG_IGN}) {
-        const outcome piped = vmmap({self}, into_nothing(handler));
+        const program_result piped = vmmap({self}, into_nothing(handler));
         BOOST_TEST(piped.status == 128 + SIGPIPE);
         BOOST_TEST(piped.err == "");
     }
-    const outcome full =
+    const program_result full =
         vmmap({self}, [] { test::must(::dup2(::open("/dev/full", O_WRONLY), STDOUT_FILENO) >= 0, "/dev/full"); });
     BOOST_TEST(full.status == 1);
     BOOST_TEST(full.err == "vmmap: cannot write to the standard output: closed, or a full disk\n");

@@ -27,7 +27,8 @@ struct capture_options {
     std::vector<address_range> ranges{};
     /// Under a pause_guard: everything is of one moment.
     bool pause = false;
-    /// How many bytes may be stored, zeros not counted. What is over is a gap: over_limit.
+    /// How many bytes may be stored, zeros not counted. Once they are, hardly more is read, and what is not known to be
+    /// zero is a gap: over_limit.
     std::uint64_t max_stored = std::numeric_limits<std::uint64_t>::max();
     /// Called every now and then. What it throws ends the capture, and the pause.
     std::function<void(const capture_progress&)> progress{};

@@ -100,7 +100,7 @@ public:
     std::span<const address_range> gaps() const noexcept;
     /// The same, with reasons.
     std::span<const memory_gap> memory_gaps() const noexcept;
-    /// What fetch() knew to be zero without reading it, sorted.
+    /// What of the bytes behind the overlap fetch() knew to be zero without reading it, sorted.
     std::span<const address_range> untouched() const noexcept;
     /// The end of range() that fetch() leaves out, for max_fetched_size.
     address_range cut_off() const noexcept;

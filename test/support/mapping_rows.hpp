@@ -100,7 +100,7 @@ assert found["page_size"] == int(sys.argv[2]) and found["process"] > 0
     const scratch_directory directory;
     const std::string file = directory / "json";
     std::ofstream(file, std::ios::binary) << json;
-    const outcome python = run_program({"python3", "-c", script, file, std::to_string(vmio::page_size())});
+    const program_result python = run_program({"python3", "-c", script, file, std::to_string(vmio::page_size())});
     BOOST_REQUIRE_MESSAGE(python.status == 0, python.err);
     std::vector<row> rows;
     std::istringstream lines(python.out);

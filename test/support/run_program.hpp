@@ -15,14 +15,14 @@
 
 namespace test {
 
-struct outcome {
+struct program_result {
     int status = 0;  ///< of its exit; 128 and the signal that ended it, as in a shell
     std::string out;
     std::string err;
 };
 
 /// `before` runs in the new process first.
-inline outcome run_program(
+inline program_result run_program(
     const std::vector<std::string>& command, const std::function<void()>& before = [] {}) {
     const int heard[]{::memfd_create("out", MFD_CLOEXEC), ::memfd_create("err", MFD_CLOEXEC)};
     must(heard[0] >= 0 && heard[1] >= 0, "memfd_create");
@@ -39,7 +39,7 @@ inline outcome run_program(
     }
     int status = 0;
     must(::waitpid(id, &status, 0) == id, "waitpid");
-    outcome ended{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), {}, {}};
+    program_result ended{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), {}, {}};
     for (std::string* const said : {&ended.out, &ended.err}) {
         const int fd = heard[said == &ended.err];
         said->resize(static_cast<std::size_t>(::lseek(fd, 0, SEEK_END)));
