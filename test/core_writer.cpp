@@ -240,10 +240,9 @@ BOOST_AUTO_TEST_CASE(what_vanishes_while_it_is_written_is_told) {
     std::vector<vmio::memory_gap> found;
     for (const vmio::memory_gap& gap : write_core(process::self(), out, options).gaps)
         if (gap.range.overlaps(memory.range())) found.push_back(gap);
-    std::vector<vmio::memory_gap> expected;
-    for (std::size_t i = 1; i < 6; ++i)
-        expected.push_back({address_range::of_size(memory.page(i), vmio::page_size()),
-                            i == 4 ? gap_reason::unmapped : gap_reason::no_permission});
+    const std::vector<vmio::memory_gap> expected{{{memory.page(1), memory.page(4)}, gap_reason::no_permission},
+                                                 {{memory.page(4), memory.page(5)}, gap_reason::unmapped},
+                                                 {{memory.page(5), memory.page(6)}, gap_reason::no_permission}};
     BOOST_TEST((found == expected));
 }
 
