@@ -23,6 +23,7 @@ std::string advice(const std::error_code& code, pid_t process) {
             return "the kernel cannot give or take this page: device memory, a guard page, past the end of a file, or "
                    "a forced write that it refuses (shared read-only file, proc_mem.force_override)";
         case EOPNOTSUPP:
+            if (process == 0) return {};
             return "its registers are not of our word size: build for its, or leave them out (core_options::pause)";
         case ESTALE:
             return "the process has called exec or ended since it was opened: open it again; or its first thread alone "

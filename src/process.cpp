@@ -6,8 +6,10 @@
 #include <new>
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <vmio/error.hpp>
@@ -142,6 +144,29 @@ process::process(pid_t id) : id_(id) {
 }
 
 process::process(pid_t id, std::error_code& ec) noexcept : id_(id), state_(open(id, ec)) {}
+
+process process::in_proc(const std::string& path) {
+    const auto fail = [](const std::error_code& ec) { throw memory_error("open", 0, 0, ec); };
+    state found;
+    found.directory = file_descriptor(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!found.directory) {
+        const std::error_code ec = last_system_error();
+        fail(ec.value() == ENOENT ? system_error_of(ESRCH) : ec);
+    }
+    struct statfs where {};
+    if (::fstatfs(found.directory.get(), &where) != 0 || where.f_type != PROC_SUPER_MAGIC)
+        fail(system_error_of(EINVAL));
+    found.stat = file_descriptor(::openat(found.directory.get(), "stat", O_RDONLY | O_CLOEXEC));
+    process_status status;
+    std::error_code ec = found.stat ? read_status(found.stat.get(), status) : last_system_error();
+    if (ec.value() == ENOENT) ec = system_error_of(EINVAL);  // another directory there
+    if (!ec && (status.ended() || status.kernel_thread())) ec = system_error_of(ESRCH);
+    if (ec) fail(ec);
+    found.maps = file_descriptor(::openat(found.directory.get(), "maps", O_RDONLY | O_CLOEXEC));
+    if (!found.maps)
+        if (ec = last_system_error(); is_exhaustion(ec)) fail(ec);
+    return process(std::make_shared<const state>(std::move(found)));
+}
 
 process process::self() {
     return process(::getpid());

@@ -11,21 +11,22 @@
 namespace vmio {
 
 process_memory::process_memory(process who, process_memory_options options, std::error_code& ec)
-    : who_(std::move(who)), state_(std::make_shared<state>(options)) {
+    : who_(std::move(who)), state_(std::make_shared<state>(options, who_)) {
     ec = open(options);
 }
 
 process_memory::process_memory(process who, process_memory_options options)
-    : who_(std::move(who)), state_(std::make_shared<state>(options)) {
+    : who_(std::move(who)), state_(std::make_shared<state>(options, who_)) {
     if (const std::error_code ec = open(options)) throw memory_error("open", who_.id(), 0, ec);
 }
 
 std::error_code process_memory::open(process_memory_options options) {
     if (!who_.alive()) return system_error_of(ESRCH);
+    if (who_.id() == 0 && options.method == transfer_method::process_vm) return system_error_of(EOPNOTSUPP);
     std::error_code ec;
-    if (options.method == transfer_method::proc_mem || options.force_write) {
+    if (state_->by_mem(direction::reading) || options.force_write) {
         ec = state_->open_mem(who_);
-        if (ec || options.method == transfer_method::proc_mem) return gone(ec);
+        if (ec || state_->by_mem(direction::reading)) return gone(ec);
     }
     // A call of length 0 looks at nothing. Asking for the byte at 0, which no program maps, does: EFAULT is a yes.
     std::byte byte;

@@ -13,7 +13,9 @@
 namespace vmio {
 
 struct VMIO_HIDDEN process_memory::state {
-    explicit state(process_memory_options o) : options(o), use_mem(o.method == transfer_method::proc_mem) {}
+    /// The calls name a process by its number, if it has one.
+    state(process_memory_options o, const process& who)
+        : options(o), use_mem(o.method == transfer_method::proc_mem || who.id() == 0) {}
 
     /// Opens /proc/PID/mem, once.
     std::error_code open_mem(const process& who) noexcept {

@@ -39,8 +39,11 @@ enum class change {
 /// Errors are memory_error: ENOMEM, EMFILE.
 class VMIO_EXPORT cow_view : public view_bytes {
 public:
+    /// As said of view_bytes.
+    /// @{
     cow_view(cow_view&&) noexcept;
     cow_view& operator=(cow_view&&) noexcept;
+    /// @}
     ~cow_view();
 
     /// mprotect(2) on a part: whole pages, of which the last may be cut off by the end of the view, and at least one;

@@ -23,8 +23,11 @@ class snapshot;
 /// them there raises SIGSEGV. After a move only destruction and assignment make sense.
 class VMIO_EXPORT mutable_view : public view_bytes {
 public:
+    /// As said of view_bytes.
+    /// @{
     mutable_view(mutable_view&&) noexcept;
     mutable_view& operator=(mutable_view&&) noexcept;
+    /// @}
     ~mutable_view();
 
     /// As cow_view::protect(); read_write undoes it.

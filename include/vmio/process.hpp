@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <system_error>
+#include <utility>
 
 #include <sys/types.h>
 
@@ -31,10 +33,15 @@ public:
     /// The same without an exception. After an error only id(), alive() (false) and the conversion to bool make sense.
     process(pid_t id, std::error_code& ec) noexcept;
 
+    /// The process whose directory in some /proc this is, such as "/host/proc/1234": for a container that watches its
+    /// host. Its number there means nothing here, so id() is 0 and pidfd() is -1, memory is moved by /proc/PID/mem
+    /// alone, and a pause_guard is refused. memory_error: ESRCH as above, EINVAL if it is no such directory.
+    static process in_proc(const std::string& directory);
+
     /// The calling process. After fork(2) a copy in the child still means the parent.
     static process self();
 
-    /// As it was given; it may be another process's once alive() is false.
+    /// As it was given, or 0; it may be another process's once alive() is false.
     pid_t id() const noexcept { return id_; }
 
     /// False as soon as the process has ended, waited for or not. One epoll_wait(2) that does not wait: hardly more
@@ -64,6 +71,7 @@ public:
 
 private:
     struct state;
+    explicit process(std::shared_ptr<const state> s) noexcept : state_(std::move(s)) {}
     static std::shared_ptr<const state> open(pid_t id, std::error_code& ec) noexcept;
 
     pid_t id_ = 0;
