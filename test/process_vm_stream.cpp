@@ -460,3 +460,73 @@ BOOST_AUTO_TEST_CASE(a_device_with_a_failure_behind_it_makes_a_sound_stream) {
     BOOST_TEST(s.good());
     BOOST_TEST(std::memcmp(some.data(), "ok", 2) == 0);
 }
+
+namespace {
+
+process_vm_stream opened(pid_t id, const address_range& window, std::size_t buffer_size) {
+    process_vm_stream s(id, window, buffer_size);
+    s.exceptions(std::ios::badbit);
+    return s;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_stream_that_is_moved_reads_on_where_it_was) {
+    const test::pages some(2);
+    test::on_self_and_child([&](pid_t id) {
+        for (const std::size_t size : buffer_sizes) {
+            process_vm_stream first = opened(id, some.range(), size);
+            first.seekg(10);
+            std::byte bytes[20];
+            first.read(reinterpret_cast<char*>(bytes), 20);
+            process_vm_stream second = std::move(first);
+            BOOST_TEST(!first.is_open());
+            BOOST_TEST(second.is_open());
+            BOOST_TEST(second.rdbuf() == static_cast<std::ios&>(second).rdbuf());
+            BOOST_TEST(second.exceptions() == std::ios::badbit);
+            BOOST_TEST(second.tellg() == 30);
+            second.unget();
+            second.read(reinterpret_cast<char*>(bytes), 20);
+            BOOST_TEST(is_pattern(some.start() + 29, bytes));
+            BOOST_TEST(first.get() == EOF);
+            first.clear();
+            first.open(id, some.range());
+            BOOST_TEST((first.read_value<std::byte>() == test::pattern(some.start())));
+        }
+    });
+}
+
+BOOST_AUTO_TEST_CASE(what_is_pending_moves_with_a_stream_and_is_written_once) {
+    const test::pages some(2);
+    const test::child_process child;
+    const auto there = [&](std::size_t offset, std::size_t size) {
+        const auto bytes = test::peek(child.id(), some.start() + offset, size);
+        return std::string(reinterpret_cast<const char*>(bytes.data()), size);
+    };
+    const std::string before = there(0, 10);
+    process_vm_stream first = opened(child.id(), some.range(), 100);
+    first << "abc";
+    process_vm_stream second(child.id(), some.range(), 100);
+    second.seekp(200);
+    second << "old";
+    second = std::move(first);
+    BOOST_TEST(there(200, 3) == "old");
+    BOOST_TEST(there(0, 10) == before);
+    second << "def" << std::flush;
+    BOOST_TEST(there(0, 6) == "abcdef");
+    second << "ghi";
+    { const process_vm_stream third = std::move(second); }
+    BOOST_TEST(there(0, 9) == "abcdefghi");
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_that_was_moved_throws_what_it_cannot_write) {
+    test::pages some(2);
+    some.protect(1, PROT_READ);
+    process_vm_stream first = opened(::getpid(), {some.page(1), some.page(2)}, 100);
+    first << "text";
+    process_vm_stream second;
+    second = std::move(first);
+    throws_error(EFAULT, some.page(1), [&] { second.flush(); });
+    BOOST_TEST(second.bad());
+    BOOST_TEST(first.good() != second.good());
+}

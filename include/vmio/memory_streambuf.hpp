@@ -52,8 +52,18 @@ public:
 
     /// Without a device: every transfer meets an end at once.
     memory_streambuf() = default;
-    memory_streambuf(const memory_streambuf&) = delete;
-    memory_streambuf& operator=(const memory_streambuf&) = delete;
+    /// What is pending moves too, and is written from its new place; what is assigned to is flushed before, as by the
+    /// destructor. The other one has no device then. Owners stay.
+    /// @{
+    memory_streambuf(memory_streambuf&& other) noexcept : Base(other) { take(other); }
+    memory_streambuf& operator=(memory_streambuf&& other) noexcept {
+        if (this == &other) return *this;
+        flush_writes();
+        Base::operator=(other);
+        take(other);
+        return *this;
+    }
+    /// @}
 
     /// Writes what is pending; a failure stays unknown. detach() tells it.
     ~memory_streambuf() override { flush_writes(); }
@@ -124,6 +134,18 @@ private:
 
     /// From here on, copying into the buffer costs more than a call of its own would.
     std::size_t bulk_size() const noexcept { return std::min(capacity_, std::max(capacity_ / 4, page_size())); }
+
+    // All but the areas and the locale, which std::streambuf copies.
+    void take(memory_streambuf& other) noexcept {
+        device_ = std::exchange(other.device_, Device());
+        buffer_ = std::move(other.buffer_);
+        capacity_ = other.capacity_;
+        fill_ = other.fill_;
+        at_hole_ = other.at_hole_;
+        last_error_ = std::exchange(other.last_error_, {});
+        untold_ = std::exchange(other.untold_, std::nullopt);
+        other.drop_buffer();
+    }
 
     // False: this device cannot, or is closed. Reading begins by writing what is pending, and throws if that fails.
     bool begin_reading();

@@ -22,6 +22,11 @@ public:
     using base::default_buffer_size;
     /// Not open.
     basic_process_vm_stream() = default;
+    /// As said of basic_memory_stream.
+    /// @{
+    basic_process_vm_stream(basic_process_vm_stream&& other) noexcept : base(std::move(other)) {}
+    basic_process_vm_stream& operator=(basic_process_vm_stream&&) noexcept = default;
+    /// @}
 
     /// The whole address space: a position is an address. Errors as from process_vm_device.
     explicit basic_process_vm_stream(pid_t id, address start = 0, std::size_t buffer_size = default_buffer_size)
@@ -45,18 +50,36 @@ public:
 class process_vm_stream : public basic_process_vm_stream<process_vm_device, std::iostream> {
 public:
     using basic_process_vm_stream::basic_process_vm_stream;
+    /// As said of basic_memory_stream.
+    /// @{
+    process_vm_stream() = default;
+    process_vm_stream(process_vm_stream&& other) noexcept : basic_process_vm_stream(std::move(other)) {}
+    process_vm_stream& operator=(process_vm_stream&&) noexcept = default;
+    /// @}
 };
 
 /// The same for reading only.
 class process_vm_istream : public basic_process_vm_stream<process_vm_source, std::istream> {
 public:
     using basic_process_vm_stream::basic_process_vm_stream;
+    /// As said of basic_memory_stream.
+    /// @{
+    process_vm_istream() = default;
+    process_vm_istream(process_vm_istream&& other) noexcept : basic_process_vm_stream(std::move(other)) {}
+    process_vm_istream& operator=(process_vm_istream&&) noexcept = default;
+    /// @}
 };
 
 /// The same for writing only.
 class process_vm_ostream : public basic_process_vm_stream<process_vm_sink, std::ostream> {
 public:
     using basic_process_vm_stream::basic_process_vm_stream;
+    /// As said of basic_memory_stream.
+    /// @{
+    process_vm_ostream() = default;
+    process_vm_ostream(process_vm_ostream&& other) noexcept : basic_process_vm_stream(std::move(other)) {}
+    process_vm_ostream& operator=(process_vm_ostream&&) noexcept = default;
+    /// @}
 };
 
 }  // namespace vmio
