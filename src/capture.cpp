@@ -6,7 +6,6 @@
 #include <optional>
 #include <tuple>
 
-#include <vmio/build_id.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/process_snapshot.hpp>
@@ -14,6 +13,7 @@
 #include "dontdump.hpp"
 #include "mapping_lister.hpp"
 #include "page_copier.hpp"
+#include "permitted_build_id.hpp"
 #include "piece_reader.hpp"
 #include "proc_file.hpp"
 #include "process_snapshot_state.hpp"
@@ -132,12 +132,7 @@ private:
     void learn_build_id(const mapping& m) {
         if (m.name != "[vdso]" && !(m.file_backed() && m.perms.execute)) return;
         const auto [known, is_new] = build_ids_.try_emplace(key_of(m));
-        if (!is_new) return;
-        try {
-            known->second = build_id(who_, m);
-        } catch (const memory_error& e) {                    // GCOVR_EXCL_LINE: it has just changed its user
-            if (e.code() != errc::permission_denied) throw;  // GCOVR_EXCL_LINE: so
-        }
+        if (is_new) known->second = permitted_build_id(who_, m);
     }
 
     std::vector<std::byte> known_build_id(const mapping& m) const {

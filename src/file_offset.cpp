@@ -6,9 +6,8 @@
 #include <stdexcept>
 #include <tuple>
 
-#include <vmio/build_id.hpp>
-
 #include "mapping_lister.hpp"
+#include "permitted_build_id.hpp"
 
 namespace vmio {
 namespace {
@@ -21,7 +20,8 @@ public:
     std::size_t index_of(const mapping& m) {
         const auto [known, added] =
             known_.try_emplace({m.device_major, m.device_minor, m.inode, m.name}, files_.size());
-        if (added) files_.push_back({m.name, m.deleted, m.device_major, m.device_minor, m.inode, build_id(who_, m)});
+        if (added)
+            files_.push_back({m.name, m.deleted, m.device_major, m.device_minor, m.inode, permitted_build_id(who_, m)});
         return known->second;
     }
 

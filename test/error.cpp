@@ -46,6 +46,8 @@ BOOST_AUTO_TEST_CASE(conditions_gather_the_errnos_that_mean_the_same) {
     BOOST_TEST((system_code(EFAULT) == errc::bad_address));
     BOOST_TEST((system_code(EIO) == errc::bad_address));
     BOOST_TEST((system_code(ENOSYS) == errc::not_supported));
+    BOOST_TEST((system_code(EOPNOTSUPP) == errc::not_supported));
+    BOOST_TEST((system_code(ESTALE) == errc::program_changed));
     BOOST_TEST((system_code(EBADF) == errc::not_open));
     BOOST_TEST((system_code(EINVAL) == errc::invalid_argument));
     BOOST_TEST((system_code(EOVERFLOW) == errc::invalid_argument));

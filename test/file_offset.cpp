@@ -3,9 +3,11 @@
 #include <vmio/file_offset.hpp>
 
 #include <algorithm>
-#include <cmath>
+#include <cerrno>
 #include <cstdio>
 #include <string>
+
+#include <sys/syscall.h>
 
 #include <boost/test/unit_test.hpp>
 
@@ -14,6 +16,8 @@
 #include <vmio/memory_map.hpp>
 
 #include "support/child.hpp"
+#include "support/maps.hpp"
+#include "support/seccomp.hpp"
 
 using vmio::address;
 using vmio::process;
@@ -89,4 +93,16 @@ BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error) {
     const std::vector<address> one{address_of(&here)};
     BOOST_CHECK_EXCEPTION(vmio::file_offset(who, one), vmio::memory_error,
                           [](const vmio::memory_error& e) { return e.code() == vmio::errc::no_such_process; });
+}
+
+BOOST_AUTO_TEST_CASE(a_build_id_that_may_not_be_read_is_none_and_no_error) {
+    const test::child_process child;
+    const process who(child.id());
+    const std::vector<address> one{test::mapping_named(child.id(), "[vdso]").start()};
+    BOOST_TEST(!vmio::file_offset(who, one).files.at(0).build_id.empty());
+    BOOST_TEST(test::in_a_process([&] {
+                   test::forbid({SYS_process_vm_readv, SYS_pread64}, EPERM);
+                   const auto found = vmio::file_offset(who, one);
+                   return found.files.size() == 1 && found.files[0].build_id.empty() ? 0 : 1;
+               }) == 0);
 }

@@ -25,7 +25,7 @@ struct mapped_file {
     std::uint32_t device_minor = 0;
     std::uint64_t inode = 0;
     /// @}
-    std::vector<std::byte> build_id;  ///< empty: none
+    std::vector<std::byte> build_id;  ///< empty: none, or none that may be read
 
     friend bool operator==(const mapped_file&, const mapped_file&) = default;  ///< member by member
 };
