@@ -34,10 +34,6 @@ std::error_code mapped_ranges::find_in_text(address where, mapped_range& found) 
     return lines_.error() ? lines_.error() : system_error_of(any_ ? ENOENT : ESRCH);
 }
 
-std::error_code mapped_range_at_or_above(int maps, address where, mapped_range& found) noexcept {
-    return mapped_ranges(maps).at_or_above(where, found);
-}
-
 std::error_code memory_behind(int maps) noexcept {
     procmap::query q{};
     q.query_flags = procmap::covering_or_next;

@@ -44,9 +44,6 @@ private:
     line_reader lines_;
 };
 
-/// The same for one look.
-std::error_code mapped_range_at_or_above(int maps, address where, mapped_range& found) noexcept;
-
 /// ESRCH if the memory that `maps` was opened on is gone. Less than a microsecond.
 std::error_code memory_behind(int maps) noexcept;
 

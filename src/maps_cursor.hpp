@@ -19,7 +19,7 @@ class maps_cursor {
 public:
     explicit maps_cursor(process who) noexcept : who_(std::move(who)) {}
 
-    /// As mapped_range_at_or_above() of process::maps(). Above the mapping of the last look, a mapping costs some 5
+    /// As mapped_ranges of process::maps(). Above the mapping of the last look, a mapping costs some 5
     /// microseconds where there is only the text.
     std::error_code at_or_above(address where, mapped_range& found) noexcept;
 

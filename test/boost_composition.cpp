@@ -5,7 +5,10 @@
 
 #include <cctype>
 #include <cstring>
+#include <locale>
 #include <string>
+
+#include <unistd.h>
 
 #include <boost/iostreams/compose.hpp>
 #include <boost/iostreams/concepts.hpp>
@@ -129,4 +132,17 @@ BOOST_AUTO_TEST_CASE(a_filter_that_is_referred_to_may_be_composed_with_a_device_
     in.push(io::compose(boost::ref(counter), process_vm_source(child.id(), some.window())), 4);
     BOOST_TEST(all_of(in) == letters);
     BOOST_TEST(counter.characters() == static_cast<int>(letters.size()));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_composed_passes_on_what_is_asked_of_a_device) {
+    const target some;
+    io::counter counter;
+    auto both = io::compose(boost::ref(counter), process_vm_source(::getpid(), some.window()));
+    BOOST_TEST(both.optimal_buffer_size() > 0);
+    both.imbue(std::locale::classic());
+    BOOST_TEST(!both.flush());  // what only reads has none
+    BOOST_TEST(&both.first().get() == &counter);
+    BOOST_TEST(both.second().is_open());
+    both.close();
+    BOOST_TEST(!both.second().is_open());
 }

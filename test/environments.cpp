@@ -344,8 +344,11 @@ BOOST_AUTO_TEST_CASE(another_users_process, *boost::unit_test::precondition(test
 BOOST_AUTO_TEST_CASE(no_proc_at_all, *boost::unit_test::precondition(test::can_mount)) {
     const std::string found = said_by([&] {
         test::must(test::have_own_mounts() && ::umount2("/proc", MNT_DETACH) == 0, "umount");
-        const test::child_process child;
-        return refusals(*this, child.id());
+        test::child_process child;
+        const std::string said = refusals(*this, child.id());
+        child.end();
+        test::must(vmio::diagnose_access(child.id()).obstacle == vmio::access_obstacle::gone, "a process that is gone");
+        return said;
     });
     BOOST_TEST(found == std::string(questions.size(), 'm'));
 }
