@@ -36,20 +36,18 @@ public:
         buffer_.set_owner(this);
     }
 
-    /// As of a std::fstream: with what is buffered, and the state. What is assigned to is closed before, as by the
-    /// destructor; the other one is not open then.
-    /// @{
+    /// As of a std::fstream: with what is buffered, and the state. The other one is not open then.
     basic_memory_stream(basic_memory_stream&& other) noexcept
         : Stream(std::move(other)), buffer_(std::move(other.buffer_)), state_(*this) {
         this->set_rdbuf(&buffer_);
         buffer_.set_owner(this);
     }
+    /// The same. What is assigned to is closed before, as by the destructor.
     basic_memory_stream& operator=(basic_memory_stream&& other) noexcept {
         Stream::operator=(std::move(other));
         buffer_ = std::move(other.buffer_);
         return *this;
     }
-    /// @}
 
     /// Over a device, from where it stands.
     explicit basic_memory_stream(Device device, std::size_t buffer_size = default_buffer_size) : basic_memory_stream() {

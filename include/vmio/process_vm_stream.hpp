@@ -23,10 +23,9 @@ public:
     /// Not open.
     basic_process_vm_stream() = default;
     /// As said of basic_memory_stream.
-    /// @{
     basic_process_vm_stream(basic_process_vm_stream&& other) noexcept : base(std::move(other)) {}
+    /// The same.
     basic_process_vm_stream& operator=(basic_process_vm_stream&&) noexcept = default;
-    /// @}
 
     /// The whole address space: a position is an address. Errors as from process_vm_device.
     explicit basic_process_vm_stream(pid_t id, address start = 0, std::size_t buffer_size = default_buffer_size)
