@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <elf.h>
 #include <sys/mman.h>
@@ -362,10 +363,11 @@ BOOST_AUTO_TEST_CASE(a_fork_of_ours_leaves_the_guard_alone) {
     counting_process target;
     std::optional<pause_guard> guard;
     guard.emplace(process(target.id()));
+    const test::child_process second;
+    pause_guard another{process(second.id())};
     BOOST_TEST(test::in_a_process([&] {
                    guard->resume();
-                   const test::child_process other;
-                   *guard = pause_guard(process(other.id()));
+                   *guard = std::move(another);
                    guard.reset();
                    return 0;
                }) == 0);
