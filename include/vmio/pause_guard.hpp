@@ -28,8 +28,8 @@ namespace vmio {
 class VMIO_EXPORT pause_guard {
 public:
     /// memory_error: EPERM, EACCES; ESRCH if it has ended; EINVAL for a thread of the calling process; EOPNOTSUPP
-    /// for one of process::in_proc(); EAGAIN, ENOMEM
-    /// or EMFILE if we have run out of threads, memory or descriptors. Nothing is left stopped then.
+    /// for one of process::in_proc(); EAGAIN, ENOMEM or EMFILE if we have run out of threads, memory or descriptors.
+    /// Nothing is left stopped then.
     explicit pause_guard(const process& target);
     /// One that is assigned to lets its target go first. After a move only destruction, assignment and resume(), which
     /// does nothing, make sense.

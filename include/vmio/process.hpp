@@ -14,9 +14,9 @@
 
 namespace vmio {
 
-/// One process, told apart from a later one that was given the same number: it holds five descriptors, a
-/// pidfd (pidfd_open(2)) and what watches it, and those of /proc/PID, its stat and its maps. Copies are cheap and share
-/// them; all members are thread-safe.
+/// One process, told apart from a later one that was given the same number: it holds five descriptors, a pidfd
+/// (pidfd_open(2)) and what watches it, and those of /proc/PID, its stat and its maps. Copies are cheap and share them;
+/// all members are thread-safe.
 ///
 /// The number of a process is given to another one only after the process has ended and was waited for. So whoever asks
 /// alive() **after** a call that named the process by its number, and hears yes, knows that the call met this process.
