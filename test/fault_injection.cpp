@@ -38,6 +38,12 @@ outcome open_process_by_code(const fault_scene& s) {
     return outcome::done;
 }
 
+outcome open_in_proc(const fault_scene& s) {
+    const process who = with_faults([&] { return process::in_proc("/proc/" + std::to_string(s.child.id())); });
+    expect(who.alive() && who.same_program(), "a process");
+    return outcome::done;
+}
+
 outcome open_self(const fault_scene& s) {
     const process who = with_faults([] { return process::self(); });
     expect(process_memory(who).read_value<std::byte>(s.constant.start()) == pattern(s.constant.start()), "self");
@@ -263,6 +269,7 @@ void without_process_vm() {
 const std::vector<test::fault_operation> test::fault_operations{
     {"process", open_process},
     {"process by error_code", open_process_by_code},
+    {"process::in_proc", open_in_proc},
     {"process::self", open_self},
     {"process_memory and read", read_memory},
     {"process_memory and read by /proc/PID/mem", read_memory_by_mem},

@@ -191,6 +191,7 @@ BOOST_AUTO_TEST_CASE(a_snapshot_holds_one_descriptor_which_exec_closes) {
     const cow_view view = s.view();
     BOOST_TEST(view.data() == view.bytes().data());
     BOOST_TEST(!view.empty());
+    BOOST_TEST((view[1] == view.bytes()[1]));
     const snapshot taken = view.take_snapshot();
     BOOST_TEST(test::resources::now().descriptors == before.descriptors + 1);
     for (const int fd : memory_files()) BOOST_TEST((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
