@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <limits>
 #include <vector>
 
 #include <vmio/smaps.hpp>
@@ -9,8 +8,7 @@
 namespace vmio {
 
 /// What the program asked to be left out of core files: madvise(2), MADV_DONTDUMP. Sorted.
-inline std::vector<address_range> dontdump_ranges(const process& who, const address_range& within = {
-                                                                          0, std::numeric_limits<address>::max()}) {
+inline std::vector<address_range> dontdump_ranges(const process& who, const address_range& within) {
     std::vector<address_range> ranges;
     for (const smaps_entry& entry : read_smaps(who, within))
         if (entry.flags.has("dd")) ranges.push_back(entry.range);

@@ -28,6 +28,17 @@ struct VMIO_HIDDEN process::state {
     file_descriptor directory;
     file_descriptor stat;  // tells what `end` cannot, and needs no descriptor then
     file_descriptor maps;
+
+    /// What lies in the directory. ESRCH of what has ended, or has no memory; the maps may be forbidden.
+    std::error_code open_files() noexcept {
+        stat = file_descriptor(::openat(directory.get(), "stat", O_RDONLY | O_CLOEXEC));
+        process_status status;
+        if (const std::error_code ec = stat ? read_status(stat.get(), status) : last_system_error()) return ec;
+        if (status.ended() || status.kernel_thread()) return system_error_of(ESRCH);
+        maps = file_descriptor(::openat(directory.get(), "maps", O_RDONLY | O_CLOEXEC));
+        const std::error_code ec = maps ? std::error_code() : last_system_error();
+        return is_exhaustion(ec) ? ec : std::error_code();
+    }
 };
 
 namespace {
@@ -86,15 +97,16 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
         ec = system_error_of(EINVAL);
         return nullptr;
     }
-    file_descriptor pidfd = open_pidfd(id, ec);
+    state found;
+    found.pidfd = open_pidfd(id, ec);
     // Without pidfd_open (before Linux 5.3, or refused by a seccomp filter) /proc/PID alone tells who it is.
     const bool no_pidfds = ec.value() == ENOSYS || ec.value() == EPERM;
     if (ec && !no_pidfds) return nullptr;
 
     char path[32];
     std::snprintf(path, sizeof path, "/proc/%d", id);
-    file_descriptor directory(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!directory) {
+    found.directory = file_descriptor(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!found.directory) {
         ec = last_system_error();
         // The pidfd will do.
         const bool hidden = is_hidden(ec);
@@ -102,35 +114,26 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
         if (no_pidfds || !hidden) return nullptr;
     }
     ec.clear();
-    file_descriptor stat;
-    if (directory) {
-        const std::error_code unsure = check_proc_number(pidfd.get(), id);
+    if (found.directory) {
+        const std::error_code unsure = check_proc_number(found.pidfd.get(), id);
         if (is_exhaustion(unsure)) return ec = unsure, nullptr;
         if (unsure && no_pidfds) return ec = system_error_of(EACCES), nullptr;
-        if (unsure) directory = file_descriptor();
+        if (unsure) found.directory = file_descriptor();
     }
-    if (directory) {
-        stat = file_descriptor(::openat(directory.get(), "stat", O_RDONLY | O_CLOEXEC));
-        process_status status;
-        const std::error_code unseen = stat ? read_status(stat.get(), status) : last_system_error();
-        if (is_exhaustion(unseen)) ec = unseen;
-        if (!unseen && (status.ended() || status.kernel_thread())) ec = system_error_of(ESRCH);
-        if (is_hidden(unseen)) {  // what hidepid hides can be opened, but nothing in it
+    if (found.directory) {
+        ec = found.open_files();
+        if (is_hidden(ec)) {  // what hidepid hides can be opened, but nothing in it
             if (no_pidfds) return ec = system_error_of(ESRCH), nullptr;
-            directory = file_descriptor();
+            found.directory = file_descriptor();
+            ec.clear();
         }
     }
-    file_descriptor maps(::openat(directory.get(), "maps", O_RDONLY | O_CLOEXEC));
-    if (!maps && !ec)
-        if (const std::error_code why = last_system_error(); is_exhaustion(why)) ec = why;
     // Still there: so /proc/PID was opened on the process that the pidfd is of.
-    file_descriptor end;
-    if (!ec && pidfd) end = watch_end(pidfd.get(), ec);
-    if (!ec && pidfd && has_ended(end.get()) > 0) ec = system_error_of(ESRCH);
+    if (!ec && found.pidfd) found.end = watch_end(found.pidfd.get(), ec);
+    if (!ec && found.pidfd && has_ended(found.end.get()) > 0) ec = system_error_of(ESRCH);
     if (ec) return nullptr;
     try {
-        return std::make_shared<const state>(
-            state{std::move(pidfd), std::move(end), std::move(directory), std::move(stat), std::move(maps)});
+        return std::make_shared<const state>(std::move(found));
     } catch (const std::bad_alloc&) {
         ec = system_error_of(ENOMEM);
         return nullptr;
@@ -156,15 +159,9 @@ process process::in_proc(const std::string& path) {
     struct statfs where {};
     if (::fstatfs(found.directory.get(), &where) != 0 || where.f_type != PROC_SUPER_MAGIC)
         fail(system_error_of(EINVAL));
-    found.stat = file_descriptor(::openat(found.directory.get(), "stat", O_RDONLY | O_CLOEXEC));
-    process_status status;
-    std::error_code ec = found.stat ? read_status(found.stat.get(), status) : last_system_error();
+    std::error_code ec = found.open_files();
     if (ec.value() == ENOENT) ec = system_error_of(EINVAL);  // another directory there
-    if (!ec && (status.ended() || status.kernel_thread())) ec = system_error_of(ESRCH);
     if (ec) fail(ec);
-    found.maps = file_descriptor(::openat(found.directory.get(), "maps", O_RDONLY | O_CLOEXEC));
-    if (!found.maps)
-        if (ec = last_system_error(); is_exhaustion(ec)) fail(ec);
     return process(std::make_shared<const state>(std::move(found)));
 }
 

@@ -54,12 +54,12 @@ public:
 private:
     /// What of the mappings is to be in the file.
     void choose(const memory_map& map) {
-        std::vector<address_range> dontdump;
-        if (options_.skip_dontdump) dontdump = dontdump_ranges(who_);
         image_.mappings.assign(map.begin(), map.end());
         if (map.empty()) return;
-        std::vector<address_range> guards =
-            guard_pages(who_, {map.begin()->range.start(), (map.end() - 1)->range.end()});
+        const address_range all(map.begin()->range.start(), (map.end() - 1)->range.end());
+        std::vector<address_range> dontdump;
+        if (options_.skip_dontdump) dontdump = dontdump_ranges(who_, all);
+        const std::vector<address_range> guards = guard_pages(who_, all);
         auto guard = guards.begin();
         for (const mapping& m : map) {
             if (!m.perms.read) {

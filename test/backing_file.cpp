@@ -23,6 +23,7 @@
 
 #include "support/child.hpp"
 #include "support/directory.hpp"
+#include "support/refusal_prints.hpp"
 #include "support/skip.hpp"
 
 using test::child_process;
@@ -35,12 +36,6 @@ using vmio::memory_map;
 using vmio::process;
 
 static_assert(vmio::memory_reader<backing_file>);
-
-namespace std {
-ostream& operator<<(ostream& out, file_refusal r) {
-    return out << vmio::description(r);
-}
-}  // namespace std
 
 namespace {
 

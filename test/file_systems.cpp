@@ -29,10 +29,9 @@
 #include "support/mapped.hpp"
 #include "support/mounts.hpp"
 #include "support/pages.hpp"
+#include "support/refusal_prints.hpp"
 #include "support/seccomp.hpp"
 #include "support/skip.hpp"
-
-#include "procmap_query.hpp"
 
 using test::can_mount;
 using test::child_process;
@@ -41,12 +40,6 @@ using vmio::backing_file;
 using vmio::file_refusal;
 using vmio::mapping;
 using vmio::process;
-
-namespace std {
-ostream& operator<<(ostream& out, file_refusal r) {
-    return out << vmio::description(r);
-}
-}  // namespace std
 
 namespace {
 
