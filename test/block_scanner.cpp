@@ -19,6 +19,7 @@
 #include "support/block_results.hpp"
 #include "support/child.hpp"
 #include "support/fake_memory.hpp"
+#include "support/mapped.hpp"
 #include "support/pages.hpp"
 
 using test::fake_memory;
@@ -224,10 +225,9 @@ BOOST_AUTO_TEST_CASE(blocks_that_share_a_page_are_one_read_and_gaps_are_not_kept
 
 BOOST_AUTO_TEST_CASE(no_page_is_touched_that_no_block_lies_on) {
     const std::size_t count = 64;
-    void* const fresh = ::mmap(nullptr, count * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    BOOST_REQUIRE(fresh != MAP_FAILED);
-    ::madvise(fresh, count * page, MADV_NOHUGEPAGE);
-    const address start = test::address_of(fresh);
+    const test::mapped fresh(count);
+    ::madvise(fresh.data(), fresh.size(), MADV_NOHUGEPAGE);
+    const address start = fresh.start();
     test::child_process child;
     blocks wanted;
     for (std::size_t i = 0; i < count; i += 4)
@@ -242,7 +242,6 @@ BOOST_AUTO_TEST_CASE(no_page_is_touched_that_no_block_lies_on) {
                static_cast<ssize_t>(count * 8));
     ::close(pagemap);
     for (std::size_t i = 0; i < count; ++i) BOOST_TEST((entries[i] >> 63 != 0) == (i % 4 == 0 || i == 1));
-    ::munmap(fresh, count * page);
 }
 
 BOOST_AUTO_TEST_CASE(proc_mem_reads_the_same) {

@@ -27,6 +27,7 @@
 
 #include "support/core_process.hpp"
 #include "support/files.hpp"
+#include "support/mapped.hpp"
 #include "support/pages.hpp"
 
 using test::gdb;
@@ -168,14 +169,13 @@ BOOST_AUTO_TEST_CASE(a_stream_gets_the_same_bytes_as_a_file) {
 
 BOOST_AUTO_TEST_CASE(zeros_take_no_room_on_the_disk_and_no_memory_of_the_target) {
     constexpr std::size_t size = std::size_t{4} << 30;
-    void* const p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    BOOST_REQUIRE(p != MAP_FAILED);
-    static_cast<char*>(p)[size / 2] = 'x';
+    const test::mapped zeros(size / vmio::page_size());
+    zeros.data()[size / 2] = 'x';
     const test::child_process child;
     const test::scratch_directory directory;
     const auto path = directory / "written";
     core_options options;
-    const address at = test::address_of(p);
+    const address at = zeros.start();
     options.wanted = [at](const vmio::mapping& m) { return m.range.contains(at); };
     const auto summary = write_core(process(child.id()), path, options);
     BOOST_TEST(summary.size > size);
@@ -184,13 +184,11 @@ BOOST_AUTO_TEST_CASE(zeros_take_no_room_on_the_disk_and_no_memory_of_the_target)
     std::error_code ec;
     BOOST_TEST(core_memory::open(path).read_some(at + size / 2 - 1, bytes, ec) == 3u);
     BOOST_TEST((bytes == std::vector{std::byte{}, std::byte{'x'}, std::byte{}}));
-    ::munmap(p, size);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_wanted_or_not_to_be_dumped_is_named_only) {
     test::pages secret(2);
     test::pages open(2);
-    open.protect(1, PROT_NONE);  // or else both would be one mapping
     BOOST_REQUIRE(::madvise(secret.data(), secret.size(), MADV_DONTDUMP) == 0);
     const test::child_process child;
     const test::scratch_directory directory;
@@ -198,17 +196,17 @@ BOOST_AUTO_TEST_CASE(what_is_not_wanted_or_not_to_be_dumped_is_named_only) {
     const auto size_in_core = [&](const core_options& options, address a) {
         write_core(process(child.id()), path, options);
         const core_memory core = core_memory::open(path);
-        std::vector<std::byte> bytes(vmio::page_size());
+        std::vector<std::byte> bytes(open.size());
         std::error_code ec;
         return core.read_some(a, bytes, ec);
     };
     core_options options;
     options.wanted = [](const vmio::mapping& m) { return !m.file_backed(); };
     BOOST_TEST(size_in_core(options, secret.start()) == 0u);
-    BOOST_TEST(size_in_core(options, open.start()) == vmio::page_size());
+    BOOST_TEST(size_in_core(options, open.start()) == open.size());
     options.skip_dontdump = false;
     options.wanted = [&](const vmio::mapping& m) { return m.range.contains(secret.start()); };
-    BOOST_TEST(size_in_core(options, secret.start()) == vmio::page_size());
+    BOOST_TEST(size_in_core(options, secret.start()) == secret.size());
     BOOST_TEST(size_in_core(options, open.start()) == 0u);
 }
 

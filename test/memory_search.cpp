@@ -68,7 +68,9 @@ BOOST_AUTO_TEST_CASE(a_captured_process_is_searched) {
 }
 
 BOOST_AUTO_TEST_CASE(a_core_file_is_searched) {
+    const words before;  // beside the others: not to be one mapping with them, nor in the core
     const words some;
+    const words behind;
     const test::child_process child;
     const test::scratch_directory directory;
     vmio::core_options options;

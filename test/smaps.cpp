@@ -37,21 +37,12 @@ namespace {
 
 const std::size_t page = vmio::page_size();
 
-/// Pages 1 to 10 of 12, which the kernel does not join with their neighbours.
-class fenced : public test::mapped {
-public:
-    explicit fenced(int flags = MAP_PRIVATE | MAP_ANONYMOUS, int file = -1) : mapped(12, flags, file) {
-        for (const std::size_t edge : {0, 11}) ::mprotect(data(edge), vmio::page_size(), PROT_NONE);
-    }
-    vmio::address_range inside() const { return {page(1), page(11)}; }
-
-    smaps_entry entry(pid_t id) const {
-        const auto found = read_smaps(process(id), inside());
-        BOOST_REQUIRE(found.size() == 1u);
-        BOOST_TEST((found[0].range == inside()));
-        return found[0];
-    }
-};
+smaps_entry entry(const test::mapped& some, pid_t id = ::getpid()) {
+    const auto found = read_smaps(process(id), some.range());
+    BOOST_REQUIRE(found.size() == 1u);
+    BOOST_TEST((found[0].range == some.range()));
+    return found[0];
+}
 
 std::map<std::string, std::uint64_t> rollup(pid_t id) {
     std::ifstream in("/proc/" + std::to_string(id) + "/smaps_rollup");
@@ -75,7 +66,7 @@ BOOST_AUTO_TEST_CASE(flags_are_known_by_their_letters) {
 }
 
 BOOST_AUTO_TEST_CASE(the_numbers_are_those_of_the_pages) {
-    const fenced some;
+    const test::mapped some(12);
     some.write(1);
     some.write(2);
     some.write(3);
@@ -83,7 +74,7 @@ BOOST_AUTO_TEST_CASE(the_numbers_are_those_of_the_pages) {
         some.write(1, 2);
         some.write(5);
     });
-    const smaps_entry e = some.entry(child.id());
+    const smaps_entry e = entry(some, child.id());
     BOOST_TEST(e.page_size == page);
     BOOST_TEST(e.rss == 4 * page);
     BOOST_TEST(e.anonymous == e.rss);
@@ -92,40 +83,40 @@ BOOST_AUTO_TEST_CASE(the_numbers_are_those_of_the_pages) {
     BOOST_TEST(e.pss == 3 * page);
     BOOST_TEST((e.swap == 0 && e.locked == 0 && e.anonymous_huge == 0));
     // Sanitizers keep mlock(2) from the kernel.
-    test::must(::syscall(SYS_mlock, some.data(1), 10 * page) == 0, "mlock");
-    BOOST_TEST(some.entry(::getpid()).locked > 0u);
-    BOOST_TEST(some.entry(::getpid()).flags.has("lo"));
+    test::must(::syscall(SYS_mlock, some.data(), some.size()) == 0, "mlock");
+    BOOST_TEST(entry(some).locked > 0u);
+    BOOST_TEST(entry(some).flags.has("lo"));
 }
 
 BOOST_AUTO_TEST_CASE(of_a_private_file_mapping_only_written_pages_are_anonymous) {
     const test::unnamed_file file(12);
-    const fenced some(MAP_PRIVATE, file.get());
+    const test::mapped some(12, MAP_PRIVATE, file.get());
     for (std::size_t i = 1; i < 6; ++i) some.read(i);
     some.write(2);
-    const smaps_entry e = some.entry(::getpid());
+    const smaps_entry e = entry(some);
     BOOST_TEST(e.rss >= 5 * page);
     BOOST_TEST(e.anonymous == page);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_swapped_is_counted, *boost::unit_test::precondition(test::can_swap)) {
     const test::swap_area area;
-    const fenced some;
+    const test::mapped some(12);
     for (std::size_t i = 1; i < 6; ++i) some.write(i);
     test::must(::madvise(some.data(2), 3 * page, MADV_PAGEOUT) == 0, "madvise");
-    const smaps_entry e = some.entry(::getpid());
+    const smaps_entry e = entry(some);
     BOOST_TEST(e.swap == 3 * page);
     BOOST_TEST(e.swap_pss == 3 * page);
     BOOST_TEST(e.rss == 2 * page);
 }
 
 BOOST_AUTO_TEST_CASE(flags_follow_what_was_asked_of_the_kernel) {
-    const fenced some;
-    BOOST_TEST((some.entry(::getpid()).flags.has("rd") && some.entry(::getpid()).flags.has("wr")));
-    BOOST_TEST(!some.entry(::getpid()).flags.has("dd"));
-    ::madvise(some.data(1), 10 * page, MADV_DONTDUMP);
-    ::madvise(some.data(1), 10 * page, MADV_RANDOM);
+    const test::mapped some(12);
+    BOOST_TEST((entry(some).flags.has("rd") && entry(some).flags.has("wr")));
+    BOOST_TEST(!entry(some).flags.has("dd"));
+    ::madvise(some.data(), some.size(), MADV_DONTDUMP);
+    ::madvise(some.data(), some.size(), MADV_RANDOM);
     test::on_self_and_child([&](pid_t id) {
-        const vm_flags flags = some.entry(id).flags;
+        const vm_flags flags = entry(some, id).flags;
         BOOST_TEST((flags.has("dd") && flags.has("rr") && !flags.has("ex") && !flags.has("io")));
         const auto stack = read_smaps(process(id), test::mapping_named(id, "[stack]"));
         BOOST_REQUIRE(stack.size() == 1u);
@@ -166,12 +157,12 @@ BOOST_AUTO_TEST_CASE(all_mappings_are_listed_and_add_up) {
 }
 
 BOOST_AUTO_TEST_CASE(a_range_gives_the_mappings_that_it_touches) {
-    const fenced some;
+    const test::mapped some(12);
     some.write(4);
     const process self = process::self();
-    const auto around = read_smaps(self, {some.page(1) - 1, some.page(11) + 1});
+    const auto around = read_smaps(self, {some.start() - 1, some.range().end() + 1});
     BOOST_REQUIRE(around.size() == 3u);
-    BOOST_TEST((around[1].range == some.inside()));
+    BOOST_TEST((around[1].range == some.range()));
     BOOST_TEST(around[1].rss == page);
     BOOST_TEST(read_smaps(self, {some.page(4) + 1, some.page(4) + 2}).size() == 1u);
     BOOST_TEST(read_smaps(self, {0, 4096}).empty());
@@ -192,14 +183,14 @@ BOOST_AUTO_TEST_CASE(a_name_that_looks_like_something_else_is_only_a_name) {
         const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         test::must(fd >= 0 && ::ftruncate(fd, static_cast<off_t>(12 * page)) == 0, "open");
         {
-            const fenced some(MAP_PRIVATE, fd);
+            const test::mapped some(12, MAP_PRIVATE, fd);
             some.write(3);
-            const fenced after;
+            const test::mapped after(12);
             after.write(3);
-            const smaps_entry e = some.entry(::getpid());
+            const smaps_entry e = entry(some);
             BOOST_TEST(e.anonymous == page);
             BOOST_TEST(!e.flags.has("io"));
-            BOOST_TEST(after.entry(::getpid()).rss == page);
+            BOOST_TEST(entry(after).rss == page);
             const auto all = read_smaps(process::self());
             for (std::size_t i = 1; i < all.size(); ++i) BOOST_TEST(all[i - 1].range.end() <= all[i].range.start());
         }

@@ -11,6 +11,7 @@
 
 #include <vmio/address.hpp>
 
+#include "apart.hpp"
 #include "child.hpp"
 
 namespace test {
@@ -21,18 +22,15 @@ inline bool install_guards(void* start, std::size_t size) {
     return ::madvise(start, size, guard_install) == 0;
 }
 
-/// A mapping that nobody has touched yet.
+/// A mapping of its own that nobody has touched yet.
 class mapped {
 public:
     explicit mapped(std::size_t count, int flags = MAP_PRIVATE | MAP_ANONYMOUS, int file = -1)
-        : size_(count * vmio::page_size()) {
-        void* const p = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, file, 0);
-        must(p != MAP_FAILED, "mmap");
-        data_ = static_cast<char*>(p);
-    }
+        : size_(count * vmio::page_size()),
+          data_(reinterpret_cast<char*>(map_apart(size_, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, file))) {}
     mapped(const mapped&) = delete;
     mapped& operator=(const mapped&) = delete;
-    ~mapped() { ::munmap(data_, size_); }
+    ~mapped() { unmap_apart(data_, size_); }
 
     char* data() const { return data_; }
     char* data(std::size_t page) const { return data_ + page * vmio::page_size(); }
@@ -45,8 +43,8 @@ public:
     char read(std::size_t page) const { return *const_cast<volatile char*>(data(page)); }
 
 private:
-    char* data_;
     std::size_t size_;
+    char* data_;
 };
 
 /// A file without a name of so many pages, each full of its number and 'a'.

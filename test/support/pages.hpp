@@ -15,6 +15,7 @@
 
 #include <vmio/address.hpp>
 
+#include "apart.hpp"
 #include "child.hpp"
 
 namespace test {
@@ -38,20 +39,19 @@ inline bool all_equal(std::span<const std::byte> bytes, std::byte value) {
     return true;
 }
 
-/// Private anonymous pages that hold the pattern.
+/// Private anonymous pages that hold the pattern, a mapping of their own.
 class pages {
 public:
-    explicit pages(std::size_t count) : size_(count * vmio::page_size()) {
-        void* p = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        must(p != MAP_FAILED, "mmap");
-        data_ = static_cast<std::byte*>(p);
+    explicit pages(std::size_t count)
+        : data_(map_apart(count * vmio::page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS)),
+          size_(count * vmio::page_size()) {
         for (std::size_t i = 0; i < size_; ++i) data_[i] = pattern(start() + i);
     }
     pages(const pages&) = delete;
     pages& operator=(const pages&) = delete;
     pages(pages&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(other.size_) {}
     ~pages() {
-        if (data_ != nullptr) ::munmap(data_, size_);
+        if (data_ != nullptr) unmap_apart(data_, size_);
     }
 
     std::byte* data() const { return data_; }
