@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(a_view_that_cannot_follow_its_snapshot_stays_as_it_is) {
 BOOST_AUTO_TEST_CASE(a_snapshot_that_cannot_be_read_says_so) {
     const snapshot s = snapshot::from_bytes(pattern_bytes(2 * page));
     vmio::cow_view view = s.view();
-    view[0] = std::byte{0xaa};
+    view[0] = std::byte{0xee};
     view.protect(0, page, vmio::protection::none);
     BOOST_TEST(error_where({SYS_pread64}, EIO, [&] { view.take_snapshot(); }) == EIO);
     BOOST_TEST(test::in_a_process([&] {

@@ -22,9 +22,12 @@ namespace test {
 
 using vmio::address_of;
 
-/// What stands at an address: a function of the address alone, so that a byte from a wrong place is seen.
+/// What stands at an address: a function of the address alone, so that a byte from a wrong place is seen; from 0x80 to
+/// 0xbf, so that what a test writes over it (letters, small numbers, 0xee) differs from it wherever its pages lie.
 inline std::byte pattern(vmio::address a) {
-    return static_cast<std::byte>((a * 0x9e3779b97f4a7c15ULL) >> 56);
+    a *= 0x9e3779b97f4a7c15ULL;
+    a = (a ^ a >> 32) * 0x9e3779b97f4a7c15ULL;  // or else sequences come again
+    return static_cast<std::byte>(0x80 | a >> 58);
 }
 
 inline bool is_pattern(vmio::address start, std::span<const std::byte> bytes) {
