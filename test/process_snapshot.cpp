@@ -24,6 +24,7 @@
 #include "support/mapped.hpp"
 #include "support/pages.hpp"
 #include "support/snapshots.hpp"
+#include "support/stopped.hpp"
 
 using test::child_process;
 using test::equal;
@@ -79,11 +80,12 @@ BOOST_AUTO_TEST_CASE(what_is_captured_stays_whatever_the_process_does) {
     BOOST_TEST(is_pattern(memory.page(3), bytes_of(copy, {memory.page(3), memory.page(4)})));
 }
 
-BOOST_AUTO_TEST_CASE(every_byte_of_a_process_that_waits_is_captured) {
+BOOST_AUTO_TEST_CASE(every_byte_of_a_process_at_rest_is_captured) {
     constexpr std::uint64_t worth_looking_through = std::uint64_t{64} << 20;
     const pages memory(100);
     const mapped untouched(100);
     const child_process child;
+    const test::stopped at_rest(child.id());
     const process_snapshot s = process_snapshot::capture(process(child.id()));
     BOOST_TEST(s.ranges().size() > 5u);
     std::size_t compared = 0;

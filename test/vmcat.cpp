@@ -20,6 +20,7 @@
 #include "support/pages.hpp"
 #include "support/run_program.hpp"
 #include "support/scratch.hpp"
+#include "support/stopped.hpp"
 #include "tool.hpp"
 
 using test::program_result;
@@ -125,6 +126,7 @@ BOOST_AUTO_TEST_CASE(a_region_goes_by_its_name) {
         const program_result some = vmcat({id, name + "+9"});
         BOOST_TEST(some.out == "xxxxxxxxx");
     }
+    const test::stopped at_rest(child.id());
     const auto stack = test::mapping_named(child.id(), "[stack]");
     const program_result whole = vmcat({id, "[stack]"});
     BOOST_TEST(whole.status == 0);
@@ -196,6 +198,7 @@ BOOST_FIXTURE_TEST_CASE(a_hexdump_has_addresses_and_dashes, with_a_hole) {
 BOOST_AUTO_TEST_CASE(a_dump_of_the_whole_address_space_does_not_try_what_is_not_mapped) {
     // 128 TiB, of which all but a few MiB would take an hour to try.
     test::child_process child;
+    const test::stopped at_rest(child.id());
     const auto stack = test::mapping_named(child.id(), "[stack]");
     const program_result dump =
         vmcat({std::to_string(child.id()), "--hex", to(stack.start() - (1ULL << 40), stack.end())});
