@@ -134,7 +134,9 @@ private:
 };
 
 pause_guard::pause_guard(const process& target) {
-    if (target.id() == 0) throw memory_error("pause", 0, 0, system_error_of(EOPNOTSUPP));
+    if (target.id() == 0)
+        throw memory_error("pause of a process that was opened by in_proc(): it has no id here", 0, 0,
+                           system_error_of(EOPNOTSUPP));
     // No signal: it only tells whether there is such a thread of ours.
     if (::syscall(SYS_tgkill, ::getpid(), target.id(), 0) == 0)
         throw memory_error("pause", target.id(), 0, system_error_of(EINVAL));
