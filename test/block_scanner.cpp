@@ -226,7 +226,6 @@ BOOST_AUTO_TEST_CASE(blocks_that_share_a_page_are_one_read_and_gaps_are_not_kept
 BOOST_AUTO_TEST_CASE(no_page_is_touched_that_no_block_lies_on) {
     const std::size_t count = 64;
     const test::mapped fresh(count);
-    ::madvise(fresh.data(), fresh.size(), MADV_NOHUGEPAGE);
     const address start = fresh.start();
     test::child_process child;
     blocks wanted;

@@ -129,6 +129,7 @@ BOOST_AUTO_TEST_CASE(registers_are_those_of_the_stopped_threads) {
     const auto path = target.directory().path() + "/written";
     write_core(process(target.id()), path);
     const core_memory core = core_memory::open(path);
+    target.wait_until_all_wait();
     const vmio::pause_guard guard{process(target.id())};
     const auto live = guard.registers();
     BOOST_TEST(live.size() == 3u);
@@ -149,6 +150,7 @@ BOOST_AUTO_TEST_CASE(a_stream_gets_the_same_bytes_as_a_file) {
     write_core(process(target.id()), path);
     const std::vector<std::byte> file = test::read_file(path);
     std::ostringstream plain;
+    target.wait_until_all_wait();
     write_core(process(target.id()), plain);
     BOOST_TEST((plain.str() == std::string(reinterpret_cast<const char*>(file.data()), file.size())));
 
@@ -157,6 +159,7 @@ BOOST_AUTO_TEST_CASE(a_stream_gets_the_same_bytes_as_a_file) {
         boost::iostreams::filtering_ostream out;
         out.push(boost::iostreams::gzip_compressor());
         out.push(packed);
+        target.wait_until_all_wait();
         write_core(process(target.id()), out);
     }
     BOOST_TEST(packed.str().size() < file.size() / 2);
@@ -323,6 +326,7 @@ BOOST_AUTO_TEST_CASE(gdb_shows_the_same_backtraces_as_live, *boost::unit_test::p
     write_core(process(target.id()), path);
     const std::string show = " -ex 'echo [[' -ex 'thread apply all bt' -ex 'info registers'";
     const auto shown = [](const std::string& text) { return text.substr(std::min(text.find("[["), text.size())); };
+    target.wait_until_all_wait();
     const std::string live = shown(gdb("-p " + std::to_string(target.id()) + show));
     const std::string dead = shown(gdb(show + " " VMIO_CORE_TARGET " " + path));
     const auto frames = test::lines_with(live, "#");

@@ -54,10 +54,13 @@ class huge_pages_set_aside {
 public:
     explicit huge_pages_set_aside(unsigned count) {
         std::ifstream(path) >> before_;
-        std::ofstream(path) << before_ + count;
-        unsigned now = 0;
-        std::ifstream(path) >> now;
-        there_ = huge > 0 && now == before_ + count;
+        for (int i = 0; i < 10 && huge > 0 && !there_; ++i) {  // what is free may be in pieces
+            if (i > 0) std::ofstream("/proc/sys/vm/compact_memory") << 1;
+            std::ofstream(path) << before_ + count;
+            unsigned now = 0;
+            std::ifstream(path) >> now;
+            there_ = now == before_ + count;
+        }
     }
     huge_pages_set_aside(const huge_pages_set_aside&) = delete;
     huge_pages_set_aside& operator=(const huge_pages_set_aside&) = delete;

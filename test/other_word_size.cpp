@@ -25,6 +25,7 @@
 #include "support/child.hpp"
 #include "support/scratch.hpp"
 #include "support/skip.hpp"
+#include "support/stopped.hpp"
 
 using test::must;
 using vmio::process;
@@ -89,7 +90,8 @@ public:
         }
         ::close(failed[1]);
         char byte;
-        runs_ = ::read(failed[0], &byte, 1) == 0;  // the end that exec has closed
+        runs_ = ::read(failed[0], &byte, 1) == 0;    // the end that exec has closed
+        if (runs_) const test::stopped loaded(id_);  // which it cannot be before the end of exec
         ::close(failed[0]);
     }
     small_child(const small_child&) = delete;

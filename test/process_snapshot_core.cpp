@@ -83,6 +83,7 @@ BOOST_AUTO_TEST_CASE(a_core_of_a_paused_capture_holds_what_the_process_held) {
     BOOST_TEST(s.arguments() == core.arguments());
     BOOST_TEST(!core.auxiliary_vector().empty());
     BOOST_TEST(std::ranges::equal(core.auxiliary_vector(), s.auxiliary_vector()));
+    target.wait_until_all_wait();
     const vmio::pause_guard guard{process(target.id())};
     BOOST_TEST((core.threads() == guard.registers()));
     BOOST_TEST((core.threads() == s.threads()));
@@ -181,6 +182,7 @@ BOOST_AUTO_TEST_CASE(gdb_shows_the_backtraces_of_the_moment, *boost::unit_test::
     {
         const test::core_process target;
         paused(target).save(directory / "saved");
+        target.wait_until_all_wait();
         live = gdb("-p " + std::to_string(target.id()));
     }
     process_snapshot::load(directory / "saved").save_core(path);

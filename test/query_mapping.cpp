@@ -224,7 +224,8 @@ BOOST_AUTO_TEST_CASE(after_exec_the_new_program_is_asked) {
     const process who(target.id());
     BOOST_TEST(query_mapping(who, some.start()).has_value());
     target.exec();
-    BOOST_TEST(!query_mapping(who, some.start()).has_value());
+    const auto there = query_mapping(who, some.start());  // where addresses are not random there may be something
+    BOOST_TEST((!there || there->range != some.range()));
     std::optional<mapping> stack;
     do stack = query_mapping(who, 0, mapping_lookup::next_after, {.writable = true});
     while (!stack);

@@ -141,8 +141,7 @@ BOOST_AUTO_TEST_CASE(swapped_pages_stay_swapped_whatever_else_is_asked_for,
     const test::swap_area area;
     const mapped memory(4);
     for (std::size_t i = 0; i < 4; ++i) memory.write(i, 'x');
-    constexpr int page_out = 21;  // MADV_PAGEOUT
-    BOOST_REQUIRE(::madvise(memory.data(1), 2 * page, page_out) == 0);
+    test::page_out(memory.data(1), 2 * page);
     const auto swapped = vmio::scan_pages(process::self(), memory.range(), vmio::page_state::swapped);
     BOOST_REQUIRE(!swapped.empty());
     auto options = in(memory.range());

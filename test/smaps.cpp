@@ -24,6 +24,7 @@
 #include "support/mapped.hpp"
 #include "support/maps.hpp"
 #include "support/replaced_process.hpp"
+#include "support/scratch.hpp"
 #include "support/skip.hpp"
 #include "support/stopped.hpp"
 #include "support/swap.hpp"
@@ -102,7 +103,7 @@ BOOST_AUTO_TEST_CASE(what_is_swapped_is_counted, *boost::unit_test::precondition
     const test::swap_area area;
     const test::mapped some(12);
     for (std::size_t i = 1; i < 6; ++i) some.write(i);
-    test::must(::madvise(some.data(2), 3 * page, MADV_PAGEOUT) == 0, "madvise");
+    test::page_out(some.data(2), 3 * page);
     const smaps_entry e = entry(some);
     BOOST_TEST(e.swap == 3 * page);
     BOOST_TEST(e.swap_pss == 3 * page);
@@ -171,9 +172,9 @@ BOOST_AUTO_TEST_CASE(a_range_gives_the_mappings_that_it_touches) {
 
 BOOST_AUTO_TEST_CASE(a_name_that_looks_like_something_else_is_only_a_name) {
     // As long as a path may be, of characters that take four in the text; and one with whole lines in it.
-    const std::string directory = "/var/tmp/vmio-" + std::to_string(::getpid());
+    const test::scratch_directory place;
+    const std::string& directory = place.path();
     const std::string lines = "7f0000000000-7f0000001000 rw-p\nRss:   77777 kB\nVmFlags: io";
-    test::must(::mkdir(directory.c_str(), 0700) == 0, "mkdir");
     std::vector<std::string> below{directory};
     for (int i = 0; i < 15; ++i) {
         below.push_back(below.back() + '/' + std::string(250, '\n'));

@@ -13,6 +13,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include <fcntl.h>
@@ -253,25 +254,32 @@ BOOST_AUTO_TEST_CASE(a_bar_is_drawn_on_a_terminal_and_gone_after) {
     const std::size_t count = (std::size_t{64} << 20) / page;
     const int file = memory_file("much", count);
     std::vector<std::unique_ptr<test::mapped>> memory;
-    for (int i = 0; i < 24; ++i) memory.push_back(std::make_unique<test::mapped>(count, MAP_SHARED, file));
+    for (int i = 0; i < 48; ++i) memory.push_back(std::make_unique<test::mapped>(count, MAP_SHARED, file));
     std::memset(memory.front()->data(), 1, memory.front()->size());
     const test::child_process child;
-    const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-    BOOST_REQUIRE((terminal >= 0 && ::grantpt(terminal) == 0 && ::unlockpt(terminal) == 0));
-    const int other_side = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
     const auto drawn = [&](std::vector<std::string> arguments) {
+        const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        must(terminal >= 0 && ::grantpt(terminal) == 0 && ::unlockpt(terminal) == 0, "posix_openpt");
+        const int other_side = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        std::string seen;
+        // All the while, since a terminal that nobody reads makes who writes to it wait; until the other side is
+        // closed.
+        std::thread reader([&] {
+            char some[256];
+            for (ssize_t got = 0; (got = ::read(terminal, some, sizeof some)) > 0;)
+                seen.append(some, static_cast<std::size_t>(got));
+        });
         arguments.insert(arguments.begin(), {std::to_string(child.id()), text, "-c", "--region", "memfd:much"});
         const program_result found = vmgrep(arguments, [&] { must(::dup2(other_side, STDERR_FILENO) >= 0, "dup2"); });
         BOOST_TEST(found.out == "0\n");
-        std::string seen;
-        char some[256];
-        for (ssize_t got = 0; (got = ::read(terminal, some, sizeof some)) > 0;)
-            seen.append(some, static_cast<std::size_t>(got));
+        ::close(other_side);
+        reader.join();
+        ::close(terminal);
         return seen;
     };
     const std::string bar = drawn({});
     BOOST_TEST(bar.find("% of ") != std::string::npos);
     BOOST_TEST(bar.ends_with("\r\033[K"));
     BOOST_TEST(drawn({"--no-progress"}) == "");
-    for (const int fd : {other_side, terminal, file}) ::close(fd);
+    ::close(file);
 }

@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(what_is_swapped_is_counted,
     test::child_process child([] {
         const auto* const some = new test::mapped(32);
         for (std::size_t i = 0; i < 20; ++i) some->write(i);
-        test::must(::madvise(some->data(4), 8 * page, MADV_PAGEOUT) == 0, "madvise");
+        test::page_out(some->data(4), 8 * page);
     });
     agrees_with_the_kernel(child.id());
     BOOST_TEST(rows_of_smaps(child.id()).back().swapped >= 8 * page);

@@ -11,7 +11,7 @@
 namespace {
 
 const char* const script = R"(
-import random, sys, threading
+import os, random, sys, threading
 greeting = " ".join(["a", "greeting", "from", "the", "interpreter"])
 turns = [0, 0]
 def work(i):
@@ -28,6 +28,7 @@ for line in sys.stdin:
         while sum(turns) < before + 100:
             pass
     print(greeting, flush=True)
+os._exit(0)  # the interpreter's own end with threads that still run is not what is tried here
 )";
 
 struct python {

@@ -11,7 +11,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Cod
 
 used='
 cd /srv
-apt-get install -y -qq --no-install-recommends ./*.deb >/dev/null
+apt-get install -y -qq -o Acquire::Retries=3 --no-install-recommends ./*.deb >/dev/null
 
 g++ -std=c++20 -Wall -Werror main.cpp -o by_pkg_config $(pkg-config --cflags --libs vmio)
 ldd by_pkg_config | grep -q libvmio.so.0
@@ -32,7 +32,7 @@ done
 '
 begun=$(mktemp)
 trap 'rm -f "$begun"' EXIT
-echo "$used" | mmdebstrap --quiet --variant=apt --include=g++,make,cmake,pkg-config \
+echo "$used" | mmdebstrap --quiet --variant=apt --aptopt='Acquire::Retries "3"' --include=g++,make,cmake,pkg-config \
     --customize-hook='cp '"$packages"'/*.deb '"$consumer"'/* "$1"/srv' \
     --customize-hook="echo yes >$begun" \
     --customize-hook='chroot "$1" sh -eu' \

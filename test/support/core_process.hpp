@@ -87,8 +87,8 @@ public:
         return {};
     }
 
-private:
-    /// A thread that still starts is at another place the next moment.
+    /// Before a look at what another one has to find unchanged: a thread that starts, or goes on after a pause, is at
+    /// another place the next moment.
     void wait_until_all_wait() const {
         for (std::size_t waiting = 0; waiting < 3;) {
             waiting = 0;
@@ -102,6 +102,7 @@ private:
         }
     }
 
+private:
     scratch_directory directory_;
     pid_t id_ = 0;
     int commands_ = -1;

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/swap.h>
 #include <unistd.h>
 
@@ -69,6 +73,26 @@ private:
     std::string file_;
     bool there_ = false;
 };
+
+/// MADV_PAGEOUT until all of these pages are swapped: one that another processor has just been given, or that somebody
+/// holds for a moment, is passed by in silence.
+inline void page_out(void* start, std::size_t size) {
+    const std::size_t page = vmio::page_size();
+    const int file = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    std::vector<std::uint64_t> entries(size / page);
+    const auto place = static_cast<off_t>(vmio::address_of(start) / page * sizeof(std::uint64_t));
+    const auto is_swapped = [](std::uint64_t entry) { return (entry >> 62 & 1) != 0; };
+    bool done = false;
+    for (int i = 0; i < 10000 && !done; ++i) {
+        must(::madvise(start, size, 21 /* MADV_PAGEOUT */) == 0, "madvise");
+        const auto bytes = static_cast<ssize_t>(entries.size() * sizeof(std::uint64_t));
+        must(::pread(file, entries.data(), entries.size() * sizeof(std::uint64_t), place) == bytes, "pread");
+        done = std::ranges::all_of(entries, is_swapped);
+        if (!done) ::sched_yield();
+    }
+    must(done, "pages that are not swapped");
+    ::close(file);
+}
 
 inline boost::test_tools::assertion_result can_swap(boost::unit_test::test_unit_id) {
     return unless_missing(swap_area().there(), "a swap area, or root and a file system that can hold one");
