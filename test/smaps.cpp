@@ -173,14 +173,13 @@ BOOST_AUTO_TEST_CASE(a_range_gives_the_mappings_that_it_touches) {
 BOOST_AUTO_TEST_CASE(a_name_that_looks_like_something_else_is_only_a_name) {
     // As long as a path may be, of characters that take four in the text; and one with whole lines in it.
     const test::scratch_directory place;
-    const std::string& directory = place.path();
     const std::string lines = "7f0000000000-7f0000001000 rw-p\nRss:   77777 kB\nVmFlags: io";
-    std::vector<std::string> below{directory};
+    std::string below = place.path();
     for (int i = 0; i < 15; ++i) {
-        below.push_back(below.back() + '/' + std::string(250, '\n'));
-        test::must(::mkdir(below.back().c_str(), 0700) == 0, "mkdir");
+        below += '/' + std::string(250, '\n');
+        test::must(::mkdir(below.c_str(), 0700) == 0, "mkdir");
     }
-    for (const std::string& path : {directory + '/' + lines, below.back() + "/x"}) {
+    for (const std::string& path : {place / lines, below + "/x"}) {
         const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         test::must(fd >= 0 && ::ftruncate(fd, static_cast<off_t>(12 * page)) == 0, "open");
         {
@@ -196,9 +195,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_looks_like_something_else_is_only_a_name) {
             for (std::size_t i = 1; i < all.size(); ++i) BOOST_TEST(all[i - 1].range.end() <= all[i].range.start());
         }
         ::close(fd);
-        ::unlink(path.c_str());
     }
-    for (; !below.empty(); below.pop_back()) ::rmdir(below.back().c_str());
 }
 
 BOOST_AUTO_TEST_CASE(a_target_that_is_gone_or_another_program_is_an_error) {

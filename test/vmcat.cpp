@@ -199,7 +199,6 @@ BOOST_FIXTURE_TEST_CASE(a_hexdump_has_addresses_and_dashes, with_a_hole) {
 BOOST_AUTO_TEST_CASE(a_dump_of_the_whole_address_space_does_not_try_what_is_not_mapped) {
     // 128 TiB, of which all but a few MiB would take an hour to try.
     test::child_process child;
-    const test::stopped at_rest(child.id());
     const auto stack = test::mapping_named(child.id(), "[stack]");
     const program_result dump =
         vmcat({std::to_string(child.id()), "--hex", to(stack.start() - (1ULL << 40), stack.end())});
