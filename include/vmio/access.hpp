@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 
 namespace vmio {
 

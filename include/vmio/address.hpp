@@ -7,7 +7,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 
 /// All of the library. Unless something else is said: sizes and offsets are in bytes; what goes wrong with a target is
 /// a memory_error, misuse is std::invalid_argument or std::out_of_range, and anything may throw std::bad_alloc; an

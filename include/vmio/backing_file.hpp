@@ -8,7 +8,7 @@
 #include <span>
 #include <system_error>
 
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/mapping.hpp>
 #include <vmio/process.hpp>
 

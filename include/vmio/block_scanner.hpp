@@ -16,7 +16,7 @@
 #include <vector>
 
 #include <vmio/address.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/memory_view.hpp>
 #include <vmio/process_memory.hpp>

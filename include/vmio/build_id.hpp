@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/mapping.hpp>
 #include <vmio/process.hpp>
 

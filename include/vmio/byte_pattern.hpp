@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <vector>
 
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 
 namespace vmio {
 

@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 #include <vmio/address.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/mapping.hpp>
 #include <vmio/memory_gap.hpp>
 #include <vmio/thread_registers.hpp>

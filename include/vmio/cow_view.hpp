@@ -6,10 +6,10 @@
 #include <memory>
 #include <vector>
 
+#include <vmio/detail/config.hpp>
+#include <vmio/detail/view_base.hpp>
 #include <vmio/error.hpp>
-#include <vmio/export.hpp>
 #include <vmio/protection.hpp>
-#include <vmio/view_bytes.hpp>
 
 namespace vmio {
 

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include <vmio/address.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 
 namespace vmio {
 

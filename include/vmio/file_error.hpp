@@ -7,8 +7,8 @@
 #include <string>
 #include <system_error>
 
+#include <vmio/detail/config.hpp>
 #include <vmio/error.hpp>
-#include <vmio/export.hpp>
 
 namespace vmio {
 

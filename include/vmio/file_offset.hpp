@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <vmio/address.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/process.hpp>
 
 namespace vmio {

@@ -12,7 +12,7 @@
 #include <boost/iostreams/categories.hpp>
 #include <boost/iostreams/positioning.hpp>
 
-#include <vmio/cursor.hpp>
+#include <vmio/detail/cursor.hpp>
 #include <vmio/error.hpp>
 #include <vmio/memory.hpp>
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <vmio/address.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 
 namespace vmio {
 

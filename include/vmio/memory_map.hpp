@@ -9,14 +9,16 @@
 #include <vector>
 
 #include <vmio/build_id.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/mapping.hpp>
 #include <vmio/process.hpp>
 #include <vmio/query_mapping.hpp>
 
 namespace vmio {
 
+namespace detail {
 struct maps_list;
+}  // namespace detail
 
 /// The mappings of a process, sorted by address, without overlaps: a range that never changes but by refresh().
 ///
@@ -42,9 +44,9 @@ public:
     /// Reads the list: some 0.4 microseconds a mapping, of which the kernel takes most. memory_error: ESRCH if the
     /// process has ended, a zombie included; EACCES or EPERM if its maps may not be read; ESTALE if it called exec each
     /// time we looked. Never an empty list instead.
-    static memory_map load(const process& who);
+    static memory_map load(const process& target);
     /// The same without that exception: an empty one with an error.
-    static memory_map load(const process& who, std::error_code& ec);
+    static memory_map load(const process& target, std::error_code& ec);
 
     /// A text that was kept, in the form of /proc/PID/maps. What the text leaves open is guessed: \012 in a name is a
     /// newline, and " (deleted)" at its end means just that.
@@ -106,9 +108,9 @@ public:
     bool torn() const noexcept { return torn_; }
 
 private:
-    void assign(maps_list&&);
+    void assign(detail::maps_list&&);
 
-    std::optional<process> who_;
+    std::optional<process> target_;
     std::vector<mapping> mappings_;
     std::vector<address> ends_;  // of each mapping: close together, for the search
     std::vector<std::string> malformed_lines_;

@@ -9,7 +9,7 @@
 
 #include <vmio/address.hpp>
 #include <vmio/byte_pattern.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/search.hpp>
 

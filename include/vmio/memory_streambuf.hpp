@@ -177,4 +177,4 @@ private:
 
 }  // namespace vmio
 
-#include <vmio/impl/memory_streambuf.hpp>
+#include <vmio/detail/memory_streambuf_impl.hpp>

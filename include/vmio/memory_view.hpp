@@ -19,7 +19,7 @@
 #include <boost/range/irange.hpp>
 
 #include <vmio/address.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 
 namespace vmio {
 

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include <vmio/cow_view.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
+#include <vmio/detail/view_base.hpp>
 #include <vmio/protection.hpp>
-#include <vmio/view_bytes.hpp>
 
 namespace vmio {
 

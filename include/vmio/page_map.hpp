@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <vmio/address.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/process.hpp>
 
 namespace vmio {
@@ -76,12 +76,12 @@ public:
     /// memory_error: EACCES or EPERM if it may not be looked at (ptrace(2), PTRACE_MODE_READ), ESRCH if the process has
     /// ended, ESTALE if it has called exec(2) since it was opened, ENOSYS if this kernel has no pagemap. About 3
     /// microseconds.
-    explicit page_map(process who);
+    explicit page_map(process target);
     /// The same without an exception. After an error scan() gives EBADF.
-    page_map(process who, std::error_code& ec) noexcept;
+    page_map(process target, std::error_code& ec) noexcept;
 
     /// Whose page tables these are.
-    const process& target() const noexcept { return who_; }
+    const process& target() const noexcept { return target_; }
 
     /// The runs of pages that have any of the flags `wanted`, by address; each is as long as can be and shows only
     /// flags that were asked for. So `page_state::changed` gives the runs of changed pages, whatever else they are, and
@@ -116,12 +116,12 @@ private:
     }
     void walk(address_range, page_state wanted, bool (*each)(void*, const page_run&), void* context) const;
 
-    process who_;
+    process target_;
     std::shared_ptr<const state> state_;
 };
 
 /// page_map(who).scan(range, wanted), for whoever scans once.
-VMIO_EXPORT std::vector<page_run> scan_pages(const process& who, address_range range,
+VMIO_EXPORT std::vector<page_run> scan_pages(const process& target, address_range range,
                                              page_state wanted = page_state::all);
 
 }  // namespace vmio

@@ -9,7 +9,7 @@
 
 #include <sys/types.h>
 
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/process.hpp>
 #include <vmio/thread_registers.hpp>
 

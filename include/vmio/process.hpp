@@ -9,8 +9,8 @@
 
 #include <sys/types.h>
 
+#include <vmio/detail/config.hpp>
 #include <vmio/error.hpp>
-#include <vmio/export.hpp>
 
 namespace vmio {
 

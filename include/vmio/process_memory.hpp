@@ -12,8 +12,8 @@
 #include <vector>
 
 #include <vmio/address.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/error.hpp>
-#include <vmio/export.hpp>
 #include <vmio/memory_gap.hpp>
 #include <vmio/process.hpp>
 
@@ -75,17 +75,17 @@ class VMIO_EXPORT process_memory {
 public:
     /// Throws memory_error: EPERM or EACCES if the memory may not be accessed (ptrace(2), "Ptrace access mode
     /// checking"), ESRCH if the process has ended, ENOSYS if this kernel lacks the call.
-    explicit process_memory(process who, process_memory_options = {});
+    explicit process_memory(process target, process_memory_options = {});
     /// The same without an exception; after an error only target() and options() make sense.
     /// @{
-    process_memory(process who, process_memory_options, std::error_code& ec);
-    process_memory(process who, std::error_code& ec) : process_memory(std::move(who), {}, ec) {}
+    process_memory(process target, process_memory_options, std::error_code& ec);
+    process_memory(process target, std::error_code& ec) : process_memory(std::move(target), {}, ec) {}
     /// @}
 
     /// Whose memory this is.
     /// @{
-    const process& target() const noexcept { return who_; }
-    pid_t process_id() const noexcept { return who_.id(); }
+    const process& target() const noexcept { return target_; }
+    pid_t process_id() const noexcept { return target_.id(); }
     /// @}
     /// As they were given.
     const process_memory_options& options() const noexcept;
@@ -166,7 +166,7 @@ private:
     void transfer_blocks(direction, std::span<const remote_block>, std::span<block_transfer>) const;
     void transfer_blocks_by_mem(direction, std::span<const remote_block>, std::span<block_transfer>) const noexcept;
 
-    process who_;
+    process target_;
     std::shared_ptr<state> state_;
 };
 

@@ -20,7 +20,7 @@
 #include <vmio/address.hpp>
 #include <vmio/capture_options.hpp>
 #include <vmio/cow_view.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/memory_gap.hpp>
 #include <vmio/memory_map.hpp>
 #include <vmio/process.hpp>
@@ -59,7 +59,7 @@ public:
     /// memory_error: ESRCH if the process has ended, ESTALE after exec(2), EACCES or EPERM if it may not be looked at,
     /// or not be paused; ENOMEM.
     /// @{
-    static process_snapshot capture(const process& who, const capture_options& options = {});
+    static process_snapshot capture(const process& target, const capture_options& options = {});
     static process_snapshot capture(const process_memory& memory, const capture_options& options = {});
     /// @}
 

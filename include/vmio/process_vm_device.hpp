@@ -2,8 +2,8 @@
 /// A process's memory as a Boost.Iostreams device.
 #pragma once
 
-#include <vmio/boost_composition.hpp>
-#include <vmio/boost_stream_buffer.hpp>
+#include <vmio/detail/boost_composition.hpp>
+#include <vmio/detail/boost_stream_buffer.hpp>
 #include <vmio/memory_device.hpp>
 #include <vmio/process_memory.hpp>
 

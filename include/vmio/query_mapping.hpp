@@ -5,7 +5,7 @@
 #include <optional>
 #include <system_error>
 
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/mapping.hpp>
 #include <vmio/process.hpp>
 
@@ -39,11 +39,11 @@ struct mapping_filter {
 /// memory_map: same answers, but as slow as that. [vsyscall], which lies outside of what the target can unmap, is never
 /// found here, though it is in a memory_map. A process that was opened between its vfork(2) and its exec is asked about
 /// the memory that it shared then.
-VMIO_EXPORT std::optional<mapping> query_mapping(const process& who, address where,
+VMIO_EXPORT std::optional<mapping> query_mapping(const process& target, address where,
                                                  mapping_lookup lookup = mapping_lookup::exact,
                                                  mapping_filter filter = {});
 /// The same without an exception: none with an error where it would throw.
-VMIO_EXPORT std::optional<mapping> query_mapping(const process& who, address where, mapping_lookup lookup,
+VMIO_EXPORT std::optional<mapping> query_mapping(const process& target, address where, mapping_lookup lookup,
                                                  mapping_filter filter, std::error_code& ec);
 
 /// Whether query_mapping() is the fast one here, as far as this process's own maps tell.

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include <vmio/address.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/mapping.hpp>
 #include <vmio/memory_gap.hpp>
 #include <vmio/process.hpp>

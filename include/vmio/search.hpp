@@ -10,7 +10,7 @@
 
 #include <vmio/address.hpp>
 #include <vmio/byte_pattern.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/process_memory.hpp>
 #include <vmio/region_reader.hpp>
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <vmio/address.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/process.hpp>
 
 namespace vmio {
@@ -79,7 +79,7 @@ struct smaps_entry {
 /// A target that maps and unmaps meanwhile is seen at several moments; where two overlap, the later one counts.
 /// memory_error: EACCES or EPERM if it may not be looked at (ptrace(2), PTRACE_MODE_READ), ENOSYS if this kernel has no
 /// smaps, ESRCH if the process has ended, ESTALE if it has called exec(2) since it was opened.
-VMIO_EXPORT std::vector<smaps_entry> read_smaps(const process& who,
+VMIO_EXPORT std::vector<smaps_entry> read_smaps(const process& target,
                                                 address_range range = {0, std::numeric_limits<address>::max()});
 
 }  // namespace vmio

@@ -12,7 +12,7 @@
 
 #include <vmio/address.hpp>
 #include <vmio/cow_view.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/mutable_view.hpp>
 
 namespace vmio {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <vmio/address.hpp>
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/process_memory.hpp>
 #include <vmio/process_snapshot.hpp>

@@ -9,7 +9,7 @@
 #include <iosfwd>
 #include <vector>
 
-#include <vmio/export.hpp>
+#include <vmio/detail/config.hpp>
 #include <vmio/mapping.hpp>
 #include <vmio/memory_gap.hpp>
 #include <vmio/process.hpp>

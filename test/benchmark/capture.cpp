@@ -18,9 +18,9 @@ vmio::capture_options all_of_the_target() {
 }
 
 void capture(benchmark::State& state) {
-    const vmio::process who(bench::the_target().id());
+    const vmio::process target(bench::the_target().id());
     for (auto _ : state) {
-        const auto s = vmio::process_snapshot::capture(who, all_of_the_target());
+        const auto s = vmio::process_snapshot::capture(target, all_of_the_target());
         bench::check(state, s.memory_used() == bench::largest, "short");
     }
 }
@@ -44,9 +44,9 @@ void bounce_buffer(benchmark::State& state) {
 }
 
 void diff_with_process(benchmark::State& state) {
-    const vmio::process who(bench::the_target().id());
-    const auto s = vmio::process_snapshot::capture(who, all_of_the_target());
-    const vmio::process_memory live(who);
+    const vmio::process target(bench::the_target().id());
+    const auto s = vmio::process_snapshot::capture(target, all_of_the_target());
+    const vmio::process_memory live(target);
     for (auto _ : state) bench::check(state, vmio::diff(s, live).empty(), "it has changed");
 }
 

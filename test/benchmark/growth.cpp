@@ -6,7 +6,7 @@
 #include <sys/uio.h>
 #include <vmio/process_vm_stream.hpp>
 
-#include "../support/count_allocations.hpp"
+#include "faults/count_allocations.hpp"
 #include "target.hpp"
 
 namespace {

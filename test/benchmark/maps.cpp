@@ -31,8 +31,8 @@ void map_many() {
 
 const vmio::process& mapped_target() {
     static const test::child_process child(map_many);
-    static const vmio::process who(child.id());
-    return who;
+    static const vmio::process target(child.id());
+    return target;
 }
 
 /// The whole text, by whoever wants nothing but the text.

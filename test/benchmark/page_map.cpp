@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <vmio/page_map.hpp>
 
-#include "../support/mapped.hpp"
+#include "support/mapped.hpp"
 #include "target.hpp"
 
 namespace {
@@ -66,9 +66,9 @@ void dense(benchmark::State& state) {
 }
 
 void one_call(benchmark::State& state) {
-    const vmio::process who(the_target().id());
+    const vmio::process target(the_target().id());
     const auto range = vmio::address_range::of_size(the_target().start(), 16 * vmio::page_size());
-    for (auto _ : state) bench::check(state, vmio::scan_pages(who, range).size() == 1, "wrong");
+    for (auto _ : state) bench::check(state, vmio::scan_pages(target, range).size() == 1, "wrong");
 }
 
 void one_scan(benchmark::State& state) {

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <vmio/process_memory.hpp>
 
-#include "../support/child.hpp"
+#include "processes/child.hpp"
 
 namespace bench {
 

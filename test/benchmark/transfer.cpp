@@ -85,7 +85,7 @@ void iovec_per_page(benchmark::State& state) {
 }
 
 template <way w>
-void mem_file(benchmark::State& state) {
+void proc_mem(benchmark::State& state) {
     const int fd = ::open(the_target().mem_path().c_str(), O_RDWR | O_CLOEXEC);
     const auto at = static_cast<off_t>(the_target().start());
     char* const here = the_target().here.data();
@@ -186,7 +186,7 @@ VMIO_BOTH(raw_call);
 VMIO_BOTH(memory);
 VMIO_BOTH(stream);
 VMIO_BOTH(iovec_per_page);
-VMIO_BOTH(mem_file);
+VMIO_BOTH(proc_mem);
 VMIO_BOTH(fstream_on_mem);
 BENCHMARK(generic_buffer<way::reading, -1>)->Name("read/generic_buffer")->Apply(sizes);
 BENCHMARK(generic_buffer<way::writing, -1>)->Name("write/generic_buffer")->Apply(sizes);

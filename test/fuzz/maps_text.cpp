@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "maps_text.hpp"
+#include "proc/maps_text.hpp"
 
 namespace {
 
@@ -19,24 +19,24 @@ std::string text_of(const vmio::mapping& m) {
     char head[160];
     std::snprintf(head, sizeof head, "%08lx-%08lx %s %08lx %02x:%02x %lu ", m.range.start(), m.range.end(),
                   to_string(m.perms).c_str(), m.offset, m.device_major, m.device_minor, m.inode);
-    return head + vmio::name_in_text(m);
+    return head + vmio::detail::name_in_text(m);
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
-    const vmio::maps_list list = vmio::parse_maps(text);
+    const vmio::detail::maps_list list = vmio::detail::parse_maps(text);
 
     vmio::address end = 0;
     for (const vmio::mapping& m : list.mappings) {
         must(m.range.start() >= end && !m.range.empty());
         end = m.range.end();
         const std::string written = text_of(m);
-        vmio::maps_line again;
-        must(vmio::parse_maps_line(written, again));
+        vmio::detail::maps_line again;
+        must(vmio::detail::parse_maps_line(written, again));
         vmio::mapping same;
-        vmio::to_mapping(again, same);
+        vmio::detail::to_mapping(again, same);
         must(same == m);
     }
     std::size_t lines = 0;
@@ -44,8 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (std::string_view rest = text; !rest.empty(); ++lines) {
         const std::string_view line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-        vmio::maps_line parsed;
-        sensible += vmio::parse_maps_line(line, parsed) ? 1 : 0;
+        vmio::detail::maps_line parsed;
+        sensible += vmio::detail::parse_maps_line(line, parsed) ? 1 : 0;
     }
     must(list.malformed.size() == lines - sensible);
     must(list.torn ? list.mappings.size() <= sensible : list.mappings.size() == sensible);

@@ -14,12 +14,12 @@
 #include <vmio/file_error.hpp>
 #include <vmio/snapshot.hpp>
 
-#include "file_descriptor.hpp"
-#include "snapshot_format.hpp"
+#include "base/file_descriptor.hpp"
+#include "snapshot/snapshot_format.hpp"
 
 namespace {
 
-namespace format = vmio::snapshot_format;
+namespace format = vmio::detail::snapshot_format;
 
 void must(bool holds) {
     if (!holds) std::abort();
@@ -31,10 +31,10 @@ void put_checksums_right(std::span<std::byte> bytes) {
         format::decoded(std::span<const std::byte, format::header_size>(bytes.first(format::header_size)));
     const std::uint64_t room = (bytes.size() - format::header_size) / format::extent_size;
     const auto table = static_cast<std::size_t>(std::min(head.extents, room)) * format::extent_size;
-    vmio::crc32 of_data;
+    vmio::detail::crc32 of_data;
     of_data.add(bytes.subspan(format::header_size + table));
     format::put(&bytes[40], of_data.value());
-    vmio::crc32 of_head;
+    vmio::detail::crc32 of_head;
     of_head.add(bytes.first(format::header_size + table).subspan(format::start_of_checked));
     format::put(&bytes[12], of_head.value());
 }
@@ -46,7 +46,7 @@ struct file {
     }
     std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor.get()); }
 
-    vmio::file_descriptor descriptor;
+    vmio::detail::file_descriptor descriptor;
 };
 
 }  // namespace
@@ -61,11 +61,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             format::decoded(std::span<const std::byte, format::header_size>(bytes.data(), format::header_size));
         must(loaded.size() == head.size);
         // Every extent is where it should be.
-        std::vector<vmio::extent> extents;
+        std::vector<vmio::detail::extent> extents;
         const auto table = static_cast<std::size_t>(head.extents) * format::extent_size;
         must(format::decode_extents(head, std::span(bytes).subspan(format::header_size, table), extents));
         std::span<const std::byte> rest = std::span(bytes).subspan(format::header_size + table);
-        for (const vmio::extent& e : extents) {
+        for (const vmio::detail::extent& e : extents) {
             std::vector<std::byte> got(static_cast<std::size_t>(e.size));
             std::error_code ec;
             must(loaded.read_some(e.offset, got, ec) == got.size());

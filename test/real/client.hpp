@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../support/child.hpp"
+#include "processes/child.hpp"
 
 namespace proof {
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
 /// A web server that answers meanwhile.
-#define BOOST_TEST_MODULE real_nginx
 #include <csignal>
 #include <fstream>
 #include <optional>
@@ -8,10 +7,10 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "../support/scratch.hpp"
 #include "client.hpp"
 #include "proof.hpp"
 #include "streams.hpp"
+#include "support/scratch.hpp"
 
 namespace {
 

@@ -18,10 +18,10 @@
 #include <vmio/search.hpp>
 #include <vmio/write_core.hpp>
 
-#include "../support/files.hpp"
-#include "../support/piped_program.hpp"
-#include "../support/run_program.hpp"
-#include "../support/skip.hpp"
+#include "processes/piped_program.hpp"
+#include "processes/run_program.hpp"
+#include "support/files.hpp"
+#include "support/skip.hpp"
 
 namespace proof {
 
@@ -38,9 +38,9 @@ auto with_programs(Names... names) {
 
 /// Ranges, permissions, offsets, devices and inodes of all mappings, and the names as far as pmap(1) shows them.
 inline void maps_equal_pmap(pid_t id) {
-    const vmio::process who(id);
-    const vmio::pause_guard guard(who);
-    const vmio::memory_map map = vmio::memory_map::load(who);
+    const vmio::process target(id);
+    const vmio::pause_guard guard(target);
+    const vmio::memory_map map = vmio::memory_map::load(target);
     const test::program_result pmap = test::run_program({"pmap", "-X", std::to_string(id)});
     BOOST_TEST_REQUIRE(pmap.status == 0);
     const auto* ours = map.begin();
@@ -95,10 +95,10 @@ private:
 /// for us.
 inline void regions_equal_gdb(pid_t id) {
     const test::directory directory;
-    const vmio::process who(id);
-    const vmio::process_memory memory(who);
+    const vmio::process target(id);
+    const vmio::process_memory memory(target);
     attached_gdb gdb(id);
-    const vmio::memory_map map = vmio::memory_map::load(who);
+    const vmio::memory_map map = vmio::memory_map::load(target);
     std::size_t compared = 0;
     std::uint64_t total = 0;
     const auto dump = [&](const vmio::address_range& range) {
@@ -119,7 +119,7 @@ inline void regions_equal_gdb(pid_t id) {
         BOOST_TEST(theirs.empty() == !gaps.empty());
         if (theirs.empty()) continue;
         BOOST_TEST((ours == theirs), "a region differs: " << m.name);
-        vmio::region_reader reader(who, {.within = m.range});
+        vmio::region_reader reader(target, {.within = m.range});
         if (reader.next()) {
             const auto bytes = reader.fetch();
             BOOST_TEST(reader.gaps().empty());
@@ -153,11 +153,11 @@ inline void text_is_changed(pid_t id, const std::string& from, const std::string
 /// gdb finds `text`, which the program knows, in a core that is written while it goes on, and its threads.
 inline void core_opens_in_gdb(pid_t id, const std::string& text) {
     const test::directory directory;
-    const vmio::process who(id);
-    const auto places = vmio::search(vmio::process_memory(who), vmio::byte_pattern::text(text));
+    const vmio::process target(id);
+    const auto places = vmio::search(vmio::process_memory(target), vmio::byte_pattern::text(text));
     BOOST_TEST_REQUIRE(!places.empty());
     const auto core = directory / "core";
-    const vmio::core_summary written = vmio::write_core(who, core);
+    const vmio::core_summary written = vmio::write_core(target, core);
     const auto program = std::filesystem::read_symlink("/proc/" + std::to_string(id) + "/exe").string();
     std::vector<std::string> command{"gdb", "-nx", "-batch", "-iex", "set debuginfod enabled off"};
     for (const vmio::address place : places) {  // one at least is no stale copy

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
 /// An interpreter that makes and drops objects in two threads meanwhile.
-#define BOOST_TEST_MODULE real_python
 #include <string>
 
 #include <boost/test/unit_test.hpp>

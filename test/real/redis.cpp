@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 /// A database server that counts meanwhile.
-#define BOOST_TEST_MODULE real_redis
 #include <csignal>
 #include <optional>
 #include <string>
 
 #include <boost/test/unit_test.hpp>
 
-#include "../support/scratch.hpp"
 #include "client.hpp"
 #include "proof.hpp"
 #include "streams.hpp"
+#include "support/scratch.hpp"
 
 namespace {
 

@@ -18,9 +18,9 @@
 #include <vmio/pause_guard.hpp>
 #include <vmio/process_vm_stream.hpp>
 
-#include "../support/files.hpp"
-#include "../support/run_program.hpp"
-#include "../support/skip.hpp"
+#include "processes/run_program.hpp"
+#include "support/files.hpp"
+#include "support/skip.hpp"
 
 #ifdef VMIO_LIBELFIN
 #include <libelfin/elf/elf++.hh>
@@ -41,15 +41,15 @@ inline auto with_libelfin() {
 /// The memory that a process can write is compressed by a Boost filter on the way to a file, and gzip(1) gives it back.
 inline void regions_are_compressed(pid_t id) {
     const test::directory directory;
-    const vmio::process who(id);
-    const vmio::process_memory memory(who);
-    const vmio::pause_guard guard(who);
+    const vmio::process target(id);
+    const vmio::process_memory memory(target);
+    const vmio::pause_guard guard(target);
     std::vector<std::byte> expected;
     {
         boost::iostreams::filtering_ostream compressed;
         compressed.push(boost::iostreams::gzip_compressor(1));
         compressed.push(boost::iostreams::file_sink((directory / "copy.gz").string(), std::ios::binary));
-        for (const vmio::mapping& m : vmio::memory_map::load(who)) {
+        for (const vmio::mapping& m : vmio::memory_map::load(target)) {
             if (!m.perms.read || !m.perms.write) continue;
             std::vector<std::byte> bytes(m.range.size());
             if (!memory.read_past_gaps(m.range.start(), bytes).empty()) continue;

@@ -7,7 +7,7 @@
 
 #include <vmio/address.hpp>
 
-#include "child.hpp"
+#include "processes/child.hpp"
 
 namespace test {
 

@@ -7,7 +7,7 @@
 
 #include <vmio/block_scanner.hpp>
 
-#include "pages.hpp"
+#include "support/pages.hpp"
 
 namespace test {
 

@@ -6,7 +6,7 @@
 
 #include <sys/stat.h>
 
-#include "scratch.hpp"
+#include "support/scratch.hpp"
 
 namespace test {
 

@@ -10,8 +10,8 @@
 
 #include <vmio/file_error.hpp>
 
-#include "files.hpp"
-#include "resources.hpp"
+#include "support/files.hpp"
+#include "support/resources.hpp"
 
 namespace test {
 

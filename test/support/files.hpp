@@ -12,8 +12,8 @@
 
 #include <sys/stat.h>
 
-#include "child.hpp"
-#include "directory.hpp"
+#include "processes/child.hpp"
+#include "support/directory.hpp"
 
 namespace test {
 

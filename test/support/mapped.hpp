@@ -11,8 +11,8 @@
 
 #include <vmio/address.hpp>
 
-#include "apart.hpp"
-#include "child.hpp"
+#include "processes/child.hpp"
+#include "support/apart.hpp"
 
 namespace test {
 

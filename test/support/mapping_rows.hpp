@@ -16,8 +16,8 @@
 
 #include <vmio/address.hpp>
 
-#include "run_program.hpp"
-#include "scratch.hpp"
+#include "processes/run_program.hpp"
+#include "support/scratch.hpp"
 
 namespace test {
 

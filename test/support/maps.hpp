@@ -23,10 +23,10 @@ inline vmio::address_range mapping_named(pid_t id, const std::string& name) {
 }
 
 /// All mappings, each asked for by itself.
-inline std::vector<vmio::mapping> mappings_one_by_one(const vmio::process& who) {
+inline std::vector<vmio::mapping> mappings_one_by_one(const vmio::process& target) {
     std::vector<vmio::mapping> all;
     vmio::address at = 0;
-    while (auto m = vmio::query_mapping(who, at, vmio::mapping_lookup::next_after)) {
+    while (auto m = vmio::query_mapping(target, at, vmio::mapping_lookup::next_after)) {
         at = m->range.end();
         all.push_back(*std::move(m));
     }
@@ -34,8 +34,8 @@ inline std::vector<vmio::mapping> mappings_one_by_one(const vmio::process& who) 
 }
 
 /// All mappings by the text, without the one that no query finds.
-inline std::vector<vmio::mapping> mappings_by_text(const vmio::process& who) {
-    const vmio::memory_map map = vmio::memory_map::load(who);
+inline std::vector<vmio::mapping> mappings_by_text(const vmio::process& target) {
+    const vmio::memory_map map = vmio::memory_map::load(target);
     std::vector<vmio::mapping> all(map.begin(), map.end());
     if (!all.empty() && all.back().name == "[vsyscall]") all.pop_back();
     return all;

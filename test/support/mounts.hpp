@@ -11,8 +11,8 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "child.hpp"
-#include "skip.hpp"
+#include "processes/child.hpp"
+#include "support/skip.hpp"
 
 namespace test {
 

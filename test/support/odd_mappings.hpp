@@ -14,9 +14,9 @@
 
 #include <vmio/mapping.hpp>
 
-#include "child.hpp"
-#include "mapped.hpp"
-#include "scratch.hpp"
+#include "processes/child.hpp"
+#include "support/mapped.hpp"
+#include "support/scratch.hpp"
 
 namespace test {
 

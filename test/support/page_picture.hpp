@@ -9,7 +9,7 @@
 
 #include <vmio/page_map.hpp>
 
-#include "mapped.hpp"
+#include "support/mapped.hpp"
 
 namespace std {
 inline ostream& operator<<(ostream& out, const vmio::page_run& r) {

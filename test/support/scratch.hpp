@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-#include "child.hpp"
+#include "processes/child.hpp"
 
 namespace test {
 

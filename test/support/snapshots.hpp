@@ -9,7 +9,7 @@
 #include <vmio/address.hpp>
 #include <vmio/snapshot.hpp>
 
-#include "pages.hpp"
+#include "support/pages.hpp"
 
 namespace test {
 

@@ -21,8 +21,8 @@
 
 #include <vmio/address.hpp>
 
-#include "child.hpp"
-#include "skip.hpp"
+#include "processes/child.hpp"
+#include "support/skip.hpp"
 
 namespace test {
 

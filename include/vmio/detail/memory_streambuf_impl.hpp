@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What std::streambuf asks of vmio/memory_streambuf.hpp; include that.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include <vmio/detail/memory_streambuf_area.hpp>
+
+namespace vmio {
+
+template <class Device, class Base>
+void memory_streambuf<Device, Base>::attach(Device device, std::size_t buffer_size) {
+    if (device_.is_open()) throw memory_error("open", 0, 0, {EBUSY, std::system_category()});
+    capacity_ = std::min(buffer_size, std::size_t{1} << 30);
+    buffer_ = std::make_unique_for_overwrite<char[]>(putback_size + std::max<std::size_t>(capacity_, 1));
+    device_ = std::move(device);
+    drop_buffer();
+    last_error_.clear();
+}
+
+template <class Device, class Base>
+void memory_streambuf<Device, Base>::detach() {
+    if (!device_.is_open()) return;
+    const std::error_code ec = flush_writes();
+    std::optional<memory_error> failure = std::exchange(untold_, std::nullopt);
+    if (ec) failure = error_here(ec, direction::writing);
+    drop_buffer();
+    device_.close();
+    if (failure) throw memory_error(*failure);
+}
+
+// ---- what std::streambuf asks for ----
+
+template <class Device, class Base>
+auto memory_streambuf<Device, Base>::underflow() -> int_type {
+    // Asked only to look ahead, as while a number or a line is read: a hole ends what was read so far, and is an error
+    // for whoever comes again.
+    const bool has_read = this->gptr() != this->eback() && !at_hole_;
+    return next(has_read);
+}
+
+template <class Device, class Base>
+auto memory_streambuf<Device, Base>::uflow() -> int_type {
+    const int_type c = next(false);
+    if (!traits_type::eq_int_type(c, traits_type::eof())) this->gbump(1);
+    return c;
+}
+
+template <class Device, class Base>
+auto memory_streambuf<Device, Base>::next(bool hole_is_end) -> int_type {
+    if (this->gptr() < this->egptr()) return traits_type::to_int_type(*this->gptr());
+    if (!begin_reading()) return traits_type::eof();
+    std::error_code ec;
+    const bool filled = fill(ec);
+    last_error_ = ec;
+    at_hole_ = static_cast<bool>(ec);
+    if (filled) return traits_type::to_int_type(*this->gptr());
+    if (ec && !hole_is_end) throw error_here(ec, direction::reading);
+    return traits_type::eof();
+}
+
+template <class Device, class Base>
+std::streamsize memory_streambuf<Device, Base>::xsgetn(char* s, std::streamsize n) {
+    std::streamsize done = take_what_is_there(s, n);
+    if (done >= n || !begin_reading()) return done;
+    std::error_code ec;
+    while (done < n) {
+        if (static_cast<std::size_t>(n - done) >= next_fill()) {
+            done = static_cast<std::streamsize>(
+                read_directly(s, static_cast<std::size_t>(done), static_cast<std::size_t>(n), ec));
+            break;
+        }
+        if (!fill(ec)) break;
+        done += take_what_is_there(s + done, n - done);
+    }
+    last_error_ = ec;
+    at_hole_ = static_cast<bool>(ec);
+    if (ec && done == 0) throw error_here(ec, direction::reading);
+    return done;
+}
+
+template <class Device, class Base>
+auto memory_streambuf<Device, Base>::pbackfail(int_type c) -> int_type {
+    if (this->gptr() == this->eback()) return traits_type::eof();
+    this->gbump(-1);
+    if (!traits_type::eq_int_type(c, traits_type::eof())) *this->gptr() = traits_type::to_char_type(c);
+    return traits_type::not_eof(c);
+}
+
+template <class Device, class Base>
+std::streamsize memory_streambuf<Device, Base>::showmanyc() {
+    if (!device_.is_open()) return -1;
+    return this->pptr() == nullptr && device_.position().past_end() ? -1 : 0;
+}
+
+template <class Device, class Base>
+auto memory_streambuf<Device, Base>::overflow(int_type c) -> int_type {
+    if (!begin_writing()) return traits_type::eof();
+    if (traits_type::eq_int_type(c, traits_type::eof())) return traits_type::not_eof(c);
+    const char byte = traits_type::to_char_type(c);
+    return xsputn(&byte, 1) == 1 ? c : traits_type::eof();
+}
+
+template <class Device, class Base>
+std::streamsize memory_streambuf<Device, Base>::xsputn(const char* s, std::streamsize n) {
+    if (n <= 0 || !begin_writing()) return 0;
+    const auto size = static_cast<std::size_t>(n);
+    // Under unitbuf the flush comes from a destructor, which can report nothing: write here.
+    const bool at_once = owner_ != nullptr && (owner_->flags() & std::ios_base::unitbuf);
+    const bool pending = this->pptr() != this->pbase();
+    const bool straight = at_once || size >= (pending ? capacity_ : bulk_size());
+    if (!straight && put_buffered(s, size)) return n;
+    std::error_code ec = flush_writes();
+    if (!ec && (straight || size >= bulk_size() || !put_buffered(s, size))) ec = write_out(s, size);
+    if (ec) throw error_here(ec, direction::writing);
+    return n;
+}
+
+template <class Device, class Base>
+int memory_streambuf<Device, Base>::sync() {
+    if (!device_.is_open()) return 0;
+    const std::error_code ec = flush_writes();
+    settle();
+    if (!ec) return 0;
+    const memory_error failure = error_here(ec, direction::writing);
+    // Callers may ignore the -1: Boost's chains do.
+    if (owner_ == nullptr) untold_ = failure;
+    report(failure);
+    return -1;
+}
+
+template <class Device, class Base>
+auto memory_streambuf<Device, Base>::seekoff(std::streamoff off, std::ios_base::seekdir way,
+                                             std::ios_base::openmode which) -> pos_type {
+    const pos_type failed(std::streamoff(-1));
+    if (!device_.is_open()) return failed;
+    const bool stays = off == 0 && way == std::ios_base::cur;
+    std::error_code ec = flush_writes();
+    settle();
+    std::optional<memory_error> failure = std::exchange(untold_, std::nullopt);
+    if (ec) failure = error_here(ec, direction::writing);
+    if (failure) {
+        if (which == std::ios_base::in) throw memory_error(*failure);  // std::istream catches it
+        if (owner_ == nullptr && stays) untold_ = failure;             // tellp() sets no bit
+        report(*failure);
+        return failed;
+    }
+    if (!stays) drop_buffer();
+    if (!device_.try_seek(off, way, ec)) {
+        last_error_ = ec;
+        return failed;
+    }
+    if (!stays) last_error_.clear();
+    return static_cast<std::streamoff>(device_.position().offset());
+}
+
+template <class Device, class Base>
+auto memory_streambuf<Device, Base>::seekpos(pos_type to, std::ios_base::openmode which) -> pos_type {
+    return seekoff(std::streamoff(to), std::ios_base::beg, which);
+}
+
+}  // namespace vmio

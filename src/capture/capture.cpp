@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSL-1.0
+/// How a process_snapshot is made.
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <optional>
+#include <tuple>
+
+#include <vmio/page_map.hpp>
+#include <vmio/pause_guard.hpp>
+#include <vmio/process_snapshot.hpp>
+
+#include "base/range_set.hpp"
+#include "base/system_error.hpp"
+#include "capture/page_copier.hpp"
+#include "capture/process_snapshot_state.hpp"
+#include "maps/dontdump.hpp"
+#include "maps/mapping_walk.hpp"
+#include "maps/permitted_build_id.hpp"
+#include "process/proc_file.hpp"
+#include "walk/piece_reader.hpp"
+#include "walk/region_source.hpp"
+
+namespace vmio {
+namespace {
+
+constexpr address top = std::numeric_limits<address>::max();
+
+/// In whole pages.
+std::vector<address_range> chosen_ranges(const capture_options& options) {
+    std::vector<address_range> pages;
+    const address last_page = align_down(top, page_size());
+    const auto rounded = [&](const address_range& r) {
+        const address end = r.end() > last_page ? last_page : align_up(r.end(), page_size());
+        return address_range(std::min(align_down(r.start(), page_size()), end), end);
+    };
+    for (const address_range& r : options.ranges)
+        if (!r.empty()) pages.push_back(rounded(r));
+    const address_range within = rounded(options.regions.within);
+    return detail::intersected(options.ranges.empty() ? std::vector{within} : detail::made_set(std::move(pages)),
+                               {&within, 1});
+}
+
+struct captured {
+    detail::capture_record record;
+    detail::region_layout layout;
+    detail::file_descriptor file;
+};
+
+/// Goes through what is mapped, by address, and takes of it what is wanted.
+class capture_walk {
+public:
+    capture_walk(const process_memory& memory, const capture_options& options)
+        : target_(memory.target()),
+          options_(options),
+          chosen_(chosen_ranges(options)),
+          file_(detail::new_memfd(0)),
+          copier_(memory, file_.get(), options.max_stored, options.progress) {}
+
+    captured run() {
+        std::optional<pause_guard> pause;
+        if (options_.pause) pause.emplace(target_);
+        record_.time = std::chrono::system_clock::now();
+        record_.paused = options_.pause;
+        static_cast<detail::process_info&>(record_) = detail::read_facts(target_, pause ? &*pause : nullptr);
+        start();
+        while (std::optional<mapping> m = next_mapping()) visit(std::move(*m));
+        if (const std::error_code ec = detail::lost_program(target_))
+            throw memory_error("capture of a process", target_.id(), 0, ec);
+        pause.reset();
+        return finish();
+    }
+
+private:
+    void start() {
+        std::error_code ec;
+        pages_.emplace(target_, ec);
+        if (ec == errc::no_such_process || detail::is_exhaustion(ec))
+            throw memory_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
+        if (ec) pages_.reset();  // this kernel has none: do without
+        known_.emplace(target_);
+        if (options_.regions.skip_dontdump) dontdump_ = detail::dontdump_ranges(target_, options_.regions.within);
+    }
+
+    /// As it is now: a list would be out of date before we come to its end.
+    std::optional<mapping> next_mapping() {
+        std::optional<mapping> m = known_->at_or_above(beyond_);
+        if (!m || m->range.end() <= beyond_) return std::nullopt;
+        if (m->range.start() < beyond_) {
+            // It has grown together with what was there before.
+            if (m->file_backed()) m->offset += beyond_ - m->range.start();
+            m->range = {beyond_, m->range.end()};
+        }
+        beyond_ = m->range.end();
+        return m;
+    }
+
+    bool is_wanted(const mapping& m) const {
+        if (options_.regions.wanted && !options_.regions.wanted(m)) return false;
+        return !detail::overlaps(dontdump_, m.range);
+    }
+
+    void visit(mapping m) {
+        learn_build_id(m);
+        const std::vector<address_range> parts = detail::intersected(chosen_, {&m.range, 1});
+        if (!parts.empty() && !detail::is_region(m)) {
+            const gap_reason why = m.perms.read ? gap_reason::input_output : gap_reason::no_permission;
+            for (const address_range& part : parts) add_gap_if_chosen(part, why);
+        } else if (!parts.empty() && is_wanted(m)) {
+            const detail::source_options how{options_.regions.use_backing_files, options_.regions.skip_untouched,
+                                             options_.regions.read_swapped};
+            const detail::region_source source(target_, pages_ ? &*pages_ : nullptr, m, how);
+            for (const address_range& part : parts) capture_part(source, part);
+        }
+        mappings_.push_back(std::move(m));
+    }
+
+    void capture_part(const detail::region_source& source, const address_range& part) {
+        const std::optional<std::uint64_t> offset = layout_.add(part);
+        if (!offset)
+            throw memory_error("capture of a process", target_.id(), part.start(), detail::system_error_of(EFBIG));
+        copier_.copy(source, part, *offset);
+    }
+
+    void add_gap_if_chosen(const address_range& range, gap_reason reason) {
+        if (!options_.ranges.empty()) copier_.done().gaps.push_back({range, reason});
+    }
+
+    /// With the name, since two subvolumes of btrfs have one device, and inodes of the same numbers.
+    using file_key = std::tuple<std::uint32_t, std::uint32_t, std::uint64_t, std::string>;
+    static file_key key_of(const mapping& m) { return {m.device_major, m.device_minor, m.inode, m.name}; }
+
+    /// Asks once for each file, while it is mapped. Only of what is executable: others are seldom ELF files, and asking
+    /// may mean to touch memory that nobody has touched.
+    void learn_build_id(const mapping& m) {
+        if (m.name != "[vdso]" && !(m.file_backed() && m.perms.execute)) return;
+        const auto [known, is_new] = build_ids_.try_emplace(key_of(m));
+        if (is_new) known->second = detail::permitted_build_id(target_, m);
+    }
+
+    std::vector<std::byte> known_build_id(const mapping& m) const {
+        const auto known = m.file_backed() || m.name == "[vdso]" ? build_ids_.find(key_of(m)) : build_ids_.end();
+        return known == build_ids_.end() ? std::vector<std::byte>() : known->second;
+    }
+
+    captured finish() {
+        std::vector<address_range> mapped;
+        for (const mapping& m : mappings_) detail::append(mapped, m.range);
+        if (!options_.ranges.empty())
+            for (const address_range& hole : detail::without(chosen_, mapped))
+                add_gap_if_chosen(hole, gap_reason::unmapped);
+        for (const mapping& m : mappings_) record_.build_ids.push_back(known_build_id(m));
+        record_.map = memory_map::from_mappings(std::move(mappings_));
+        record_.gaps = std::move(copier_.done().gaps);
+        detail::join(record_.gaps);
+        record_.stored = detail::made_set(std::move(copier_.done().stored));
+        return {std::move(record_), std::move(layout_), std::move(file_)};
+    }
+
+    const process& target_;
+    const capture_options& options_;
+    const std::vector<address_range> chosen_;
+    std::optional<page_map> pages_;
+    std::optional<detail::mapping_walk> known_;
+    std::vector<address_range> dontdump_;
+    address beyond_ = 0;
+
+    detail::file_descriptor file_;
+    detail::page_copier copier_;
+    detail::region_layout layout_;
+    std::vector<mapping> mappings_;
+    std::map<file_key, std::vector<std::byte>> build_ids_;
+    detail::capture_record record_;
+};
+
+}  // namespace
+
+process_snapshot process_snapshot::capture(const process& target, const capture_options& options) {
+    return capture(detail::told_from_exec(target, [&] { return process_memory(target); }), options);
+}
+
+process_snapshot process_snapshot::capture(const process_memory& memory, const capture_options& options) {
+    captured all = detail::told_from_exec(memory.target(), [&] { return capture_walk(memory, options).run(); });
+    return state::holding(std::move(all.record), std::move(all.layout), std::move(all.file));
+}
+
+}  // namespace vmio

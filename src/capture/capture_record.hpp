@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <vector>
+
+#include <vmio/address.hpp>
+#include <vmio/memory_gap.hpp>
+#include <vmio/memory_map.hpp>
+
+#include "process/process_info.hpp"
+
+namespace vmio::detail {
+
+/// What is known of a captured process beside its bytes.
+struct capture_record : process_info {
+    std::chrono::system_clock::time_point time;
+    bool paused = false;
+    memory_map map;
+    std::vector<std::vector<std::byte>> build_ids;  // of each mapping of map
+    std::vector<memory_gap> gaps;                   // sorted; also where nothing should have been
+    std::vector<address_range> stored;              // sorted
+};
+
+}  // namespace vmio::detail

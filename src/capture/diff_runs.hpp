@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <vmio/address.hpp>
+
+namespace vmio::detail {
+
+/// Runs of bytes that differ, as they are found by address.
+class diff_runs {
+public:
+    explicit diff_runs(std::uint64_t join_within) : join_within_(join_within) {}
+
+    /// Compares what lies at `start`; both are of one size.
+    void compare(address start, std::span<const std::byte> a, std::span<const std::byte> b) {
+        const std::size_t size = a.size();
+        for (std::size_t at = first_difference(a, b, 0); at < size;) {
+            std::size_t end = at + 1;
+            while (end < size && a[end] != b[end]) ++end;
+            add({start + at, start + end});
+            at = first_difference(a, b, end);
+        }
+    }
+
+    /// What lies between what has been compared and what will be is not known: nothing is joined across it.
+    void interrupt() noexcept { joinable_ = false; }
+
+    std::vector<address_range> take() noexcept { return std::move(runs_); }
+
+private:
+    static std::size_t first_difference(std::span<const std::byte> a, std::span<const std::byte> b, std::size_t at) {
+        constexpr std::size_t step = 256;  // memcmp(3) is fast, but does not tell where
+        while (a.size() - at >= step && std::memcmp(&a[at], &b[at], step) == 0) at += step;
+        while (at < a.size() && a[at] == b[at]) ++at;
+        return at;
+    }
+
+    void add(const address_range& run) {
+        if (joinable_ && !runs_.empty() && run.start() - runs_.back().end() <= join_within_)
+            runs_.back() = {runs_.back().start(), run.end()};
+        else
+            runs_.push_back(run);
+        joinable_ = true;
+    }
+
+    const std::uint64_t join_within_;
+    std::vector<address_range> runs_;
+    bool joinable_ = true;
+};
+
+}  // namespace vmio::detail

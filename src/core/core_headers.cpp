@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "core/core_headers.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+
+#include <elf.h>
+
+namespace vmio::detail {
+namespace {
+
+constexpr std::size_t headers_at_once = 512;
+
+/// The first bytes of what compresses core files: gzip, zstd, xz, lz4.
+bool is_compressed(const unsigned char* magic) {
+    constexpr unsigned char known[][4]{{0x28, 0xb5, 0x2f, 0xfd}, {0xfd, '7', 'z', 'X'}, {0x04, 0x22, 0x4d, 0x18}};
+    return (magic[0] == 0x1f && magic[1] == 0x8b) ||
+           std::any_of(std::begin(known), std::end(known),
+                       [&](const auto& k) { return std::memcmp(k, magic, 4) == 0; });
+}
+
+/// Of segments that share addresses, the one that begins first keeps them.
+void put_in_order(std::vector<core_segment>& segments) {
+    const auto by_start = [](const auto& a, const auto& b) { return a.range.start() < b.range.start(); };
+    std::stable_sort(segments.begin(), segments.end(), by_start);
+    address end = 0;
+    for (core_segment& s : segments) {
+        const std::uint64_t taken = s.range.start() < end ? std::min(end - s.range.start(), s.range.size()) : 0;
+        s.range = s.range.part(taken, s.range.size() - taken);
+        s.offset += std::min(taken, s.file_size);
+        s.file_size -= std::min(taken, s.file_size);
+        end = std::max(end, s.range.end());
+    }
+    std::erase_if(segments, [](const core_segment& s) { return s.range.empty(); });
+}
+
+template <class Segment>
+void add(core_headers& headers, const Segment& s, const core_source& from) {
+    constexpr std::uint64_t top = std::numeric_limits<std::uint64_t>::max();
+    const std::uint64_t offset = s.p_offset;
+    const std::uint64_t start = s.p_vaddr;
+    const std::uint64_t size = s.p_memsz;
+    const std::uint64_t file_size = s.p_filesz;
+    if (s.p_type != PT_NOTE && s.p_type != PT_LOAD) return;
+    if (file_size > top - offset || (s.p_type == PT_LOAD && size > top - start))
+        from.fail(EBADMSG, "its program headers make no sense");
+    if (s.p_type == PT_NOTE) return headers.notes.push_back({offset, file_size});
+    if (size == 0) return;
+    const permissions perms{(s.p_flags & PF_R) != 0, (s.p_flags & PF_W) != 0, (s.p_flags & PF_X) != 0, false};
+    headers.segments.push_back({{start, start + size}, perms, offset, std::min(size, file_size)});
+}
+
+template <class Header, class Segment, class Section>
+core_headers read(const core_source& from) {
+    Header header;
+    if (!from.read_one(0, header)) from.fail(EBADMSG, "its end is missing, and all of its memory");
+    if (header.e_type != ET_CORE) from.fail(EINVAL, "it is an ELF file, but no core file");
+    if (header.e_phentsize != sizeof(Segment)) from.fail(EBADMSG, "its program headers make no sense");
+    std::uint64_t count = header.e_phnum;
+    if (count == PN_XNUM) {  // there are more than the field can say
+        Section first;
+        if (header.e_shoff == 0 || header.e_shentsize != sizeof first || !from.read_one(header.e_shoff, first))
+            from.fail(EBADMSG, "the number of its segments is missing");
+        count = first.sh_info;
+    }
+    if (!from.holds(header.e_phoff, count * sizeof(Segment)))
+        from.fail(EBADMSG, "its end is missing, and all of its memory");
+    core_headers headers{header.e_machine, sizeof header.e_entry, {}, {}};
+    headers.segments.reserve(static_cast<std::size_t>(count));
+    std::vector<Segment> some;
+    for (std::uint64_t i = 0; i < count; i += some.size()) {
+        some.resize(static_cast<std::size_t>(std::min<std::uint64_t>(count - i, headers_at_once)));
+        if (!from.read(header.e_phoff + i * sizeof(Segment), std::as_writable_bytes(std::span(some))))
+            from.fail(EBADMSG, "it became shorter meanwhile");  // GCOVR_EXCL_LINE: between two calls
+        for (const Segment& s : some) add(headers, s, from);
+    }
+    put_in_order(headers.segments);
+    return headers;
+}
+
+}  // namespace
+
+core_headers read_core_headers(const core_source& from) {
+    unsigned char identification[EI_NIDENT]{};
+    const bool whole = from.read_one(0, identification);
+    if (whole && is_compressed(identification)) from.fail(EINVAL, "it is compressed: unpack it first");
+    if (!whole || std::memcmp(identification, ELFMAG, SELFMAG) != 0) from.fail(EINVAL, "it is not an ELF file");
+    constexpr auto our_order = std::endian::native == std::endian::little ? ELFDATA2LSB : ELFDATA2MSB;
+    if (identification[EI_DATA] != our_order) from.fail(EOPNOTSUPP, "it is of a machine of the other byte order");
+    switch (identification[EI_CLASS]) {
+        case ELFCLASS64: return read<Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr>(from);
+        case ELFCLASS32: return read<Elf32_Ehdr, Elf32_Phdr, Elf32_Shdr>(from);
+        default: from.fail(EOPNOTSUPP, "it is neither of a 32-bit nor of a 64-bit machine");
+    }
+}
+
+}  // namespace vmio::detail

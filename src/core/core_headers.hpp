@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What the ELF header and the program headers of a core file say: elf(5).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <vmio/address.hpp>
+#include <vmio/mapping.hpp>
+
+#include "core/core_source.hpp"
+
+namespace vmio::detail {
+
+struct core_segment {
+    address_range range;
+    permissions perms;
+    std::uint64_t offset = 0;     // in the file
+    std::uint64_t file_size = 0;  // as it should be; at most the size of the range, and offset + file_size fits
+};
+
+struct core_notes {
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+};
+
+struct core_headers {
+    unsigned machine = 0;
+    unsigned word_size = 8;
+    std::vector<core_segment> segments;  // by address, none empty, without overlap
+    std::vector<core_notes> notes;
+};
+
+/// file_error as core_memory::open().
+core_headers read_core_headers(const core_source&);
+
+}  // namespace vmio::detail

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Where the fields of NT_PRSTATUS and NT_PRPSINFO stand: struct elf_prstatus and elf_prpsinfo of sys/procfs.h, also
+/// for programs of the other word size, which that header does not know on every machine.
+#pragma once
+
+#include <cstddef>
+
+namespace vmio::detail {
+
+/// Of NT_PRSTATUS. The registers are the machine's, so their size is what is left.
+struct core_note_layout {
+    explicit constexpr core_note_layout(unsigned word_size) noexcept
+        : thread_id(word_size == 8 ? 32 : 24), registers(word_size == 8 ? 112 : 72), after_registers(word_size) {}
+
+    static constexpr std::size_t signal = 12;
+    std::size_t thread_id;
+    std::size_t registers;
+    std::size_t after_registers;  // a flag, and what fills its word
+};
+
+/// Of NT_PRPSINFO. Its beginning has the size of user ids in it, which differs; its end does not.
+namespace process_note {
+
+constexpr std::size_t arguments_size = 80;
+constexpr std::size_t name_size = 16;
+constexpr std::size_t from_end_of_name = arguments_size + name_size;
+constexpr std::size_t from_end_of_id = from_end_of_name + 4 * sizeof(int);  // then parent, group and session
+
+}  // namespace process_note
+}  // namespace vmio::detail

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "core/core_note_reader.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <string_view>
+
+#include <elf.h>
+
+#include "core/core_note_layout.hpp"
+
+namespace vmio::detail {
+namespace {
+
+/// Far above what any process has; with the size of the file it bounds what a hostile one can make us read and keep.
+constexpr std::uint64_t most_note_bytes = std::uint64_t{1} << 30;
+
+/// Numbers of the program's word size, one after the other.
+class word_reader {
+public:
+    word_reader(std::span<const std::byte> from, unsigned word_size) noexcept : rest_(from), word_size_(word_size) {}
+
+    std::size_t left() const noexcept { return rest_.size() / word_size_; }
+    std::span<const std::byte> rest() const noexcept { return rest_; }
+
+    /// Only while left() is not 0.
+    std::uint64_t next() noexcept {
+        const std::uint64_t value = word_size_ == 8 ? at<std::uint64_t>(rest_, 0) : at<std::uint32_t>(rest_, 0);
+        rest_ = rest_.subspan(word_size_);
+        return value;
+    }
+
+    template <class T>
+    static T at(std::span<const std::byte> from, std::size_t offset) noexcept {
+        T value;
+        std::memcpy(&value, from.data() + offset, sizeof value);
+        return value;
+    }
+
+private:
+    std::span<const std::byte> rest_;
+    unsigned word_size_;
+};
+
+/// A field of characters that ends with a NUL, or with itself.
+std::string text_at(std::span<const std::byte> from, std::size_t offset, std::size_t size) {
+    const std::string_view field(reinterpret_cast<const char*>(from.data()) + offset, size);
+    std::string text(field.substr(0, field.find('\0')));
+    while (text.ends_with(' ')) text.pop_back();  // the kernel puts one where each argument ended
+    return text;
+}
+
+/// Count, unit of the offsets; start, end and offset of each; then the names.
+std::vector<core_mapped_file> mapped_files(std::span<const std::byte> note, unsigned word_size) {
+    std::vector<core_mapped_file> files;
+    word_reader words(note, word_size);
+    if (words.left() < 2) return files;
+    const std::uint64_t count = words.next();
+    const std::uint64_t unit = words.next();
+    if (count > words.left() / 3) return files;
+    const std::span<const std::byte> text = words.rest().subspan(static_cast<std::size_t>(count) * 3 * word_size);
+    std::string_view names(reinterpret_cast<const char*>(text.data()), text.size());
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const std::uint64_t start = words.next();
+        const std::uint64_t end = words.next();
+        const std::uint64_t offset = words.next();
+        const std::size_t length = names.find('\0');
+        if (length == names.npos) break;
+        if (start < end && (unit == 0 || offset <= std::numeric_limits<std::uint64_t>::max() / unit))
+            files.push_back({{start, end}, offset * unit, std::string(names.substr(0, length))});
+        names.remove_prefix(length + 1);
+    }
+    const auto by_start = [](const auto& a, const auto& b) { return a.range.start() < b.range.start(); };
+    std::stable_sort(files.begin(), files.end(), by_start);
+    address end = 0;
+    std::erase_if(files, [&end](const core_mapped_file& f) {
+        if (f.range.start() < end) return true;
+        end = f.range.end();
+        return false;
+    });
+    return files;
+}
+
+void add_thread(core_process& process, std::span<const std::byte> note, const core_note_layout& layout) {
+    if (note.size() < layout.registers + layout.after_registers) return;
+    thread_registers& thread = process.threads.emplace_back();
+    thread.id = word_reader::at<std::int32_t>(note, layout.thread_id);
+    thread.signal = word_reader::at<std::int16_t>(note, layout.signal);
+    const auto general = note.subspan(layout.registers, note.size() - layout.registers - layout.after_registers);
+    thread.sets.push_back({NT_PRSTATUS, {general.begin(), general.end()}});
+}
+
+void take_process(core_process& process, std::span<const std::byte> note) {
+    if (note.size() < process_note::from_end_of_id) return;
+    process.id = word_reader::at<std::int32_t>(note, note.size() - process_note::from_end_of_id);
+    process.program = text_at(note, note.size() - process_note::from_end_of_name, process_note::name_size);
+    process.arguments = text_at(note, note.size() - process_note::arguments_size, process_note::arguments_size);
+}
+
+void take(core_process& process, std::uint32_t type, std::vector<std::byte>&& note, unsigned word_size) {
+    switch (type) {
+        case NT_PRSTATUS: return add_thread(process, note, core_note_layout(word_size));
+        case NT_PRPSINFO: return take_process(process, note);
+        case NT_AUXV: process.auxiliary_vector = std::move(note); return;
+        case NT_FILE: process.files = mapped_files(note, word_size); return;
+        default:  // belongs to the thread before
+            if (!process.threads.empty()) process.threads.back().sets.push_back({type, std::move(note)});
+    }
+}
+
+/// Where the next note begins, should `size` bytes of this one end at `offset + size`.
+std::uint64_t padded(std::uint64_t size) {
+    return (size + 3) & ~std::uint64_t{3};
+}
+
+/// False where the file ends before the notes do.
+bool read_notes(const core_source& from, const core_notes& where, unsigned word_size, std::uint64_t& room,
+                core_process& process) {
+    Elf64_Nhdr header;  // the same for 32 bits
+    for (std::uint64_t at = 0; where.size - at >= sizeof header;) {
+        if (!from.read_one(where.offset + at, header)) return false;
+        if (sizeof header > room) return true;
+        room -= sizeof header;
+        const std::uint64_t left = where.size - at - sizeof header;
+        const std::uint64_t name_size = padded(header.n_namesz);
+        if (name_size > left || header.n_descsz > left - name_size) return true;
+        const std::uint64_t content = where.offset + at + sizeof header + name_size;
+        char name[8]{};
+        const bool of_interest = (header.n_namesz == sizeof "CORE" || header.n_namesz == sizeof "LINUX") &&
+                                 from.read(where.offset + at + sizeof header,
+                                           std::as_writable_bytes(std::span(name).first(header.n_namesz)));
+        if (of_interest && (std::strcmp(name, "CORE") == 0 || std::strcmp(name, "LINUX") == 0)) {
+            if (!from.holds(content, header.n_descsz)) return false;
+            if (header.n_descsz > room) return true;
+            room -= header.n_descsz;
+            std::vector<std::byte> note(header.n_descsz);
+            if (!from.read(content, note)) return false;
+            take(process, header.n_type, std::move(note), word_size);
+        }
+        at += std::min(where.size - at, sizeof header + name_size + padded(header.n_descsz));
+    }
+    return from.holds(where.offset, where.size);
+}
+
+}  // namespace
+
+core_process read_core_notes(const core_source& from, const core_headers& headers, bool& cut_off) {
+    core_process process;
+    std::uint64_t room = std::min(most_note_bytes, from.size());  // no note is in two places
+    for (const core_notes& where : headers.notes)
+        if (!read_notes(from, where, headers.word_size, room, process)) cut_off = true;
+    if (process.id == 0 && !process.threads.empty()) process.id = process.threads.front().id;
+    return process;
+}
+
+}  // namespace vmio::detail

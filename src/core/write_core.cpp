@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/write_core.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <vmio/memory_map.hpp>
+#include <vmio/page_map.hpp>
+#include <vmio/pause_guard.hpp>
+#include <vmio/region_reader.hpp>
+
+#include "base/range_set.hpp"
+#include "core/core_writer.hpp"
+#include "maps/dontdump.hpp"
+#include "maps/mapping_walk.hpp"
+#include "process/proc_file.hpp"
+#include "process/process_info.hpp"
+#include "walk/piece_reader.hpp"
+#include "walk/region_source.hpp"
+
+namespace vmio {
+namespace {
+
+constexpr std::size_t chunk_size = std::size_t{1} << 20;
+
+/// Guard pages of `target`, or none where nobody can tell: then reading them tells.
+std::vector<address_range> guard_pages(const process& target, const address_range& within) {
+    std::vector<address_range> guards;
+    std::error_code ec;
+    const page_map pages(target, ec);
+    if (!ec) pages.scan(within, page_state::guard, [&](const page_run& run) { guards.push_back(run.range); });
+    return guards;
+}
+
+class writing {
+public:
+    writing(const process& target, const core_options& options) : target_(target), options_(options) {
+        if (options.pause) pause_.emplace(target);
+        static_cast<detail::process_info&>(image_) = detail::read_facts(target, pause_ ? &*pause_ : nullptr);
+        choose(memory_map::load(target));
+        image_.read = [this](const detail::core_sink& put) { read(put); };
+    }
+
+    core_summary to(detail::core_output& out) {
+        core_summary summary;
+        summary.size = write_core(image_, out, options_.progress);
+        summary.threads = image_.threads.size();
+        detail::join(gaps_);
+        summary.gaps = std::move(gaps_);
+        return summary;
+    }
+
+private:
+    /// What of the mappings is to be in the file.
+    void choose(const memory_map& map) {
+        image_.mappings.assign(map.begin(), map.end());
+        if (map.empty()) return;
+        const address_range all(map.begin()->range.start(), (map.end() - 1)->range.end());
+        std::vector<address_range> dontdump;
+        if (options_.skip_dontdump) dontdump = detail::dontdump_ranges(target_, all);
+        const std::vector<address_range> guards = guard_pages(target_, all);
+        auto guard = guards.begin();
+        for (const mapping& m : map) {
+            if (!m.perms.read) {
+                leave_out({m.range, gap_reason::no_permission});
+            } else if (!detail::is_region(m)) {
+                leave_out({m.range, gap_reason::input_output});
+            } else if (detail::overlaps(dontdump, m.range) || (options_.wanted && !options_.wanted(m))) {
+                leave_out({m.range, gap_reason::not_dumped});
+            } else {
+                dumped_.push_back(m.range);
+                while (guard != guards.end() && guard->end() <= m.range.start()) ++guard;
+                for (auto g = guard; g != guards.end() && g->start() < m.range.end(); ++g)
+                    leave_out({g->intersection(m.range), gap_reason::guard_page});
+            }
+        }
+    }
+
+    void leave_out(const memory_gap& gap) {
+        gaps_.push_back(gap);
+        image_.left_out.push_back(gap.range);
+    }
+
+    void read(const detail::core_sink& put) {
+        region_options how;
+        how.chunk_size = chunk_size;
+        how.wanted = [this](const mapping& m) { return detail::overlaps(dumped_, m.range); };
+        region_reader reader(target_, how);
+        std::vector<address_range> passed;
+        while (reader.next()) {
+            detail::append(passed, reader.range());
+            const std::span<const std::byte> bytes = reader.fetch();
+            const address start = reader.range().start();
+            address at = start;
+            for (const address_range& zeros : reader.untouched()) {
+                if (at < zeros.start()) put(at, bytes.subspan(at - start, zeros.start() - at));
+                at = zeros.end();
+            }
+            if (at < reader.range().end()) put(at, bytes.subspan(at - start));
+            for (const memory_gap& gap : reader.memory_gaps())
+                if (gap.reason != gap_reason::guard_page) gaps_.push_back(gap);
+        }
+        const std::vector<address_range> vanished = detail::without(detail::without(dumped_, image_.left_out), passed);
+        if (vanished.empty()) return;
+        const detail::mapping_walk mappings(target_);
+        for (const address_range& part : vanished) add_vanished(mappings, part);
+    }
+
+    /// The reader has not met it any more.
+    void add_vanished(const detail::mapping_walk& mappings, const address_range& range) {
+        for (address at = range.start(); at < range.end(); at = gaps_.back().range.end()) {
+            const auto m = mappings.at_or_above(at);
+            const bool mapped = m && m->range.start() <= at;
+            const address end = !m ? range.end() : mapped ? m->range.end() : m->range.start();
+            gaps_.push_back(
+                {{at, std::min(end, range.end())}, mapped ? gap_reason::no_permission : gap_reason::unmapped});
+        }
+    }
+
+    const process target_;
+    const core_options& options_;
+    std::optional<pause_guard> pause_;
+    detail::core_image image_;
+    std::vector<address_range> dumped_;
+    std::vector<memory_gap> gaps_;
+};
+
+}  // namespace
+
+core_summary write_core(const process& target, std::ostream& out, const core_options& options) {
+    detail::core_stream stream(out);
+    return detail::told_from_exec(target, [&] { return writing(target, options).to(stream); });
+}
+
+core_summary write_core(const process& target, const std::filesystem::path& path, const core_options& options) {
+    detail::core_sparse_file file(path);
+    core_summary summary = detail::told_from_exec(target, [&] { return writing(target, options).to(file); });
+    file.finish();
+    return summary;
+}
+
+}  // namespace vmio

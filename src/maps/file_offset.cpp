@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/file_offset.hpp>
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+#include <tuple>
+
+#include "maps/mapping_walk.hpp"
+#include "maps/permitted_build_id.hpp"
+
+namespace vmio {
+namespace {
+
+/// The files seen so far.
+class file_table {
+public:
+    explicit file_table(const process& target, std::vector<mapped_file>& files) : target_(target), files_(files) {}
+
+    std::size_t index_of(const mapping& m) {
+        const auto [known, added] =
+            known_.try_emplace({m.device_major, m.device_minor, m.inode, m.name}, files_.size());
+        if (added)
+            files_.push_back(
+                {m.name, m.deleted, m.device_major, m.device_minor, m.inode, detail::permitted_build_id(target_, m)});
+        return known->second;
+    }
+
+private:
+    using key = std::tuple<std::uint32_t, std::uint32_t, std::uint64_t, std::string>;
+
+    const process& target_;
+    std::vector<mapped_file>& files_;
+    std::map<key, std::size_t> known_;
+};
+
+}  // namespace
+
+file_offsets file_offset(const process& target, std::span<const address> addresses) {
+    if (!std::is_sorted(addresses.begin(), addresses.end()))
+        throw std::invalid_argument("vmio::file_offset: the addresses are not sorted");
+    file_offsets result;
+    result.locations.reserve(addresses.size());
+    file_table files(target, result.files);
+    if (addresses.empty()) return result;
+    const detail::mapping_walk mappings(target);
+    std::optional<mapping> m;  // the one that covers the address, or the next above it
+    bool any_left = true;
+    std::optional<std::size_t> file;
+    for (const address where : addresses) {
+        if (any_left && (!m || where >= m->range.end())) {
+            m = mappings.at_or_above(where);
+            any_left = m.has_value();
+            file.reset();
+        }
+        file_location location{where, std::nullopt, 0};
+        if (any_left && m->range.contains(where) && !m->name.empty()) {
+            if (!file) file = files.index_of(*m);
+            location.file = file;
+            location.offset = where - m->range.start() + (m->file_backed() ? m->offset : 0);
+        }
+        result.locations.push_back(location);
+    }
+    return result;
+}
+
+}  // namespace vmio

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/page_map.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <new>
+
+#include <unistd.h>
+
+#include <vmio/error.hpp>
+
+#include "base/file_descriptor.hpp"
+#include "base/system_error.hpp"
+#include "proc/page_runs.hpp"
+#include "proc/pagemap_walk.hpp"
+#include "process/proc_file.hpp"
+
+namespace vmio {
+
+struct VMIO_HIDDEN page_map::state {
+    detail::file_descriptor pagemap;
+};
+
+namespace {
+
+constexpr const char* operation = "scan of /proc/PID/pagemap";
+
+/// Whether what was seen was this program's: the file has no entries once its memory is gone.
+std::error_code lost(const process& target, int pagemap) noexcept {
+    std::uint64_t entry;
+    const ssize_t got = ::pread(pagemap, &entry, sizeof entry, 0);
+    if (got < 0) return detail::last_system_error();
+    if (!target.alive()) return detail::system_error_of(ESRCH);
+    return got == 0 ? detail::system_error_of(ESTALE) : std::error_code();
+}
+
+}  // namespace
+
+std::shared_ptr<const page_map::state> page_map::open(const process& target, std::error_code& ec) noexcept {
+    detail::file_descriptor pagemap = detail::open_proc_file(target, "pagemap", ec);
+    if (ec) return nullptr;
+    try {
+        return std::make_shared<const state>(state{std::move(pagemap)});
+    } catch (const std::bad_alloc&) {
+        ec = detail::system_error_of(ENOMEM);
+        return nullptr;
+    }
+}
+
+page_map::page_map(process target, std::error_code& ec) noexcept
+    : target_(std::move(target)), state_(open(target_, ec)) {}
+
+page_map::page_map(process target) : target_(std::move(target)) {
+    std::error_code ec;
+    state_ = open(target_, ec);
+    if (ec) throw memory_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
+}
+
+void page_map::walk(address_range range, page_state wanted, bool (*each)(void*, const page_run&), void* context) const {
+    if (!state_) throw memory_error(operation, target_.id(), range.start(), detail::system_error_of(EBADF));
+    if (range.empty()) return;
+    const address top = align_down(std::numeric_limits<address>::max(), page_size());
+    const address end = range.end() > top ? top : align_up(range.end(), page_size());
+    address at = std::min(align_down(range.start(), page_size()), end);
+    detail::page_runs runs(wanted, at, each, context);
+    const int pagemap = state_->pagemap.get();
+    std::error_code ec;
+    detail::walk_result result = detail::walk_by_scan(pagemap, at, end, wanted, runs, ec);
+    if (result == detail::walk_result::refused) {
+        ec = target_.maps() < 0 ? detail::system_error_of(EACCES) : std::error_code();
+        result = ec ? detail::walk_result::failed : detail::walk_by_entries(pagemap, target_.maps(), at, end, runs, ec);
+    }
+    if (const std::error_code why = lost(target_, pagemap)) {
+        ec = why;
+        result = detail::walk_result::failed;
+    }
+    if (result == detail::walk_result::failed) throw memory_error(operation, target_.id(), at, ec);
+    if (result == detail::walk_result::over) runs.finish(end);
+}
+
+std::vector<page_run> page_map::scan(address_range range, page_state wanted) const {
+    std::vector<page_run> runs;
+    scan(range, wanted, [&](const page_run& run) { runs.push_back(run); });
+    return runs;
+}
+
+std::vector<page_run> scan_pages(const process& target, address_range range, page_state wanted) {
+    return page_map(target).scan(range, wanted);
+}
+
+}  // namespace vmio

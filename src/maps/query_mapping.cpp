@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/query_mapping.hpp>
+
+#include <cerrno>
+#include <utility>
+
+#include <fcntl.h>
+#include <vmio/error.hpp>
+#include <vmio/memory_map.hpp>
+
+#include "base/system_error.hpp"
+#include "maps/mapping_name_resolver.hpp"
+#include "maps/maps_reader.hpp"
+#include "proc/maps_text.hpp"
+#include "proc/procmap_query.hpp"
+#include "process/proc_file.hpp"
+
+namespace vmio {
+namespace {
+
+std::uint64_t flags_of(mapping_lookup lookup, const mapping_filter& filter) noexcept {
+    return (lookup == mapping_lookup::next_after ? detail::procmap::covering_or_next : 0) |
+           (filter.readable ? detail::procmap::readable : 0) | (filter.writable ? detail::procmap::writable : 0) |
+           (filter.executable ? detail::procmap::executable : 0) | (filter.shared ? detail::procmap::shared : 0) |
+           (filter.file_backed ? detail::procmap::file_backed : 0);
+}
+
+std::optional<mapping> find_in_list(const process& target, address where, mapping_lookup lookup,
+                                    const mapping_filter& filter, std::error_code& ec) {
+    const memory_map map = memory_map::load(target, ec);
+    if (ec) return {};
+    for (auto m = map.at_or_above(where); m != map.end(); ++m) {
+        if (lookup == mapping_lookup::exact && !m->range.contains(where)) break;
+        if (filter.passes(*m) && m->name != "[vsyscall]") return *m;
+    }
+    return {};
+}
+
+}  // namespace
+
+std::optional<mapping> query_mapping(const process& target, address where, mapping_lookup lookup, mapping_filter filter,
+                                     std::error_code& ec) {
+    detail::procmap::query q{};
+    q.query_flags = flags_of(lookup, filter);
+    q.query_addr = where;
+    std::string name;
+    ec = target.maps() >= 0 ? detail::procmap::ask(target.maps(), q, name) : detail::system_error_of(ESRCH);
+    for (int tries = 0; ec.value() == ESRCH && tries < 8 && target.alive(); ++tries) {  // another program by now
+        const detail::file_descriptor maps = detail::open_maps(target, ec);
+        if (!ec) ec = detail::procmap::ask(maps.get(), q, name);
+    }
+    ec = detail::gone_only_if_ended(target, ec);
+    if (ec.value() == ENOTTY || ec.value() == ENAMETOOLONG) return find_in_list(target, where, lookup, filter, ec);
+    const bool none = ec.value() == ENOENT;
+    if (ec && !none) return {};
+    // The memory outlives the process where another one shares it.
+    ec = target.alive() ? std::error_code() : detail::system_error_of(ESRCH);
+    if (ec || none) return {};
+    mapping m{{q.vma_start, q.vma_end},
+              detail::procmap::permissions_of(q),
+              q.vma_offset,
+              q.dev_major,
+              q.dev_minor,
+              q.inode,
+              std::move(name),
+              false};
+    detail::take_deleted_mark(m);
+    detail::mapping_name_resolver(target).resolve_deleted(m);
+    return m;
+}
+
+std::optional<mapping> query_mapping(const process& target, address where, mapping_lookup lookup,
+                                     mapping_filter filter) {
+    std::error_code ec;
+    std::optional<mapping> found = query_mapping(target, where, lookup, filter, ec);
+    if (ec) throw memory_error("query_mapping", target.id(), where, ec);
+    return found;
+}
+
+bool has_fast_mapping_query() noexcept {
+    const detail::file_descriptor maps(::open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC));
+    detail::procmap::query q{};
+    q.query_flags = detail::procmap::covering_or_next;
+    return maps && !detail::procmap::ask(maps.get(), q);
+}
+
+}  // namespace vmio

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "proc/procmap_query.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+
+#include "base/system_error.hpp"
+
+namespace vmio::detail::procmap {
+
+std::error_code ask(int maps, query& q) noexcept {
+    // Never set back: a kernel does not learn, and no filter is taken off.
+    static std::atomic<bool> refused{false};
+    if (refused.load(std::memory_order_relaxed)) return system_error_of(ENOTTY);
+    q.size = sizeof q;
+    if (::ioctl(maps, request, &q) == 0) return {};
+    const std::error_code ec = last_system_error();
+    switch (ec.value()) {
+        case ENOTTY:
+        case ENOSYS:
+        case EPERM: refused.store(true, std::memory_order_relaxed); [[fallthrough]];
+        case EACCES: return system_error_of(ENOTTY);
+        default: return ec;
+    }
+}
+
+std::error_code ask(int maps, query& q, std::string& name) {
+    constexpr std::size_t usual = 256;
+    char room[PATH_MAX];
+    const query question = q;
+    std::error_code ec;
+    for (const std::size_t size : {usual, sizeof room}) {
+        std::fill_n(room, size, '\0');  // memory checkers do not know that the kernel does
+        q = question;
+        q.vma_name_addr = reinterpret_cast<std::uintptr_t>(room);
+        q.vma_name_size = static_cast<std::uint32_t>(size);
+        ec = ask(maps, q);
+        if (ec.value() != ENAMETOOLONG) break;
+    }
+    name.assign(room, ec || q.vma_name_size == 0 ? 0 : q.vma_name_size - 1);
+    return ec;
+}
+
+}  // namespace vmio::detail::procmap

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "process/process_info.hpp"
+
+#include <algorithm>
+
+#include <unistd.h>
+
+#include <vmio/error.hpp>
+
+#include "process/proc_file.hpp"
+
+namespace vmio::detail {
+namespace {
+
+/// The whole of a file of /proc/PID.
+std::vector<std::byte> read_proc_file(const process& target, const char* name) {
+    std::error_code ec;
+    const file_descriptor file = open_proc_file(target, name, ec);
+    std::vector<std::byte> bytes;
+    while (!ec) {
+        const std::size_t have = bytes.size();
+        bytes.resize(have + 4096);
+        const ssize_t got = ::read(file.get(), bytes.data() + have, 4096);
+        if (got < 0) ec = last_system_error();
+        bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        if (got <= 0) break;
+    }
+    if (ec) throw memory_error("read of a file of /proc/PID", target.id(), 0, ec);
+    return bytes;
+}
+
+std::string text_of(const std::vector<std::byte>& bytes) {
+    std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    while (!text.empty() && (text.back() == '\0' || text.back() == '\n')) text.pop_back();
+    std::replace(text.begin(), text.end(), '\0', ' ');
+    return text;
+}
+
+}  // namespace
+
+process_info read_facts(const process& target, const pause_guard* pause) {
+    process_info facts;
+    facts.process_id = target.id();
+    facts.program = text_of(read_proc_file(target, "comm"));
+    facts.arguments = text_of(read_proc_file(target, "cmdline"));
+    facts.auxiliary_vector = read_proc_file(target, "auxv");
+    if (pause != nullptr) facts.threads = pause->registers();
+    return facts;
+}
+
+}  // namespace vmio::detail

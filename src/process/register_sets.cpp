@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "process/register_sets.hpp"
+
+#include <cerrno>
+
+#include <elf.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+
+#include "base/system_error.hpp"
+
+namespace vmio::detail {
+namespace {
+
+constexpr std::size_t first_size = 4096;
+
+/// Empty, without an error: this machine has no such set.
+std::vector<std::byte> read_set(pid_t thread, std::uint32_t type, std::error_code& ec) {
+    std::vector<std::byte> bytes(first_size);
+    while (true) {
+        iovec place{bytes.data(), bytes.size()};
+        if (::ptrace(PTRACE_GETREGSET, thread, type, &place) != 0) {
+            ec = last_system_error();
+            if (ec.value() == EINVAL || ec.value() == ENODEV || ec.value() == EIO) ec.clear();
+            return {};
+        }
+        // A larger set is cut to the room there is.
+        const bool whole = place.iov_len < bytes.size();
+        bytes.resize(whole ? place.iov_len : 2 * bytes.size());
+        if (whole) return bytes;
+    }
+}
+
+}  // namespace
+
+std::span<const std::uint32_t> known_register_sets() noexcept {
+    static constexpr std::uint32_t types[] {
+        NT_PRSTATUS, NT_PRFPREG,
+#if defined(__x86_64__) || defined(__i386__)
+            NT_X86_XSTATE,
+#elif defined(__aarch64__) || defined(__arm__)
+            NT_ARM_VFP, NT_ARM_TLS, NT_ARM_SVE, NT_ARM_PAC_MASK,
+#elif defined(__powerpc__)
+            NT_PPC_VMX, NT_PPC_VSX,
+#elif defined(__s390__)
+            NT_S390_HIGH_GPRS, NT_S390_VXRS_LOW, NT_S390_VXRS_HIGH,
+#elif defined(__riscv)
+            0x900,  // NT_RISCV_CSR
+#endif
+    };
+    return types;
+}
+
+thread_registers read_registers(pid_t thread, std::span<const std::uint32_t> types, std::error_code& ec) {
+    thread_registers registers{thread, 0, {}};
+    for (const std::uint32_t type : types) {
+        std::vector<std::byte> bytes = read_set(thread, type, ec);
+        if (ec) break;
+        if (!bytes.empty()) registers.sets.push_back({type, std::move(bytes)});
+    }
+    return registers;
+}
+
+}  // namespace vmio::detail

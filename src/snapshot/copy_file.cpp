@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "snapshot/copy_file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/system_error.hpp"
+#include "snapshot/sealed_memfd.hpp"
+
+namespace vmio::detail {
+namespace {
+
+constexpr std::size_t buffer_size = std::size_t{1} << 18;
+
+std::error_code failure() {
+    const std::error_code ec = last_system_error();
+    return ec.value() == ENOSPC ? system_error_of(ENOMEM) : ec;  // how a memfd says it
+}
+
+/// read(2), or pread(2) for an `offset` that is not negative; goes on after a signal.
+ssize_t read_at(int from, std::vector<std::byte>& to, off_t offset) {
+    for (;;) {
+        const ssize_t got =
+            offset < 0 ? ::read(from, to.data(), to.size()) : ::pread(from, to.data(), to.size(), offset);
+        if (got >= 0 || last_system_error().value() != EINTR) return got;
+    }
+}
+
+/// For a file that cannot be spliced. In `to` it lies `shift` before where it does in `from`.
+std::error_code copy_by_reading(int from, int to, off_t at, off_t end, off_t shift) {
+    std::vector<std::byte> buffer;
+    while (at < end) {
+        buffer.resize(static_cast<std::size_t>(std::min<off_t>(buffer_size, end - at)));
+        const ssize_t got = read_at(from, buffer, at);
+        if (got < 0) return last_system_error();
+        if (got == 0) return system_error_of(ENODATA);
+        write_all(to, static_cast<std::uint64_t>(at - shift), {buffer.data(), static_cast<std::size_t>(got)});
+        at += got;
+    }
+    return {};
+}
+
+std::uint64_t read_to_end(int from, int to, std::error_code& ec) {
+    std::vector<std::byte> buffer(buffer_size);
+    for (std::uint64_t done = 0;;) {
+        const ssize_t got = read_at(from, buffer, -1);
+        if (got < 0) ec = last_system_error();
+        if (got <= 0) return done;
+        write_all(to, done, {buffer.data(), static_cast<std::size_t>(got)});
+        done += static_cast<std::uint64_t>(got);
+    }
+}
+
+}  // namespace
+
+std::error_code copy_part(int from, int to, const extent& part, std::uint64_t start) {
+    const auto shift = static_cast<off_t>(start);
+    auto at = static_cast<off_t>(part.offset) + shift;
+    const auto end = static_cast<off_t>(part.end()) + shift;
+    if (::lseek(to, at - shift, SEEK_SET) < 0) return last_system_error();
+    while (at < end) {
+        const ssize_t done = ::sendfile(to, from, &at, static_cast<std::size_t>(end - at));
+        if (done > 0) continue;
+        if (done == 0) return system_error_of(ENODATA);
+        const std::error_code ec = failure();
+        if (ec.value() == EINVAL || ec.value() == ENOSYS) return copy_by_reading(from, to, at, end, shift);
+        if (ec.value() != EINTR) return ec;
+    }
+    return {};
+}
+
+std::uint64_t copy_whole(int from, int to, std::error_code& ec) {
+    ec.clear();
+    struct stat status;
+    const auto look = [&] {
+        if (::fstat(from, &status) != 0) ec = last_system_error();
+        return !ec;
+    };
+    if (!look()) return 0;
+    if (S_ISDIR(status.st_mode)) ec = system_error_of(EISDIR);
+    if (S_ISCHR(status.st_mode)) ec = system_error_of(EINVAL);  // some, as /dev/zero, have no end
+    if (ec) return 0;
+    if (!S_ISREG(status.st_mode) || status.st_size == 0) return read_to_end(from, to, ec);
+
+    const off_t size = status.st_size;
+    std::error_code why;
+    if (::ftruncate(to, size) != 0) return ec = failure(), 0;
+    for (const extent& e : data_extents(from, static_cast<std::uint64_t>(size)))
+        if (!why) why = copy_part(from, to, e);
+    if (why && why.value() != ENODATA) return ec = why, 0;
+    if (!look()) return 0;
+    // Where a file has become shorter, that can look like a hole at its end.
+    if (status.st_size < size) return ec = system_error_of(ENODATA), 0;
+    if (!why) return static_cast<std::uint64_t>(size);
+    // It ends before the end that it tells, as those of /sys do.
+    if (::ftruncate(to, 0) != 0 || ::lseek(from, 0, SEEK_SET) != 0) return ec = failure(), 0;
+    return read_to_end(from, to, ec);
+}
+
+}  // namespace vmio::detail

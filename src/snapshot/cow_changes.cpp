@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What a view has changed, and snapshots of it.
+#include <algorithm>
+#include <cstring>
+
+#include "snapshot/anon_pages.hpp"
+#include "snapshot/cow_mapping.hpp"
+#include "snapshot/self_reader.hpp"
+
+namespace vmio {
+
+std::vector<detail::page_interval> cow_view::mapping::changed_pages(change kind) const {
+    std::vector<detail::page_interval> found;
+    if (size() == 0) return found;
+    detail::self_reader own(bytes_.data(), !unreadable_);
+    const auto add = [&](detail::page_interval run) {
+        if (!found.empty() && found.back().end == run.first)
+            found.back().end = run.end;
+        else
+            found.push_back(run);
+    };
+    const auto add_different = [&](std::size_t page) {
+        const std::size_t start = page * page_size();
+        const std::size_t length = std::min(page_size(), size() - start);
+        if (std::memcmp(own.get(start, length).data(), content_->page(page), length) != 0) add({page, page + 1});
+    };
+    // Pages of the overlay are written by us, unless madvise(2) has dropped them: then they show what the file has.
+    const std::span<const detail::cow_pages::entry> overlay = content_->overlay().entries();
+    auto laid_over = overlay.begin();
+    const auto add_dropped = [&](std::size_t end) {
+        for (; laid_over != overlay.end() && laid_over->page < end; ++laid_over) add_different(laid_over->page);
+    };
+    const detail::walk_result result = detail::for_anon_pages(bytes_.data(), all(), [&](detail::page_interval run) {
+        add_dropped(run.first);
+        while (laid_over != overlay.end() && laid_over->page < run.end) ++laid_over;
+        if (kind == change::written && settled_.empty()) {
+            add(run);
+            return true;
+        }
+        for (std::size_t page = run.first; page < run.end; ++page)
+            if (kind == change::written && !settled_[page])
+                add({page, page + 1});
+            else
+                add_different(page);
+        return true;
+    });
+    if (result == detail::walk_result::over) return add_dropped(all().end), found;
+    found.clear();
+    for (std::size_t page = 0; page < content_->pages(); ++page) add_different(page);
+    return found;
+}
+
+std::vector<changed_run> cow_view::mapping::changed(change kind) const {
+    std::vector<changed_run> runs;
+    for (const detail::page_interval& pages : changed_pages(kind)) {
+        const std::size_t start = pages.first * page_size();
+        runs.push_back({start, std::min(pages.end * page_size(), size()) - start});
+    }
+    return runs;
+}
+
+cow_view::mapping::content_pointer cow_view::mapping::take() const {
+    const std::vector<detail::page_interval> changed = changed_pages(change::written);
+    if (content_->live()) return copied(changed);
+    return changed.empty() ? content_ : layered(changed);
+}
+
+/// The same file, with the changed pages in its overlay; a file of its own if they are too many.
+cow_view::mapping::content_pointer cow_view::mapping::layered(const std::vector<detail::page_interval>& changed) const {
+    std::size_t more = 0;
+    for (const detail::page_interval& run : changed)
+        more += run.end - run.first - content_->overlay().entries(run.first, run.end).size();
+    if (!content_->has_room_for(more)) return copied(changed);
+    std::vector<std::size_t> pages;
+    for (const detail::page_interval& run : changed)
+        for (std::size_t page = run.first; page < run.end; ++page) pages.push_back(page);
+    detail::self_reader own(bytes_.data(), !unreadable_);
+    return content_->with(content_->overlay().with(pages, [&](std::size_t page, std::span<std::byte> to) {
+        std::memcpy(to.data(), own.get(page * page_size(), to.size()).data(), to.size());
+    }));
+}
+
+/// Holes stay holes.
+cow_view::mapping::content_pointer cow_view::mapping::copied(const std::vector<detail::page_interval>& changed) const {
+    std::vector<detail::extent> own_extents;
+    for (const detail::page_interval& run : changed) {
+        const std::uint64_t start = std::uint64_t{run.first} * page_size();
+        own_extents.push_back({start, std::min<std::uint64_t>(std::uint64_t{run.end} * page_size(), size()) - start});
+    }
+    detail::self_reader own(bytes_.data(), !unreadable_);
+    detail::file_descriptor file = detail::new_memfd(size());
+    constexpr std::uint64_t most = std::uint64_t{1} << 20;
+    for (const detail::extent& e : detail::united(content_->data(), own_extents))
+        for (std::uint64_t at = e.offset; at < e.end(); at += most)
+            detail::write_all(
+                file.get(), at,
+                own.get(static_cast<std::size_t>(at), static_cast<std::size_t>(std::min(most, e.end() - at))));
+    return std::make_shared<const detail::snapshot_data>(
+        std::make_shared<const detail::sealed_memfd>(std::move(file), size()));
+}
+
+}  // namespace vmio

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Mapping and restoring.
+#include "snapshot/cow_mapping.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <sys/mman.h>
+
+#include "base/system_error.hpp"
+#include "snapshot/anon_pages.hpp"
+
+namespace vmio {
+
+#ifndef MADV_DONTNEED_LOCKED
+constexpr int MADV_DONTNEED_LOCKED = 24;  // since Linux 5.18
+#endif
+
+cow_view::mapping::mapping(std::shared_ptr<snapshot::state> owner, content_pointer content)
+    : owner_(std::move(owner)),
+      content_(std::move(content)),
+      bytes_(content_->file().descriptor(), content_->size(), PROT_READ | PROT_WRITE, MAP_PRIVATE,
+             content_->file().offset()) {
+    lay_over(all());
+}
+
+void cow_view::mapping::settle(std::size_t page) {
+    if (settled_.empty()) settled_.resize(content_->pages());
+    settled_[page] = true;
+}
+
+void cow_view::mapping::lay_over(detail::page_interval pages) {
+    for (const detail::cow_pages::entry& e : content_->overlay().entries(pages.first, pages.end)) {
+        std::memcpy(bytes_.data() + e.page * page_size(), e.bytes, page_size());
+        settle(e.page);
+    }
+}
+
+void cow_view::mapping::protect(detail::page_interval pages, protection allowed) {
+    protected_ = true;
+    if ((allowed & protection::read) == protection::none) unreadable_ = true;
+    detail::set_protection(bytes_.data(), pages, allowed);
+}
+
+void cow_view::mapping::undo_protections(detail::page_interval pages) {
+    if (!protected_) return;
+    detail::set_protection(bytes_.data(), pages, protection::read_write);
+    if (pages.end - pages.first == content_->pages()) protected_ = unreadable_ = false;
+}
+
+void cow_view::mapping::restore() {
+    if (size() == 0) return;
+    if (content_pointer now = owner_->now(); now != content_)
+        map(std::move(now));
+    else
+        restore(all());
+}
+
+void cow_view::mapping::restore(detail::page_interval pages) {
+    undo_protections(pages);
+    // A page that was copied back would not show what a mutable_view does later.
+    if (content_->live() || !copy_back(pages)) drop(pages);
+}
+
+/// Copies back the pages that differ: a comparison for each one written, while a page that is dropped has to be mapped
+/// again when it is touched, and copied by the kernel when it is written to, which costs ten times as much. False if
+/// dropping is better: too many are written, or too many have been compared in vain since some were dropped.
+bool cow_view::mapping::copy_back(detail::page_interval pages) {
+    const std::size_t overlay = content_->overlay().entries(pages.first, pages.end).size();
+    const std::size_t most = (pages.end - pages.first) / 8 + 256 + overlay;
+    std::size_t found = 0;
+    written_.clear();
+    const detail::walk_result result = detail::for_anon_pages(bytes_.data(), pages, [&](detail::page_interval run) {
+        written_.push_back(run);
+        found += run.end - run.first;
+        return found <= most;
+    });
+    if (result != detail::walk_result::over) return false;
+    try {
+        content_->file().bytes();
+    } catch (const memory_error&) {
+        return false;  // no room for a mapping of the originals
+    }
+    std::size_t copied = 0;
+    for (const detail::page_interval& run : written_)
+        for (std::size_t page = run.first; page < run.end; ++page) {
+            std::byte* const here = bytes_.data() + page * page_size();
+            const std::byte* const original = content_->page(page);
+            settle(page);
+            if (std::memcmp(here, original, page_size()) == 0) continue;
+            std::memcpy(here, original, page_size());
+            ++copied;
+        }
+    auto run = written_.begin();
+    for (const detail::cow_pages::entry& e : content_->overlay().entries(pages.first, pages.end)) {
+        while (run != written_.end() && run->end <= e.page) ++run;
+        if (run != written_.end() && run->first <= e.page) continue;
+        // Dropped by madvise(2), so that it shows what the file has.
+        std::memcpy(bytes_.data() + e.page * page_size(), e.bytes, page_size());
+    }
+    if (const std::size_t same = found - copied; same > overlay) in_vain_ += same - overlay;
+    return in_vain_ <= content_->pages() / 8 + 16 * copied;
+}
+
+void cow_view::mapping::drop(detail::page_interval pages) {
+    const std::size_t start = pages.first * page_size();
+    const std::size_t end = std::min(pages.end * page_size(), size());
+    if (::madvise(bytes_.data() + start, end - start, MADV_DONTNEED) != 0 &&
+        ::madvise(bytes_.data() + start, end - start, MADV_DONTNEED_LOCKED) != 0) {
+        // Memory locked with mlock(2), on an older kernel: it can still be replaced.
+        if (::mmap(bytes_.data() + start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+                   content_->file().descriptor(), static_cast<off_t>(content_->file().offset() + start)) == MAP_FAILED)
+            throw memory_error("mmap of a snapshot", 0, address_of(bytes_.data() + start), detail::last_system_error());
+    }
+    if (!settled_.empty())
+        std::fill(settled_.begin() + static_cast<std::ptrdiff_t>(pages.first),
+                  settled_.begin() + static_cast<std::ptrdiff_t>(pages.end), false);
+    in_vain_ = 0;
+    lay_over(pages);
+}
+
+/// At the same address, in place of what is there.
+void cow_view::mapping::map(content_pointer content) {
+    if (::mmap(bytes_.data(), size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+               content->file().descriptor(), static_cast<off_t>(content->file().offset())) == MAP_FAILED)
+        throw memory_error("mmap of a snapshot", 0, address_of(bytes_.data()), detail::last_system_error());
+    content_ = std::move(content);
+    protected_ = unreadable_ = false;
+    settled_.clear();
+    lay_over(all());
+}
+
+void cow_view::mapping::follow(std::shared_ptr<snapshot::state> owner) {
+    content_pointer now = owner->now();
+    if (size() > 0 && &now->file() != &content_->file()) {
+        map(std::move(now));
+    } else if (size() > 0) {
+        if (!now->overlay().empty()) settled_.resize(content_->pages());  // what can fail comes first
+        undo_protections(all());
+        content_ = std::move(now);
+        for (const detail::cow_pages::entry& e : content_->overlay().entries()) settle(e.page);
+    }
+    owner_ = std::move(owner);
+}
+
+}  // namespace vmio

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSL-1.0
+/// The file of a saved snapshot. All numbers are little-endian; nothing depends on the size of a page.
+///
+///     0   8  "vmiosnap"
+///     8   4  version: 1
+///     12  4  CRC-32 of all that follows up to the data
+///     16  8  size of the snapshot
+///     24  8  number of extents
+///     32  8  size of the data
+///     40  4  CRC-32 of the data
+///     44  4  0
+///     48     the extents, by offset, without overlap: 8 offset in the snapshot, 8 size, not 0
+///            the data: the bytes of the extents, one after the other; whatever lies in no extent is zero
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <vector>
+
+#include "base/crc32.hpp"
+#include "base/extent.hpp"
+
+namespace vmio::detail::snapshot_format {
+
+constexpr std::array<char, 8> magic{'v', 'm', 'i', 'o', 's', 'n', 'a', 'p'};
+constexpr std::uint32_t version = 1;
+constexpr std::size_t header_size = 48;
+constexpr std::size_t extent_size = 16;
+constexpr std::size_t start_of_checked = 16;
+
+struct header {
+    std::uint32_t version = 0;
+    std::uint32_t checksum = 0;
+    std::uint64_t size = 0;
+    std::uint64_t extents = 0;
+    std::uint64_t data_size = 0;
+    std::uint32_t data_checksum = 0;
+};
+
+template <class T>
+void put(std::byte* to, T value) noexcept {
+    for (std::size_t i = 0; i < sizeof value; ++i) to[i] = static_cast<std::byte>(value >> 8 * i);
+}
+
+template <class T>
+T get(const std::byte* from) noexcept {
+    T value = 0;
+    for (std::size_t i = 0; i < sizeof value; ++i) value |= static_cast<T>(static_cast<T>(from[i]) << 8 * i);
+    return value;
+}
+
+/// The header and the extents, with their checksum.
+inline std::vector<std::byte> encoded(std::uint64_t size, const std::vector<extent>& extents,
+                                      std::uint32_t data_checksum) {
+    std::vector<std::byte> bytes(header_size + extents.size() * extent_size);
+    std::byte* const at = bytes.data();
+    std::memcpy(at, magic.data(), magic.size());
+    put(at + 8, version);
+    put(at + 16, size);
+    put(at + 24, std::uint64_t{extents.size()});
+    put(at + 40, data_checksum);
+    std::uint64_t data_size = 0;
+    for (std::size_t i = 0; i < extents.size(); ++i) {
+        put(at + header_size + i * extent_size, extents[i].offset);
+        put(at + header_size + i * extent_size + 8, extents[i].size);
+        data_size += extents[i].size;
+    }
+    put(at + 32, data_size);
+    crc32 checksum;
+    checksum.add(std::span<const std::byte>(bytes).subspan(start_of_checked));
+    put(at + 12, checksum.value());
+    return bytes;
+}
+
+inline bool is_magic(std::span<const std::byte> bytes) noexcept {
+    return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+}
+
+inline header decoded(std::span<const std::byte, header_size> bytes) noexcept {
+    const std::byte* const at = bytes.data();
+    return {get<std::uint32_t>(at + 8),  get<std::uint32_t>(at + 12), get<std::uint64_t>(at + 16),
+            get<std::uint64_t>(at + 24), get<std::uint64_t>(at + 32), get<std::uint32_t>(at + 40)};
+}
+
+/// Of the bytes that follow the header. False if they make no sense for it.
+inline bool decode_extents(const header& h, std::span<const std::byte> bytes, std::vector<extent>& extents) {
+    extents.resize(bytes.size() / extent_size);
+    std::uint64_t end = 0;
+    std::uint64_t data_size = 0;
+    for (std::size_t i = 0; i < extents.size(); ++i) {
+        const std::byte* const at = bytes.data() + i * extent_size;
+        extents[i] = {get<std::uint64_t>(at), get<std::uint64_t>(at + 8)};
+        const bool fits = extents[i].offset >= end && extents[i].offset <= h.size && extents[i].size > 0 &&
+                          extents[i].size <= h.size - extents[i].offset;
+        if (!fits) return false;
+        end = extents[i].end();
+        data_size += extents[i].size;
+    }
+    return data_size == h.data_size;
+}
+
+}  // namespace vmio::detail::snapshot_format

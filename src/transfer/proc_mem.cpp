@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "transfer/proc_mem.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/iovec_batch.hpp"
+#include "base/system_error.hpp"
+#include "proc/vma_lookup.hpp"
+
+namespace vmio::detail {
+
+proc_mem::proc_mem(const process& target, std::error_code& ec) noexcept
+    : target_(target), file_(::openat(target.proc_directory(), "mem", O_RDWR | O_CLOEXEC)) {
+    ec = file_ ? std::error_code() : last_system_error();
+    if (target.proc_directory() < 0) ec = system_error_of(EACCES);
+    if (ec.value() == ENOENT) ec = system_error_of(ESRCH);
+}
+
+template <class Move>
+std::size_t proc_mem::transfer(address remote, std::size_t size, bool writing, protections protection, Move&& move,
+                               std::error_code& ec) const noexcept {
+    ec.clear();
+    std::size_t done = 0;
+    auto stop = [&](int error) {
+        if (done == 0) ec = system_error_of(error);
+        return done;
+    };
+    vma_lookup all(target_.maps());
+    while (done < size) {
+        const address at = remote + done;
+        if (at < remote) return stop(EFAULT);
+        vma_info mapped;
+        if (const std::error_code none = all.at_or_above(at, mapped))
+            return stop(none.value() == ENOENT ? EFAULT : none.value() == ESRCH ? ESTALE : none.value());
+        if (!mapped.range.contains(at)) return stop(EFAULT);
+        const bool honour = protection == protections::honour;
+        if (honour && !(writing ? mapped.perms.write : mapped.perms.read)) return stop(EFAULT);
+        const auto piece = static_cast<std::size_t>(
+            std::min<std::uint64_t>({size - done, mapped.range.end() - at, std::uint64_t{iovec_batch::max_bytes}}));
+        const ssize_t moved = move(static_cast<off_t>(at), done, piece);
+        if (moved < 0) {
+            const int error = last_system_error().value();
+            return stop(honour && error == EIO ? EFAULT : error);
+        }
+        if (moved == 0) return stop(ESTALE);
+        done += static_cast<std::size_t>(moved);
+        if (static_cast<std::size_t>(moved) < piece) break;
+    }
+    return done;
+}
+
+std::size_t proc_mem::read_some(address from, std::span<std::byte> to, protections protection,
+                                std::error_code& ec) const noexcept {
+    return transfer(
+        from, to.size(), false, protection,
+        [&](off_t at, std::size_t done, std::size_t size) { return ::pread(file_.get(), to.data() + done, size, at); },
+        ec);
+}
+
+std::size_t proc_mem::write_some(address to, std::span<const std::byte> from, protections protection,
+                                 std::error_code& ec) const noexcept {
+    return transfer(
+        to, from.size(), true, protection,
+        [&](off_t at, std::size_t done, std::size_t size) {
+            return ::pwrite(file_.get(), from.data() + done, size, at);
+        },
+        ec);
+}
+
+}  // namespace vmio::detail

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/process_memory.hpp>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/system_error.hpp"
+#include "transfer/process_memory_state.hpp"
+#include "transfer/vm_call.hpp"
+
+namespace vmio {
+
+process_memory::process_memory(process target, process_memory_options options, std::error_code& ec)
+    : target_(std::move(target)), state_(std::make_shared<state>(options, target_)) {
+    ec = open(options);
+}
+
+process_memory::process_memory(process target, process_memory_options options)
+    : target_(std::move(target)), state_(std::make_shared<state>(options, target_)) {
+    if (const std::error_code ec = open(options)) throw memory_error("open", target_.id(), 0, ec);
+}
+
+std::error_code process_memory::open(process_memory_options options) {
+    if (!target_.alive()) return detail::system_error_of(ESRCH);
+    if (target_.id() == 0 && options.method == transfer_method::process_vm) return detail::system_error_of(EOPNOTSUPP);
+    std::error_code ec;
+    if (state_->by_mem(direction::reading) || options.force_write) {
+        ec = state_->open_mem(target_);
+        if (ec || state_->by_mem(direction::reading)) return gone(ec);
+    }
+    // A call of length 0 looks at nothing. Asking for the byte at 0, which no program maps, does: EFAULT is a yes.
+    std::byte byte;
+    detail::transfer(::process_vm_readv, target_.id(), 0, &byte, 1, 1, ec);
+    if (ec.value() == EFAULT || (detail::is_forbidden(ec) && turn_to_mem(ec))) ec.clear();
+    return gone(ec);
+}
+
+const process_memory_options& process_memory::options() const noexcept {
+    return state_->options;
+}
+
+transfer_method process_memory::method() const noexcept {
+    return state_->by_mem(direction::reading) ? transfer_method::proc_mem : transfer_method::process_vm;
+}
+
+const char* process_memory::read_operation() const noexcept {
+    return state_->by_mem(direction::reading) ? "read of /proc/PID/mem" : "process_vm_readv";
+}
+
+const char* process_memory::write_operation() const noexcept {
+    return state_->by_mem(direction::writing) ? "write of /proc/PID/mem" : "process_vm_writev";
+}
+
+/// After a refusal `why`: true if the other way is open from now on.
+bool process_memory::turn_to_mem(std::error_code& why) const noexcept {
+    if (state_->options.method != transfer_method::automatic) return false;
+    if (const std::error_code ec = state_->open_mem(target_)) {
+        if (detail::is_exhaustion(ec)) why = ec;  // a refusal that is not for good must not look like one
+        return false;
+    }
+    state_->use_mem.store(true, std::memory_order_release);
+    why.clear();
+    return true;
+}
+
+/// `ec`, unless the process has ended: whatever was seen then may have been another's.
+std::error_code process_memory::gone(std::error_code ec) const noexcept {
+    return target_.alive() ? ec : detail::system_error_of(ESRCH);
+}
+
+std::size_t process_memory::read_some(address from, std::span<std::byte> to, std::error_code& ec) const noexcept {
+    ec.clear();
+    if (to.empty()) return 0;
+    if (!state_->by_mem(direction::reading)) {
+        const std::size_t done =
+            detail::transfer(::process_vm_readv, target_.id(), from, to.data(), to.size(), state_->options.threads, ec);
+        if (!target_.alive()) {
+            ec = detail::system_error_of(ESRCH);
+            return 0;
+        }
+        if (!detail::is_forbidden(ec) || !turn_to_mem(ec)) return done;
+    }
+    if (!state_->mem) {
+        ec = state_->opening_error;
+        return 0;
+    }
+    const std::size_t done = state_->mem->read_some(from, to, state_->protections(direction::reading), ec);
+    if (target_.alive()) return done;
+    ec = detail::system_error_of(ESRCH);
+    return 0;
+}
+
+std::size_t process_memory::write_some(address to, std::span<const std::byte> from,
+                                       std::error_code& ec) const noexcept {
+    ec.clear();
+    if (from.empty()) return 0;
+    if (!target_.alive()) {
+        ec = detail::system_error_of(ESRCH);
+        return 0;
+    }
+    if (!state_->by_mem(direction::writing)) {
+        // process_vm_writev only reads the local side; the iovec has no const form.
+        auto* const local = const_cast<std::byte*>(from.data());
+        const std::size_t done =
+            detail::transfer(::process_vm_writev, target_.id(), to, local, from.size(), state_->options.threads, ec);
+        if (!detail::is_forbidden(ec) || !turn_to_mem(ec)) return done;
+    }
+    if (!state_->mem) {
+        ec = state_->opening_error;
+        return 0;
+    }
+    const std::size_t done = state_->mem->write_some(to, from, state_->protections(direction::writing), ec);
+    if (ec) ec = gone(ec);
+    return done;
+}
+
+void process_memory::read(address from, std::span<std::byte> to) const {
+    std::error_code ec;
+    for (std::size_t done = 0; done < to.size();) {
+        done += read_some(from + done, to.subspan(done), ec);
+        if (ec) throw memory_error(read_operation(), target_.id(), from + done, ec);
+    }
+}
+
+void process_memory::write(address to, std::span<const std::byte> from) const {
+    std::error_code ec;
+    for (std::size_t done = 0; done < from.size();) {
+        done += write_some(to + done, from.subspan(done), ec);
+        if (ec) throw memory_error(write_operation(), target_.id(), to + done, ec);
+    }
+}
+
+std::string process_memory::read_string(address from, std::size_t limit) const {
+    std::string text;
+    std::size_t chunk = page_size() - static_cast<std::size_t>(from & (page_size() - 1));
+    while (text.size() < limit) {
+        const std::size_t before = text.size();
+        text.resize(before + std::min(chunk, limit - before));
+        std::error_code ec;
+        const std::size_t got = read_some(from + before, std::as_writable_bytes(std::span(text).subspan(before)), ec);
+        if (ec) throw memory_error(read_operation(), target_.id(), from + before, ec);
+        text.resize(before + got);
+        if (const auto nul = text.find('\0', before); nul != std::string::npos) {
+            text.resize(nul);
+            break;
+        }
+        chunk = static_cast<std::size_t>(align_down(text.size(), page_size())) + page_size();
+    }
+    return text;
+}
+
+}  // namespace vmio

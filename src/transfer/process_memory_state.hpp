@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What the copies of a process_memory share.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+
+#include <vmio/process_memory.hpp>
+
+#include "transfer/proc_mem.hpp"
+
+namespace vmio {
+
+namespace detail {
+
+/// A system call that is not to be had, rather than an address that is bad.
+inline bool is_forbidden(const std::error_code& ec) noexcept {
+    return ec.value() == ENOSYS || ec.value() == EPERM;
+}
+
+}  // namespace detail
+
+struct VMIO_HIDDEN process_memory::state {
+    /// The calls name a process by its number, if it has one.
+    state(process_memory_options o, const process& target)
+        : options(o), use_mem(o.method == transfer_method::proc_mem || target.id() == 0) {}
+
+    /// Opens /proc/PID/mem, once.
+    std::error_code open_mem(const process& target) noexcept {
+        const std::lock_guard lock(opening);
+        if (mem) return {};
+        std::error_code ec;
+        mem.emplace(target, ec);
+        if (ec) mem.reset();
+        opening_error = ec;
+        return ec;
+    }
+
+    bool by_mem(direction d) const noexcept {
+        return use_mem.load(std::memory_order_acquire) || (d == direction::writing && options.force_write);
+    }
+
+    /// One meaning, whichever way automatic has taken.
+    detail::proc_mem::protections protections(direction d) const noexcept {
+        const bool ignore =
+            options.method == transfer_method::proc_mem || (d == direction::writing && options.force_write);
+        return ignore ? detail::proc_mem::protections::ignore : detail::proc_mem::protections::honour;
+    }
+
+    const process_memory_options options;
+    std::atomic<bool> use_mem;
+    std::mutex opening;
+    std::error_code opening_error;
+    std::optional<detail::proc_mem> mem;  // there before use_mem is set, and never changed after
+};
+
+}  // namespace vmio

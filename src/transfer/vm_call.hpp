@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSL-1.0
+/// One range by process_vm_readv(2) or process_vm_writev(2).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <vmio/address.hpp>
+
+#include "base/iovec_batch.hpp"
+#include "base/system_error.hpp"
+
+namespace vmio::detail {
+
+using vm_call = ssize_t (*)(pid_t, const iovec*, unsigned long, const iovec*, unsigned long, unsigned long);
+
+/// Asks for batch after batch and stops where the kernel stopped: what lies behind a short batch is never tried, since
+/// its bytes would land in the wrong place. A large range is shared among up to `threads` threads; then what lies
+/// behind a gap may have been moved too, at its place, and is not counted. Returns the bytes moved; sets ec only if
+/// there are none.
+std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
+                                unsigned threads, std::error_code& ec) noexcept;
+
+/// The same. What fits into one piece, as most does, needs no batch; and every call or jump on this way is felt, since
+/// after a system call the processor has forgotten where they lead.
+inline std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
+                            unsigned threads, std::error_code& ec) noexcept {
+    if (size > iovec_batch::default_run || size - 1 > ~remote) [[unlikely]]
+        return transfer_in_batches(call, id, remote, local, size, threads, ec);
+    const iovec here{local, size};
+    const iovec there{reinterpret_cast<void*>(static_cast<std::uintptr_t>(remote)), size};
+    const ssize_t moved = call(id, &here, 1, &there, 1, 0);
+    if (moved >= 0) [[likely]]
+        return static_cast<std::size_t>(moved);
+    ec = last_system_error();
+    return 0;
+}
+
+}  // namespace vmio::detail

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "walk/piece_reader.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/file_descriptor.hpp"
+#include "base/range_set.hpp"
+#include "process/proc_file.hpp"
+
+namespace vmio::detail {
+namespace {
+
+constexpr std::size_t blocks_a_call = 512;
+
+/// What a mapping shows of the page in which its file ends: whoever has it mapped may have written behind the end,
+/// where no read(2) gets. Through /proc/PID/mem, since our mapping too may end at any time. False: it cannot be had.
+bool read_last_page(int file, std::uint64_t offset, std::span<std::byte> to) noexcept {
+    const std::uint64_t start = align_down(offset, page_size());
+    void* const p = ::mmap(nullptr, page_size(), PROT_READ, MAP_SHARED, file, static_cast<off_t>(start));
+    if (p == MAP_FAILED) return false;
+    const file_descriptor mem(::open("/proc/thread-self/mem", O_RDONLY | O_CLOEXEC));
+    const address from = address_of(p) + (offset - start);
+    const bool all =
+        ::pread(mem.get(), to.data(), to.size(), static_cast<off_t>(from)) == static_cast<ssize_t>(to.size());
+    ::munmap(p, page_size());
+    return all;
+}
+
+}  // namespace
+
+void piece_reader::read(const region_source& source, const address_range& range, piece_consumer& to) {
+    sink_ = &to;
+    blocks_.clear();  // of a call that threw
+    inferred_.clear();
+    source.pieces(range, [&](const region_piece& piece) {
+        if (piece.from != region_piece::origin::memory) append(inferred_, piece.range);
+        switch (piece.from) {
+            case region_piece::origin::memory: read_memory(piece.range); break;
+            case region_piece::origin::file: read_file(source, piece.range); break;
+            case region_piece::origin::zeros: to.add_zeros(piece.range); break;
+            case region_piece::origin::gap: to.add_gap({piece.range, piece.reason}); break;
+        }
+    });
+    finish();
+    if (source.infers() && !inferred_.empty()) check(source, range);
+}
+
+void piece_reader::read_memory(address_range range) {
+    while (!range.empty()) {
+        const std::span<std::byte> room = sink_->room(range);
+        if (room.empty()) return sink_->add_gap({range, gap_reason::over_limit});
+        blocks_.push_back({range.start(), room});
+        if (blocks_.size() == blocks_a_call) finish();
+        range = {range.start() + room.size(), range.end()};
+    }
+}
+
+void piece_reader::finish() {
+    results_.resize(blocks_.size());
+    memory_.read_blocks(blocks_, results_);
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+        const auto [moved, error] = results_[i];
+        // It may be a page of many, or the whole process: that tells.
+        if (error) read_past_gaps(blocks_[i].start + moved, blocks_[i].bytes.subspan(moved));
+    }
+    blocks_.clear();
+}
+
+void piece_reader::read_past_gaps(address from, std::span<std::byte> to) {
+    for (const memory_gap& gap : memory_.read_past_gaps(from, to)) sink_->add_gap(gap);
+}
+
+void piece_reader::read_file(const region_source& source, const address_range& range) {
+    // Shorter holes are read, and after so many bytes of data the next one is asked for.
+    constexpr std::uint64_t worth_asking_for_holes = std::uint64_t{256} << 10;
+    const backing_file& file = *source.file();
+    std::uint64_t size = file.size();
+    for (address at = range.start(); at < range.end();) {
+        const std::uint64_t offset = source.offset_of(at);
+        const std::uint64_t last_page = align_down(size, page_size());
+        const std::uint64_t left = range.end() - at;
+        if (offset >= align_up(size, page_size()))
+            return sink_->add_gap({{at, range.end()}, gap_reason::past_end_of_file});
+        const bool is_last = offset >= last_page;
+        // Of the last page always: mapping a hole of shared memory would fill it.
+        const bool asked = is_last || left >= worth_asking_for_holes;
+        const std::uint64_t data = asked ? file.next_data(is_last ? last_page : offset) : offset;
+        if (is_last ? data >= size : data > offset) {
+            const std::uint64_t end = is_last ? last_page + page_size() : std::min(data, last_page);
+            const auto zeros = address_range::of_size(at, std::min(left, end - offset));
+            sink_->add_zeros(zeros);
+            at = zeros.end();
+            continue;
+        }
+        const std::uint64_t wanted =
+            is_last ? last_page + page_size() - offset : std::min(last_page - offset, worth_asking_for_holes);
+        const std::span<std::byte> room = sink_->room(address_range::of_size(at, std::min(left, wanted)));
+        if (room.empty()) return sink_->add_gap({{at, range.end()}, gap_reason::over_limit});
+        std::size_t got = room.size();
+        if (!is_last)
+            got = read_file_bytes(file, offset, at, room, size);
+        else if (!read_last_page(file.descriptor(), offset, room))
+            read_past_gaps(at, room);
+        if (got < room.size()) sink_->give_back(at + got);
+        at += got;
+    }
+}
+
+std::size_t piece_reader::read_file_bytes(const backing_file& file, std::uint64_t offset, address at,
+                                          std::span<std::byte> to, std::uint64_t& size) {
+    std::error_code ec;
+    const std::size_t got = file.read_some(offset, to, ec);
+    if (!ec) return got;
+    const std::uint64_t before = std::exchange(size, file.size());
+    if (size < before) return 0;  // it has been cut short meanwhile
+    // The disk is broken, or the file not meant to be read: memory may have it.
+    const std::uint64_t of_page = align_down(at, page_size()) + page_size() - at;
+    const auto part = to.first(static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), of_page)));
+    read_past_gaps(at, part);
+    return part.size();
+}
+
+/// Page tables say the same of a page that was never touched, of one that has just been unmapped, and of another
+/// mapping there: then what was inferred is wrong. What was read is right, even if it is gone now.
+void piece_reader::check(const region_source& source, const address_range& range) {
+    const process& target = memory_.target();
+    for (address at = range.start(); at < range.end();) {
+        vma_info m;
+        const std::error_code ec = maps_.at_or_above(at, m);
+        if (ec && ec.value() != ENOENT) {
+            const std::error_code why = lost_program(target);  // GCOVR_EXCL_LINE: ended or called exec since the read
+            throw memory_error("query of /proc/PID/maps", target.id(), at, why ? why : ec);  // GCOVR_EXCL_LINE: so
+        }
+        if (ec) m.range = {range.end(), range.end()};
+        const address_range hole(at, std::clamp(m.range.start(), at, range.end()));
+        for (const address_range& wrong : intersected(inferred_, {&hole, 1})) {
+            sink_->forget(wrong);
+            sink_->add_gap({wrong, gap_reason::unmapped});
+        }
+        const address_range part(hole.end(), std::clamp(m.range.end(), hole.end(), range.end()));
+        if (!part.empty() && !source.shows(m))
+            for (const address_range& wrong : intersected(inferred_, {&part, 1})) {
+                sink_->forget(wrong);
+                read_memory(wrong);
+            }
+        at = part.end();
+    }
+    finish();
+}
+
+void join(std::vector<memory_gap>& gaps) {
+    std::sort(gaps.begin(), gaps.end(),
+              [](const memory_gap& a, const memory_gap& b) { return a.range.start() < b.range.start(); });
+    std::size_t kept = 0;
+    for (const memory_gap& gap : gaps) {
+        memory_gap* const last = kept > 0 ? &gaps[kept - 1] : nullptr;
+        if (last != nullptr && gap.range.start() <= last->range.end() &&
+            (gap.reason == last->reason || gap.range.end() <= last->range.end()))
+            last->range = {last->range.start(), std::max(last->range.end(), gap.range.end())};
+        else
+            gaps[kept++] = gap;
+    }
+    gaps.resize(kept);
+}
+
+void cut_out(std::vector<memory_gap>& gaps, const address_range& part) {
+    std::vector<memory_gap> left;
+    for (const memory_gap& gap : gaps) {
+        const address_range& r = gap.range;
+        if (!r.overlaps(part)) {
+            left.push_back(gap);
+            continue;
+        }
+        // GCOVR_EXCL_START: only where a target maps anew what was a gap a moment ago
+        if (r.start() < part.start()) left.push_back({{r.start(), part.start()}, gap.reason});
+        if (part.end() < r.end()) left.push_back({{part.end(), r.end()}, gap.reason});
+        // GCOVR_EXCL_STOP
+    }
+    gaps = std::move(left);
+}
+
+void append(std::vector<address_range>& ranges, const address_range& range) {
+    if (!ranges.empty() && ranges.back().end() == range.start())
+        ranges.back() = {ranges.back().start(), range.end()};
+    else
+        ranges.push_back(range);
+}
+
+}  // namespace vmio::detail

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <vmio/backing_file.hpp>
+#include <vmio/page_map.hpp>
+#include <vmio/query_mapping.hpp>
+
+#include "proc/vma_lookup.hpp"
+#include "process/proc_file.hpp"
+#include "transfer/process_memory_state.hpp"
+
+namespace vmio {
+namespace {
+
+/// The end of the guard pages at `at`; `at` if there are none, or where nobody can tell.
+address guard_end(const process& target, address at, address end) {
+    std::error_code ec;
+    const page_map pages(target, ec);
+    if (ec) return at;
+    address guarded = at;
+    pages.scan({at, end}, page_state::guard, [&](const page_run& run) {
+        if (run.range.start() <= at) guarded = std::min(run.range.end(), end);
+        return false;
+    });
+    return guarded;
+}
+
+/// Where the pages of a mapped file end in the mapping, or the end of the mapping if that cannot be known.
+address file_end(const process& target, const detail::vma_info& m) {
+    if (m.inode == 0) return m.range.end();
+    std::error_code ec;
+    const auto whole = query_mapping(target, m.range.start(), mapping_lookup::exact, {}, ec);
+    if (!whole) return m.range.end();
+    const backing_file file(target, *whole);
+    if (file.refusal() == file_refusal::too_short) return m.range.start();
+    if (!file) return m.range.end();
+    const std::uint64_t size = align_up(file.size(), page_size());
+    return size <= m.offset ? m.range.start() : std::min(m.range.end(), m.range.start() + (size - m.offset));
+}
+
+/// What is wrong at `at`, which could not be read, and how far that goes.
+memory_gap examine(const process& target, detail::vma_lookup& mapped, address at, address end, bool protections_count) {
+    detail::vma_info m;
+    const std::error_code none = target.maps() < 0 ? detail::system_error_of(EACCES) : mapped.at_or_above(at, m);
+    if (none.value() == ENOENT) return {{at, end}, gap_reason::unmapped};
+    if (none) throw memory_error("query of /proc/PID/maps", target.id(), at, detail::gone_only_if_ended(target, none));
+    if (m.range.start() > at) return {{at, std::min(end, m.range.start())}, gap_reason::unmapped};
+    end = std::min(end, m.range.end());
+    if (protections_count && !m.perms.read) return {{at, end}, gap_reason::no_permission};
+    if (const address guarded = guard_end(target, at, end); guarded > at)
+        return {{at, guarded}, gap_reason::guard_page};
+    if (at >= file_end(target, m)) return {{at, end}, gap_reason::past_end_of_file};
+    const address next_page = align_down(at, page_size()) + page_size();
+    return {{at, std::min(end, next_page)}, gap_reason::input_output};
+}
+
+}  // namespace
+
+std::vector<memory_gap> process_memory::read_past_gaps(address from, std::span<std::byte> to, gap_fill fill) const {
+    const auto range = address_range::of_size(from, to.size());
+    std::vector<memory_gap> gaps;
+    detail::vma_lookup mapped(target_.maps());
+    std::error_code ec;
+    for (address at = from; at < range.end();) {
+        const auto rest = to.subspan(static_cast<std::size_t>(at - from));
+        at += read_some(at, rest, ec);
+        if (!ec) continue;
+        if (ec != errc::bad_address)
+            throw memory_error(read_operation(), target_.id(), at, detail::gone_only_if_ended(target_, ec));
+        const bool protections_count = !state_->by_mem(direction::reading) ||
+                                       state_->protections(direction::reading) == detail::proc_mem::protections::honour;
+        const memory_gap gap = examine(target_, mapped, at, range.end(), protections_count);
+        if (gap.reason == gap_reason::input_output) {
+            // Or the target has made it readable since: try again before saying so.
+            if (const std::size_t step = read_some(at, rest, ec); step > 0) {
+                at += step;
+                continue;
+            }
+        }
+        if (fill == gap_fill::zeros) std::memset(rest.data(), 0, static_cast<std::size_t>(gap.range.size()));
+        if (!gaps.empty() && gaps.back().range.end() == at && gaps.back().reason == gap.reason)
+            gaps.back().range = {gaps.back().range.start(), gap.range.end()};
+        else
+            gaps.push_back(gap);
+        at = gap.range.end();
+    }
+    return gaps;
+}
+
+}  // namespace vmio

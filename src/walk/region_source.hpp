@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Where the bytes of a mapping are best taken from, so that its process is not disturbed.
+#pragma once
+
+#include <optional>
+
+#include <vmio/address.hpp>
+#include <vmio/backing_file.hpp>
+#include <vmio/mapping.hpp>
+#include <vmio/memory_gap.hpp>
+#include <vmio/page_map.hpp>
+#include <vmio/process.hpp>
+
+#include "proc/vma_lookup.hpp"
+
+namespace vmio::detail {
+
+/// A part of a mapping, and what gives its bytes.
+struct region_piece {
+    enum class origin { memory, file, zeros, gap };
+
+    address_range range;
+    origin from = origin::memory;
+    gap_reason reason = gap_reason::unmapped;  // of a gap
+};
+
+struct source_options {
+    bool use_backing_files = true;
+    bool skip_untouched = true;
+    bool read_swapped = true;
+};
+
+/// Memory that is worth looking at: readable, and neither a device nor the kernel's own.
+bool is_region(const mapping&) noexcept;
+
+class region_source {
+public:
+    /// Opens the file of `m`, if it is to be used. `pages` may be null where page tables cannot be looked at: then all
+    /// comes from memory.
+    region_source(const process& target, const page_map* pages, const mapping& m, const source_options& options);
+
+    /// Calls each(const region_piece&) for the pieces that make up `range`, which lies in the mapping, by address.
+    template <class F>
+    void pieces(const address_range& range, F&& each) const {
+        using origin = region_piece::origin;
+        const origin rest = from_outside_;
+        if (looked_for_ == page_state::none) return each(region_piece{range, rest});
+        address at = range.start();
+        pages_->scan(range, looked_for_, [&](const page_run& run) {
+            const address_range part = range.intersection(run.range);
+            if (at < part.start()) each(region_piece{{at, part.start()}, rest});
+            at = part.end();
+            if (has(run.state, page_state::guard)) return each(region_piece{part, origin::gap, gap_reason::guard_page});
+            if (has(run.state, page_state::swapped)) return each(region_piece{part, origin::gap, gap_reason::swapped});
+            each(region_piece{part, origin::memory});
+        });
+        if (at < range.end()) each(region_piece{{at, range.end()}, rest});
+    }
+
+    /// Whether some pieces are known without a look at memory: right only as long as this mapping is the one there.
+    bool infers() const noexcept { return from_outside_ != region_piece::origin::memory; }
+    /// Whether `m` is a part of this mapping.
+    bool shows(const vma_info& m) const noexcept {
+        return m.inode == inode_ && m.perms.shared == shared_ &&
+               (inode_ == 0 || m.offset - m.range.start() == offset_ - start_);
+    }
+
+    /// For pieces that come from there; its addresses are offsets in the file.
+    const std::optional<backing_file>& file() const noexcept { return file_; }
+    std::uint64_t offset_of(address a) const noexcept { return a - start_ + offset_; }
+
+private:
+    address start_;
+    std::uint64_t offset_;
+    std::uint64_t inode_;
+    bool shared_;
+    const page_map* pages_;
+    std::optional<backing_file> file_;
+    region_piece::origin from_outside_ = region_piece::origin::memory;  // of pages that are not looked_for_
+    page_state looked_for_ = page_state::none;                          // none: page tables tell nothing of use
+};
+
+}  // namespace vmio::detail

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What is mapped, asked again and again where there is only the text.
+#include "maps/maps_cursor.hpp"
+
+#include <cerrno>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <sys/mman.h>
+
+#include <boost/test/results_collector.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <vmio/process_memory.hpp>
+#include <vmio/region_reader.hpp>
+
+#include "faults/seccomp.hpp"
+#include "proc/procmap_query.hpp"
+#include "processes/child.hpp"
+#include "support/mapped.hpp"
+
+using test::mapped;
+using vmio::address;
+using vmio::process;
+using vmio::detail::maps_cursor;
+using vmio::detail::vma_info;
+using vmio::detail::vma_lookup;
+
+namespace {
+
+const std::size_t page = vmio::page_size();
+
+/// `body` with queries, and without them; 0 if all was well.
+int without_queries(const std::function<void()>& body) {
+    body();
+    return test::in_a_process([&] {
+        test::forbid_ioctl(vmio::detail::procmap::request, ENOTTY);
+        body();
+        const auto id = boost::unit_test::framework::current_test_case().p_id;
+        return boost::unit_test::results_collector.results(id).p_assertions_failed > 0 ? 1 : 0;
+    });
+}
+
+void protect(mapped& m, std::size_t at, int protection) {
+    test::must(::mprotect(m.data(at), page, protection) == 0, "mprotect");
+}
+
+/// Every other page may not be written, so each is a mapping.
+void split(mapped& m) {
+    for (std::size_t i = 0; i < m.size() / page; i += 2) protect(m, i, PROT_READ);
+}
+
+/// What was read so far, in bytes.
+std::uint64_t bytes_read() {
+    std::ifstream io("/proc/self/io");
+    std::string key;
+    std::uint64_t value = 0;
+    io >> key >> value;
+    return value;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(each_look_sees_what_is_there_at_that_moment) {
+    BOOST_TEST(without_queries([] {
+                   mapped m(40);
+                   split(m);
+                   maps_cursor cursor(process::self());
+                   vma_info found;
+                   const auto look = [&](std::size_t i) {
+                       BOOST_TEST(!cursor.at_or_above(m.page(i), found));
+                       return found;
+                   };
+                   for (int time = 0; time < 2; ++time) {  // and from the start again
+                       for (const std::size_t i : {2, 4, 6}) {
+                           BOOST_TEST(look(i).range.start() == m.page(i));
+                           BOOST_TEST(!found.perms.write);
+                           // What a reader of more than a line would know already:
+                           protect(m, i + 2, PROT_NONE);
+                           BOOST_TEST(!look(i + 2).perms.read);
+                           protect(m, i + 2, PROT_READ);
+                       }
+                       // The text before it becomes shorter, then longer.
+                       for (const int protection : {PROT_READ, PROT_READ | PROT_WRITE}) {
+                           look(20);
+                           look(20);  // the second one finds its place anew
+                           for (const std::size_t i : {1, 3, 5, 7}) protect(m, i, protection);
+                           BOOST_TEST(look(22).range.start() == m.page(22));
+                           BOOST_TEST(look(23).range.start() == m.page(23));
+                       }
+                       look(30);
+                       ::munmap(m.data(32), 2 * page);
+                       BOOST_TEST(look(32).range.start() == m.page(34));
+                       BOOST_TEST(look(39).range.contains(m.page(39)));
+                   }
+                   BOOST_TEST(cursor.at_or_above(~address{0} - page, found).value() == ENOENT);
+                   BOOST_TEST(look(2).range.start() == m.page(2));
+               }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(several_looks_go_through_the_text_once) {
+    BOOST_TEST(without_queries([] {
+                   mapped m(2000);
+                   split(m);
+                   const process self = process::self();
+                   vma_lookup all(self.maps());
+                   const std::uint64_t before = bytes_read();
+                   for (std::size_t i = 1; i + 1 < m.size() / page; ++i) {
+                       vma_info found;
+                       BOOST_TEST(!all.at_or_above(m.page(i), found));
+                       BOOST_TEST(found.range.start() == m.page(i));
+                       BOOST_TEST(found.perms.write == (i % 2 == 1));
+                   }
+                   BOOST_TEST(bytes_read() - before < 1u << 20);
+               }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_walk_through_many_mappings_reads_the_text_a_few_times) {
+    mapped m(2000);
+    split(m);
+    for (std::size_t i = 1; i < 2000; i += 4) *m.data(i) = 'x';
+    const test::child_process child;
+    const process target(child.id());
+    BOOST_TEST(without_queries([&] {
+                   const std::uint64_t before = bytes_read();
+                   vmio::region_options options;
+                   options.within = m.range();
+                   vmio::region_reader reader(target, options);
+                   std::size_t regions = 0;
+                   for (; reader.next(); ++regions) BOOST_TEST((reader.fetch()[0] == std::byte(*m.data(regions))));
+                   BOOST_TEST(regions == 2000u);
+                   BOOST_TEST(bytes_read() - before < 2u << 20);
+               }) == 0);
+    BOOST_TEST(without_queries([&] {
+                   const vmio::process_memory memory(target, {.method = vmio::transfer_method::proc_mem});
+                   std::vector<std::byte> bytes(m.size());
+                   const std::uint64_t before = bytes_read();
+                   memory.read(m.start(), bytes);
+                   BOOST_TEST(bytes_read() - before < m.size() + (1u << 20));
+               }) == 0);
+}
