@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/proc_stat.hpp"
 
@@ -17,11 +18,11 @@ namespace vmio::detail {
 
 std::vector<pid_t> list_threads(int directory, std::error_code& ec) {
     std::vector<pid_t> ids;
-    const int fd = ::openat(directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd = sys::openat(directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR* const list = fd >= 0 ? ::fdopendir(fd) : nullptr;
     if (list == nullptr) {
         ec = last_system_error();
-        if (fd >= 0) ::close(fd);
+        if (fd >= 0) sys::close(fd);
         if (directory < 0) ec = system_error_of(EACCES);  // hidden from us
         if (ec.value() == ENOENT) ec = system_error_of(ESRCH);
         return ids;

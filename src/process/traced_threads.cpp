@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/thread_list.hpp"
 
@@ -98,7 +99,7 @@ bool traced_threads::look_at(traced_thread& thread, std::error_code& ec) noexcep
     siginfo_t info;
     if (is_stopped(thread.id, info)) {
         siginfo_t report{};
-        ::waitid(P_PID, static_cast<id_t>(thread.id), &report, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
+        sys::waitid(P_PID, static_cast<id_t>(thread.id), &report, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
         const bool signal_arrived = info.si_signo != 0 && info.si_code >> 8 != PTRACE_EVENT_STOP;
         if (signal_arrived) {
             // Delivered at once, so that it is never ours to lose; the interrupt comes before any instruction.
