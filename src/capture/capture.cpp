@@ -62,7 +62,7 @@ public:
         if (options_.pause) pause.emplace(target_);
         record_.time = std::chrono::system_clock::now();
         record_.paused = options_.pause;
-        static_cast<detail::process_info&>(record_) = detail::read_facts(target_, pause ? &*pause : nullptr);
+        static_cast<detail::process_info&>(record_) = detail::read_process_info(target_, pause ? &*pause : nullptr);
         start();
         while (std::optional<mapping> m = next_mapping()) visit(std::move(*m));
         if (const std::error_code ec = detail::lost_program(target_))

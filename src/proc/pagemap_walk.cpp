@@ -46,8 +46,8 @@ bool add_swapped(int pagemap, const pagemap::region& r, page_state state, bool& 
     address at = r.start;
     while (readable && at < r.end) {
         const auto most = std::min<std::uint64_t>(entries.size(), (r.end - at) / page_size());
-        const ssize_t got = ::pread(pagemap, entries.data(), static_cast<std::size_t>(most) * sizeof entries[0],
-                                    static_cast<off_t>(at / page_size() * sizeof entries[0]));
+        const ssize_t got = sys::pread(pagemap, entries.data(), static_cast<std::size_t>(most) * sizeof entries[0],
+                                       static_cast<off_t>(at / page_size() * sizeof entries[0]));
         if (got < static_cast<ssize_t>(sizeof entries[0])) break;
         const std::size_t count = static_cast<std::size_t>(got) / sizeof entries[0];
         for (std::size_t i = 0; i < count; ++i, at += page_size()) {
