@@ -17,6 +17,7 @@
 #include "maps/dontdump.hpp"
 #include "maps/mapping_walk.hpp"
 #include "maps/permitted_build_id.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 #include "walk/piece_reader.hpp"
 #include "walk/region_source.hpp"
@@ -76,7 +77,7 @@ private:
         std::error_code ec;
         pages_.emplace(target_, ec);
         if (ec == errc::no_such_process || detail::is_exhaustion(ec))
-            throw memory_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
+            throw detail::opening_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
         if (ec) pages_.reset();  // this kernel has none: do without
         known_.emplace(target_);
         if (options_.regions.skip_dontdump) dontdump_ = detail::dontdump_ranges(target_, options_.regions.within);
