@@ -10,6 +10,7 @@
 #include <vmio/pause_guard.hpp>
 #include <vmio/process_snapshot.hpp>
 
+#include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
 #include "capture/page_copier.hpp"
@@ -19,7 +20,6 @@
 #include "maps/permitted_build_id.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
-#include "walk/piece_reader.hpp"
 #include "walk/region_source.hpp"
 
 namespace vmio {
@@ -108,9 +108,7 @@ private:
             const gap_reason why = m.perms.read ? gap_reason::input_output : gap_reason::no_permission;
             for (const address_range& part : parts) add_gap_if_chosen(part, why);
         } else if (!parts.empty() && is_wanted(m)) {
-            const detail::source_options how{options_.regions.use_backing_files, options_.regions.skip_untouched,
-                                             options_.regions.read_swapped};
-            const detail::region_source source(target_, pages_ ? &*pages_ : nullptr, m, how);
+            const detail::region_source source(target_, pages_ ? &*pages_ : nullptr, m, options_.regions);
             for (const address_range& part : parts) capture_part(source, part);
         }
         mappings_.push_back(std::move(m));

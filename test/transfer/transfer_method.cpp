@@ -12,6 +12,7 @@
 
 #include <vmio/process_vm_stream.hpp>
 #include <vmio/query_mapping.hpp>
+#include <vmio/read_past_gaps.hpp>
 
 #include "faults/seccomp.hpp"
 #include "processes/child.hpp"
@@ -159,7 +160,7 @@ BOOST_AUTO_TEST_CASE(reading_and_writing_never_grow_a_stack_of_the_target) {
                     BOOST_TEST(memory.write_some(below, bytes, ec) == 0u);
                     BOOST_TEST(ec.value() == EFAULT);
                     std::vector<std::byte> across(stack.start() + page - below);
-                    BOOST_TEST(memory.read_past_gaps(below, across).size() == 1u);
+                    BOOST_TEST(vmio::read_past_gaps(memory, below, across).size() == 1u);
                 }
             BOOST_TEST((stacks() == before));
         }

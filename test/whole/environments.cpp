@@ -26,6 +26,7 @@
 #include <vmio/process_snapshot.hpp>
 #include <vmio/process_vm_stream.hpp>
 #include <vmio/query_mapping.hpp>
+#include <vmio/read_past_gaps.hpp>
 #include <vmio/region_reader.hpp>
 #include <vmio/search.hpp>
 #include <vmio/smaps.hpp>
@@ -101,7 +102,7 @@ void read_and_write(const scene& s, pid_t id, std::ostream& to) {
     forced.write_value(s.memory.page(3), 7);
     to << forced.options().force_write << '\n';
     std::vector<std::byte> all(s.memory.size());
-    tell_gaps(to, process_memory(process(id)).read_past_gaps(s.memory.start(), all));
+    tell_gaps(to, vmio::read_past_gaps(process_memory(process(id)), s.memory.start(), all));
     to << digest(0, all) << '\n';
     if (!stream) throw vmio::memory_error("stream", id, 0, stream.last_error());
 }
