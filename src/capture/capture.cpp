@@ -18,6 +18,7 @@
 #include "capture/page_copier.hpp"
 #include "capture/process_snapshot_state.hpp"
 #include "maps/query_mapping.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 #include "walk/region_source.hpp"
 
@@ -76,7 +77,7 @@ private:
         std::error_code ec;
         pages_.emplace(target_, ec);
         if (ec == errc::no_such_process || detail::is_exhaustion(ec))
-            throw memory_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
+            throw detail::opening_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
         if (ec) pages_.reset();  // this kernel has none: do without
         if (options_.regions.skip_dontdump) dontdump_ = dontdump_ranges(target_, options_.regions.within);
     }

@@ -14,6 +14,7 @@
 #include "maps/maps_reader.hpp"
 #include "maps/query_mapping.hpp"
 #include "proc/procmap_query.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio {
@@ -76,7 +77,7 @@ std::optional<mapping> query_mapping(const process& target, address where, mappi
                                      mapping_filter filter) {
     std::error_code ec;
     std::optional<mapping> found = query_mapping(target, where, lookup, filter, ec);
-    if (ec) throw memory_error("query_mapping", target.id(), where, ec);
+    if (ec) throw detail::opening_error("query_mapping", target.id(), where, ec);
     return found;
 }
 

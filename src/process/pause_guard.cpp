@@ -15,6 +15,7 @@
 #include <vmio/error.hpp>
 
 #include "base/system_error.hpp"
+#include "process/opening_error.hpp"
 #include "process/register_sets.hpp"
 #include "process/traced_threads.hpp"
 
@@ -35,7 +36,7 @@ public:
         if (!error_) return;
         lock.unlock();
         thread_.join();
-        throw memory_error("pause", target.id(), 0, error_);
+        throw detail::opening_error("pause", target.id(), 0, error_);
     }
     ~tracer() { resume(); }
 
