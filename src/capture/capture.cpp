@@ -10,6 +10,7 @@
 #include <vmio/pause_guard.hpp>
 #include <vmio/process_snapshot.hpp>
 
+#include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
 #include "capture/page_copier.hpp"
@@ -17,8 +18,8 @@
 #include "maps/dontdump.hpp"
 #include "maps/mapping_walk.hpp"
 #include "maps/permitted_build_id.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
-#include "walk/piece_reader.hpp"
 #include "walk/region_source.hpp"
 
 namespace vmio {
@@ -79,7 +80,7 @@ private:
         std::error_code ec;
         pages_.emplace(target_, ec);
         if (ec == errc::no_such_process || detail::is_exhaustion(ec))
-            throw memory_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
+            throw detail::opening_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
         if (ec) pages_.reset();  // this kernel has none: do without
         known_.emplace(target_);
         if (options_.regions.skip_dontdump) dontdump_ = detail::dontdump_ranges(target_, options_.regions.within);
@@ -110,9 +111,7 @@ private:
             const gap_reason why = m.perms.read ? gap_reason::input_output : gap_reason::no_permission;
             for (const address_range& part : parts) add_gap_if_chosen(part, why);
         } else if (!parts.empty() && is_wanted(m)) {
-            const detail::source_options how{options_.regions.use_backing_files, options_.regions.skip_untouched,
-                                             options_.regions.read_swapped};
-            const detail::region_source source(target_, pages_ ? &*pages_ : nullptr, m, how);
+            const detail::region_source source(target_, pages_ ? &*pages_ : nullptr, m, options_.regions);
             for (const address_range& part : parts) capture_part(source, part);
         }
         mappings_.push_back(std::move(m));

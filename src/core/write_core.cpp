@@ -10,13 +10,13 @@
 #include <vmio/pause_guard.hpp>
 #include <vmio/region_reader.hpp>
 
+#include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "core/core_writer.hpp"
 #include "maps/dontdump.hpp"
 #include "maps/mapping_walk.hpp"
 #include "process/proc_file.hpp"
 #include "process/process_info.hpp"
-#include "walk/piece_reader.hpp"
 #include "walk/region_source.hpp"
 
 namespace vmio {

@@ -15,6 +15,7 @@
 #include "base/system_error.hpp"
 #include "proc/page_runs.hpp"
 #include "proc/pagemap_walk.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio {
@@ -55,7 +56,7 @@ page_map::page_map(process target, std::error_code& ec) noexcept
 page_map::page_map(process target) : target_(std::move(target)) {
     std::error_code ec;
     state_ = open(target_, ec);
-    if (ec) throw memory_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
+    if (ec) throw detail::opening_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
 }
 
 void page_map::walk(address_range range, page_state wanted, bool (*each)(void*, const page_run&), void* context) const {

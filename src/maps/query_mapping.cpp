@@ -14,6 +14,7 @@
 #include "maps/maps_reader.hpp"
 #include "proc/maps_text.hpp"
 #include "proc/procmap_query.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio {
@@ -74,7 +75,7 @@ std::optional<mapping> query_mapping(const process& target, address where, mappi
                                      mapping_filter filter) {
     std::error_code ec;
     std::optional<mapping> found = query_mapping(target, where, lookup, filter, ec);
-    if (ec) throw memory_error("query_mapping", target.id(), where, ec);
+    if (ec) throw detail::opening_error("query_mapping", target.id(), where, ec);
     return found;
 }
 

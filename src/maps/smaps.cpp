@@ -9,6 +9,7 @@
 
 #include "proc/line_reader.hpp"
 #include "proc/maps_range.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio {
@@ -89,7 +90,7 @@ std::vector<smaps_entry> read_smaps(const process& target, address_range range) 
         ec = detail::gone_only_if_ended(target, lines.error());
         if (const std::error_code why = detail::lost_program(target)) ec = why;
     }
-    if (ec) throw memory_error("read of /proc/PID/smaps", target.id(), 0, ec);
+    if (ec) throw detail::opening_error("read of /proc/PID/smaps", target.id(), 0, ec);
     return entries;
 }
 

@@ -148,8 +148,9 @@ access_diagnosis diagnose_access(pid_t id) {
     if (!mem && detail::is_exhaustion(detail::last_system_error())) return cannot_look();
     if (mem)
         return {access_obstacle::forbidden_call,
-                "process_vm_readv is refused by a seccomp filter or missing in this kernel: use "
-                "transfer_method::proc_mem or automatic, or allow the call in the container's profile"};
+                "process_vm_readv is refused by a seccomp filter or missing in this kernel, but /proc/PID/mem can be "
+                "opened: transfer_method::automatic and proc_mem use that; or allow the call in the container's "
+                "profile"};
     return refused(id, directory);
 }
 

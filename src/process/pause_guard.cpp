@@ -17,6 +17,7 @@
 #include "base/cancellation.hpp"
 #include "base/system_error.hpp"
 #include "base/worker_thread.hpp"
+#include "process/opening_error.hpp"
 #include "process/register_sets.hpp"
 #include "process/traced_threads.hpp"
 #include "process/waiting_reader.hpp"
@@ -49,7 +50,9 @@ public:
             finished_ = false;
             start();
         } while (error_ && threads_.has_strayed() && threads_.forget());
-        if (error_) throw memory_error("pause", target.id(), 0, error_, explanation_);
+        if (!error_) return;
+        if (explanation_.empty()) throw detail::opening_error("pause", target.id(), 0, error_);
+        throw memory_error("pause", target.id(), 0, error_, explanation_);
     }
     ~tracer() { resume(); }
 

@@ -20,6 +20,7 @@
 #include "proc/proc_numbering.hpp"
 #include "proc/proc_stat.hpp"
 #include "proc/vma_lookup.hpp"
+#include "process/opening_error.hpp"
 
 namespace vmio {
 
@@ -146,7 +147,7 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
 process::process(pid_t id) : id_(id) {
     std::error_code ec;
     state_ = open(id, ec);
-    if (ec) throw memory_error("open", id, 0, ec);
+    if (ec) throw detail::opening_error("open", id, 0, ec);
 }
 
 process::process(pid_t id, std::error_code& ec) noexcept : id_(id), state_(open(id, ec)) {}
@@ -182,7 +183,7 @@ bool process::alive() const noexcept {
 
 bool process::same_program() const {
     if (!alive()) return false;
-    if (maps() < 0) throw memory_error("same_program", id_, 0, detail::system_error_of(EACCES));
+    if (maps() < 0) throw detail::opening_error("same_program", id_, 0, detail::system_error_of(EACCES));
     const std::error_code ec = detail::memory_behind(maps());
     if (ec.value() == ESRCH) return false;
     if (ec) throw memory_error("same_program", id_, 0, ec);

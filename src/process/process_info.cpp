@@ -8,6 +8,7 @@
 #include <vmio/error.hpp>
 
 #include "base/system_call.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio::detail {
@@ -26,7 +27,7 @@ std::vector<std::byte> read_proc_file(const process& target, const char* name) {
         bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
         if (got <= 0) break;
     }
-    if (ec) throw memory_error("read of a file of /proc/PID", target.id(), 0, ec);
+    if (ec) throw opening_error("read of a file of /proc/PID", target.id(), 0, ec);
     return bytes;
 }
 

@@ -8,10 +8,12 @@
 
 #include <vmio/page_map.hpp>
 
+#include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
 #include "maps/dontdump.hpp"
 #include "maps/mapping_walk.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 #include "walk/chunk_filler.hpp"
 #include "walk/piece_reader.hpp"
@@ -29,7 +31,8 @@ std::size_t whole_pages(std::size_t size) {
 }  // namespace
 
 struct VMIO_HIDDEN region_reader::state {
-    state(process_memory m, region_options o) : memory(std::move(m)), options(std::move(o)) {}
+    state(process_memory m, region_options o)
+        : memory(std::move(m)), options(std::move(o)), sources(options.sources()) {}
 
     bool next();
     bool next_region();
@@ -58,6 +61,7 @@ struct VMIO_HIDDEN region_reader::state {
 
     process_memory memory;
     region_options options;
+    source_options sources;  // of these
 
     // The walk: present from the first next() on.
     std::optional<page_map> pages;
@@ -95,7 +99,7 @@ void region_reader::state::start_walk() {
     std::error_code ec;
     pages.emplace(memory.target(), ec);
     if (ec == errc::no_such_process || ec == errc::program_changed || detail::is_exhaustion(ec))
-        throw memory_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
+        throw detail::opening_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
     if (ec) pages.reset();  // this kernel has none: do without
     mappings.emplace(memory.target());
     if (options.skip_dontdump) dontdump = detail::dontdump_ranges(memory.target(), options.within);
@@ -185,8 +189,7 @@ std::span<const std::byte> region_reader::state::fetch() {
         gap_ranges.clear();
         zeros.clear();
         if (!source) {
-            const detail::source_options how{options.use_backing_files, options.skip_untouched, options.read_swapped};
-            source.emplace(memory.target(), pages ? &*pages : nullptr, mapping, how);
+            source.emplace(memory.target(), pages ? &*pages : nullptr, mapping, sources);
         }
         const auto in_page = static_cast<std::size_t>(fresh.start() & (page_size() - 1));
         const auto size = static_cast<std::size_t>(fresh.size() - cut_size);

@@ -10,6 +10,7 @@
 #include <vmio/memory_gap.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/process.hpp>
+#include <vmio/source_options.hpp>
 
 #include "proc/vma_lookup.hpp"
 
@@ -22,12 +23,6 @@ struct region_piece {
     address_range range;
     origin from = origin::memory;
     gap_reason reason = gap_reason::unmapped;  // of a gap
-};
-
-struct source_options {
-    bool use_backing_files = true;
-    bool skip_untouched = true;
-    bool read_swapped = true;
 };
 
 /// Memory that is worth looking at: readable, and neither a device nor the kernel's own.

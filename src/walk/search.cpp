@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <vmio/memory_map.hpp>
+#include <vmio/region_reader.hpp>
 
 #include "base/cancellation.hpp"
 #include "base/worker_thread.hpp"
@@ -29,9 +30,7 @@ public:
         : memory_(memory), pattern_(pattern), found_(found), options_(options) {
         if (options.alignment == 0) throw std::invalid_argument("vmio::search: the alignment is 0");
         constexpr std::size_t default_chunk_size = std::size_t{512} << 10;  // stays in a cache close to the processor
-        if (options_.regions.chunk_size == 0) options_.regions.chunk_size = default_chunk_size;
-        options_.regions.overlap = 0;
-        options_.regions.max_fetched_size = std::numeric_limits<std::size_t>::max();
+        if (options_.chunk_size == 0) options_.chunk_size = default_chunk_size;
     }
 
     search_summary run() {
@@ -152,7 +151,9 @@ private:
 
     /// `done`: what lies below has been searched and counted.
     void search_within(const slice& part, address& done) {
-        region_options how = options_.regions;
+        region_options how = region_options::from(options_.regions);
+        how.chunk_size = options_.chunk_size;
+        how.max_fetched_size = std::numeric_limits<std::size_t>::max();
         how.within = part.range;
         detail::seam_search seams(pattern_, options_.alignment);
         detail::zero_run_skipper zeros(memory_.target(), pattern_.size() - 1);

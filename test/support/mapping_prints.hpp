@@ -8,10 +8,6 @@
 
 namespace vmio {
 
-inline std::ostream& operator<<(std::ostream& out, const address_range& r) {
-    return out << std::hex << r.start() << '-' << r.end() << std::dec;
-}
-
 inline std::ostream& operator<<(std::ostream& out, const mapping& m) {
     return out << m.range << ' ' << to_string(m.perms) << std::hex << ' ' << m.offset << ' ' << m.device_major << ':'
                << m.device_minor << std::dec << ' ' << m.inode << " '" << m.name << '\''
