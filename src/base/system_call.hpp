@@ -63,6 +63,10 @@ inline int fdatasync(int fd) noexcept {
     return static_cast<int>(::syscall(SYS_fdatasync, fd));
 }
 
+inline long getdents64(int fd, void* to, std::size_t size) noexcept {
+    return ::syscall(SYS_getdents64, fd, to, size);
+}
+
 inline int waitid(idtype_t type, id_t id, siginfo_t* info, int options) noexcept {
     return static_cast<int>(::syscall(SYS_waitid, type, id, info, options, nullptr));
 }
