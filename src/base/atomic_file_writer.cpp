@@ -11,6 +11,7 @@
 #include <vmio/file_error.hpp>
 
 #include "base/file_writing.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 
 namespace vmio::detail {
@@ -23,10 +24,10 @@ std::string own_link(int fd) {
     return "/proc/thread-self/fd/" + std::to_string(fd);
 }
 
-/// An unnamed file in `directory`, which the kernel deletes when its descriptor closes, also after SIGKILL. No descriptor
-/// where the file system has no O_TMPFILE, or where the file could not be linked later (no /proc).
+/// An unnamed file in `directory`, which the kernel deletes when its descriptor closes, also after SIGKILL. No
+/// descriptor where the file system has no O_TMPFILE, or where the file could not be linked later (no /proc).
 file_descriptor new_nameless_file(int directory, mode_t mode) {
-    file_descriptor file(::openat(directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode));
+    file_descriptor file(sys::openat(directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode));
     return file && ::access(own_link(file.get()).c_str(), F_OK) == 0 ? std::move(file) : file_descriptor();
 }
 
@@ -54,12 +55,12 @@ atomic_file_writer::atomic_file_writer(const fs::path& path, const char* operati
     name_ = place.filename();
     if (name_.empty()) throw file_error(operation_, asked_, system_error_of(ENOENT));
     const fs::path parent = place.has_parent_path() ? place.parent_path() : ".";
-    directory_ = file_descriptor(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    directory_ = file_descriptor(sys::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!directory_) throw file_error(operation_, asked_, last_system_error());
     file_ = new_nameless_file(directory_.get(), mode);
     if (!file_)
         take_temporary_name([&](const char* name) {
-            file_ = file_descriptor(::openat(directory_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+            file_ = file_descriptor(sys::openat(directory_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
             return file_ ? std::error_code() : last_system_error();
         });
     if (replaces_) keep_group(status.st_gid);
@@ -77,8 +78,8 @@ atomic_file_writer::~atomic_file_writer() {
     if (!temporary_.empty()) ::unlinkat(directory_.get(), temporary_.c_str(), 0);
 }
 
-/// Calls take(name), which returns an error_code, until a name was free. The name is short, since the final one may have
-/// NAME_MAX bytes.
+/// Calls take(name), which returns an error_code, until a name was free. The name is short, since the final one may
+/// have NAME_MAX bytes.
 template <class F>
 void atomic_file_writer::take_temporary_name(F&& take) {
     for (unsigned i = 0;; ++i) {
@@ -99,7 +100,7 @@ void atomic_file_writer::set_size(std::uint64_t size) {
 
 void atomic_file_writer::put_in_place() {
     // A file system may commit the new name before the new bytes; a power cut would then leave neither file.
-    if (replaces_ && ::fdatasync(file_.get()) != 0) throw file_error(operation_, asked_, last_system_error());
+    if (replaces_ && sys::fdatasync(file_.get()) != 0) throw file_error(operation_, asked_, last_system_error());
     // linkat(2) does not replace an existing file; renameat(2) does.
     const std::string link = own_link(file_.get());
     if (temporary_.empty())

@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 
 namespace vmio::detail {
@@ -40,14 +41,15 @@ void file_size_signal_blocked::failed(const std::error_code& ec) noexcept {
     if (ec.value() != EFBIG || was_pending_) return;
     const sigset_t set = only_file_size_signal();
     constexpr timespec at_once{};
-    while (::sigtimedwait(&set, nullptr, &at_once) < 0 && last_system_error().value() == EINTR) {}
+    while (::sigtimedwait(&set, nullptr, &at_once) < 0 && last_system_error().value() == EINTR) {
+    }
 }
 
 std::error_code write_whole(int fd, std::uint64_t offset, std::span<const std::byte> bytes) noexcept {
     if (bytes.empty()) return {};
     file_size_signal_blocked guard;
     while (!bytes.empty()) {
-        const ssize_t done = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        const ssize_t done = sys::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
         const std::error_code ec = done < 0 ? last_system_error() : std::error_code();
         if (ec.value() == EINTR) continue;
         if (done == 0) return system_error_of(EIO);

@@ -9,13 +9,14 @@
 
 #include <vmio/file_error.hpp>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 
 namespace vmio::detail {
 
 // O_NONBLOCK: opening a FIFO would wait for a writer.
 input_file::input_file(const std::filesystem::path& path, const char* operation)
-    : path_(path), operation_(operation), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {
+    : path_(path), operation_(operation), file_(sys::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {
     struct stat status;
     if (!file_ || ::fstat(file_.get(), &status) != 0) throw file_error(operation_, path_, last_system_error());
     if (!S_ISREG(status.st_mode)) fail(EINVAL, "it is not a regular file");
@@ -25,7 +26,7 @@ input_file::input_file(const std::filesystem::path& path, const char* operation)
 bool input_file::read(std::uint64_t offset, std::span<std::byte> to) const {
     if (!holds(offset, to.size())) return false;
     while (!to.empty()) {
-        const ssize_t got = ::pread(file_.get(), to.data(), to.size(), static_cast<off_t>(offset));
+        const ssize_t got = sys::pread(file_.get(), to.data(), to.size(), static_cast<off_t>(offset));
         const std::error_code ec = got < 0 ? last_system_error() : std::error_code();
         if (ec.value() == EINTR) continue;
         if (ec) throw file_error(operation_, path_, ec);

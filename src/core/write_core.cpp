@@ -9,12 +9,12 @@
 #include <vmio/page_map.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/region_reader.hpp>
+#include <vmio/smaps.hpp>
 
 #include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "core/core_writer.hpp"
-#include "maps/dontdump.hpp"
-#include "maps/mapping_walk.hpp"
+#include "maps/query_mapping.hpp"
 #include "process/proc_file.hpp"
 #include "process/process_info.hpp"
 #include "walk/region_source.hpp"
@@ -38,7 +38,7 @@ public:
     writing(const process& target, const core_options& options) : target_(target), options_(options) {
         if (options.pause) pause_.emplace(target);
         static_cast<detail::process_info&>(image_) = detail::read_process_info(target, pause_ ? &*pause_ : nullptr);
-        choose(memory_map::load(target));
+        choose(memory_map::load(target, options.pause ? memory_map_check::none : memory_map_check::gaps));
     }
 
     core_summary to(detail::core_sink& out) {
@@ -59,7 +59,7 @@ private:
         if (map.empty()) return;
         const address_range all(map.begin()->range.start(), (map.end() - 1)->range.end());
         std::vector<address_range> dontdump;
-        if (options_.skip_dontdump) dontdump = detail::dontdump_ranges(target_, all);
+        if (options_.skip_dontdump) dontdump = dontdump_ranges(target_, all);
         const std::vector<address_range> guards = guard_pages(target_, all);
         auto guard = guards.begin();
         for (const mapping& m : map) {
@@ -92,6 +92,7 @@ private:
         while (reader.next()) {
             detail::append(passed, reader.range());
             const std::span<const std::byte> bytes = reader.fetch();
+            if (pause_) pause_->check();
             const address start = reader.range().start();
             address at = start;
             for (const address_range& zeros : reader.untouched()) {
@@ -104,14 +105,14 @@ private:
         }
         const std::vector<address_range> vanished = detail::without(detail::without(dumped_, image_.left_out), passed);
         if (vanished.empty()) return;
-        const detail::mapping_walk mappings(target_);
-        for (const address_range& part : vanished) add_vanished(mappings, part);
+        std::optional<memory_map> list;
+        for (const address_range& part : vanished) add_vanished(list, part);
     }
 
     /// The reader has not met it any more.
-    void add_vanished(const detail::mapping_walk& mappings, const address_range& range) {
+    void add_vanished(std::optional<memory_map>& list, const address_range& range) {
         for (address at = range.start(); at < range.end(); at = gaps_.back().range.end()) {
-            const auto m = mappings.at_or_above(at);
+            const auto m = detail::query_mapping(target_, at, list);
             const bool mapped = m && m->range.start() <= at;
             const address end = !m ? range.end() : mapped ? m->range.end() : m->range.start();
             gaps_.push_back(

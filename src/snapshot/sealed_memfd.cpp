@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file_writing.hpp"
+#include "base/system_call.hpp"
 
 namespace vmio::detail {
 namespace {
@@ -47,8 +48,8 @@ void resize(int fd, std::uint64_t size) {
 }
 
 void make_hole(int fd, std::uint64_t offset, std::uint64_t size) {
-    if (::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
-                    static_cast<off_t>(size)) != 0)
+    if (sys::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                       static_cast<off_t>(size)) != 0)
         fail("fallocate of a snapshot");  // GCOVR_EXCL_LINE: only in a race, and a memfd can
 }
 
@@ -105,7 +106,7 @@ std::size_t sealed_memfd::read_some(std::uint64_t offset, std::span<std::byte> t
         return 0;
     }
     to = to.first(static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), size_ - offset)));
-    const ssize_t done = ::pread(descriptor(), to.data(), to.size(), static_cast<off_t>(offset_ + offset));
+    const ssize_t done = sys::pread(descriptor(), to.data(), to.size(), static_cast<off_t>(offset_ + offset));
     if (done > 0) return static_cast<std::size_t>(done);
     ec = done < 0 ? last_system_error() : system_error_of(EIO);
     return 0;
