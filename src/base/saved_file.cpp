@@ -10,6 +10,7 @@
 
 #include <vmio/file_error.hpp>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 
 namespace vmio::detail {
@@ -25,7 +26,7 @@ std::string own_link(int fd) {
 /// A file in `directory` that has no name yet and goes with its descriptor, however we end; none where the file system
 /// has no such files, or where nothing could give it a name later.
 file_descriptor new_nameless_file(int directory, mode_t mode) {
-    file_descriptor file(::openat(directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode));
+    file_descriptor file(sys::openat(directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode));
     return file && ::access(own_link(file.get()).c_str(), F_OK) == 0 ? std::move(file) : file_descriptor();
 }
 
@@ -53,12 +54,12 @@ atomic_file_writer::atomic_file_writer(const fs::path& path, const char* operati
     name_ = place.filename();
     if (name_.empty()) throw file_error(operation_, asked_, system_error_of(ENOENT));
     const fs::path parent = place.has_parent_path() ? place.parent_path() : ".";
-    directory_ = file_descriptor(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    directory_ = file_descriptor(sys::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!directory_) throw file_error(operation_, asked_, last_system_error());
     file_ = new_nameless_file(directory_.get(), mode);
     if (!file_)
         take_temporary_name([&](const char* name) {
-            file_ = file_descriptor(::openat(directory_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+            file_ = file_descriptor(sys::openat(directory_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
             return file_ ? std::error_code() : last_system_error();
         });
     if (replaces_) keep_group(status.st_gid);
@@ -89,7 +90,7 @@ void atomic_file_writer::take_temporary_name(F&& take) {
 
 void atomic_file_writer::write(std::uint64_t offset, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
-        const ssize_t done = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        const ssize_t done = sys::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
         const std::error_code ec = done < 0 ? last_system_error() : system_error_of(EIO);
         if (done < 0 && ec.value() == EINTR) continue;
         if (done <= 0) throw file_error(operation_, asked_, ec);
@@ -105,7 +106,7 @@ void atomic_file_writer::set_size(std::uint64_t size) {
 
 void atomic_file_writer::put_in_place() {
     // A file system may remember the new name before the new bytes, and after a power cut there would be neither file.
-    if (replaces_ && ::fdatasync(file_.get()) != 0) throw file_error(operation_, asked_, last_system_error());
+    if (replaces_ && sys::fdatasync(file_.get()) != 0) throw file_error(operation_, asked_, last_system_error());
     // No link(2) replaces what is there.
     const std::string link = own_link(file_.get());
     if (temporary_.empty())
@@ -119,7 +120,7 @@ void atomic_file_writer::put_in_place() {
 }
 
 saved_file::saved_file(const fs::path& path, const char* operation)
-    : path_(path), operation_(operation), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {
+    : path_(path), operation_(operation), file_(sys::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {
     struct stat status;
     if (!file_ || ::fstat(file_.get(), &status) != 0) throw file_error(operation_, path_, last_system_error());
     if (!S_ISREG(status.st_mode)) fail(EINVAL, "it is not a regular file");
@@ -130,7 +131,7 @@ void saved_file::read(std::span<std::byte> to) {
     if (to.size() > left_) fail(EBADMSG, "its end is missing");
     left_ -= to.size();
     while (!to.empty()) {
-        const ssize_t got = ::read(file_.get(), to.data(), to.size());
+        const ssize_t got = sys::read(file_.get(), to.data(), to.size());
         const std::error_code ec = got < 0 ? last_system_error() : std::error_code();
         if (ec.value() == EINTR) continue;
         if (ec) throw file_error(operation_, path_, ec);

@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "core/core_headers.hpp"
 #include "core/core_note_reader.hpp"
@@ -130,7 +131,8 @@ std::size_t core_memory::read_some(address where, std::span<std::byte> to, std::
         }
         const auto size = std::min<std::uint64_t>(part->range.end() - at, to.size() - done);
         const auto offset = static_cast<off_t>(part->offset + (at - part->range.start()));
-        const ssize_t got = ::pread(state_->file.get(), to.data() + done, static_cast<std::size_t>(size), offset);
+        const ssize_t got =
+            detail::sys::pread(state_->file.get(), to.data() + done, static_cast<std::size_t>(size), offset);
         if (got < 0 && detail::last_system_error().value() == EINTR) continue;
         if (got <= 0) {  // 0: it became shorter
             if (done == 0) ec = got < 0 ? detail::last_system_error() : detail::system_error_of(EIO);

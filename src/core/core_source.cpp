@@ -9,6 +9,7 @@
 
 #include <vmio/file_error.hpp>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 
 namespace vmio::detail {
@@ -20,7 +21,7 @@ constexpr const char* opening = "open of core file";
 
 // O_NONBLOCK: a fifo is refused, not waited for.
 core_source::core_source(const std::filesystem::path& path)
-    : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {
+    : path_(path), file_(sys::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {
     struct stat status;
     if (!file_ || ::fstat(file_.get(), &status) != 0) throw file_error(opening, path_, last_system_error());
     if (!S_ISREG(status.st_mode)) fail(EINVAL, "it is not a regular file");
@@ -30,7 +31,7 @@ core_source::core_source(const std::filesystem::path& path)
 bool core_source::read(std::uint64_t offset, std::span<std::byte> to) const {
     if (!holds(offset, to.size())) return false;
     while (!to.empty()) {
-        const ssize_t got = ::pread(file_.get(), to.data(), to.size(), static_cast<off_t>(offset));
+        const ssize_t got = sys::pread(file_.get(), to.data(), to.size(), static_cast<off_t>(offset));
         if (got < 0 && last_system_error().value() == EINTR) continue;
         if (got < 0) throw file_error(opening, path_, last_system_error());
         if (got == 0) return false;

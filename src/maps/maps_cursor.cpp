@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "proc/maps_text.hpp"
 
 namespace vmio::detail {
@@ -33,11 +34,11 @@ bool maps_cursor::go_on(address where) noexcept {
 
 /// Behind the last look's line, if that is where it was: the text before it may have changed.
 bool maps_cursor::seek() noexcept {
-    if (!maps_) maps_ = file_descriptor(::openat(target_.proc_directory(), "maps", O_RDONLY | O_CLOEXEC));
+    if (!maps_) maps_ = file_descriptor(sys::openat(target_.proc_directory(), "maps", O_RDONLY | O_CLOEXEC));
     const address start = last_.range.start();
     char before = 0;
     there_ = maps_ && ::lseek(maps_.get(), static_cast<off_t>(place_ - 1), SEEK_SET) >= 0 &&
-             ::read(maps_.get(), &before, 1) == 1 && before == '\n' && read_line() && last_.range.start() == start;
+             sys::read(maps_.get(), &before, 1) == 1 && before == '\n' && read_line() && last_.range.start() == start;
     return there_;
 }
 
@@ -45,9 +46,9 @@ bool maps_cursor::seek() noexcept {
 bool maps_cursor::read_line() noexcept {
     char text[160];
     std::size_t have = least_line - 1;
-    if (::read(maps_.get(), text, have) != static_cast<ssize_t>(have)) return false;
+    if (sys::read(maps_.get(), text, have) != static_cast<ssize_t>(have)) return false;
     for (char c = 0; c != '\n';) {
-        if (::read(maps_.get(), &c, 1) != 1) return false;
+        if (sys::read(maps_.get(), &c, 1) != 1) return false;
         if (c != '\n' && have < sizeof text) text[have++] = c;  // of a longer one the name is not wanted
     }
     maps_line line;

@@ -8,6 +8,7 @@
 #include <vmio/error.hpp>
 #include <vmio/memory_map.hpp>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "maps/mapping_name_resolver.hpp"
 #include "maps/maps_reader.hpp"
@@ -79,7 +80,7 @@ std::optional<mapping> query_mapping(const process& target, address where, mappi
 }
 
 bool has_fast_mapping_query() noexcept {
-    const detail::file_descriptor maps(::open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC));
+    const detail::file_descriptor maps(detail::sys::open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC));
     detail::procmap::query q{};
     q.query_flags = detail::procmap::covering_or_next;
     return maps && !detail::procmap::ask(maps.get(), q);

@@ -9,6 +9,7 @@
 
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 
 namespace vmio::detail {
@@ -50,7 +51,7 @@ private:
         std::memmove(buffer_, buffer_ + at_, have_ - at_);
         have_ -= at_;
         at_ = 0;
-        const ssize_t got = ::pread(file_, buffer_ + have_, sizeof buffer_ - have_, offset_);
+        const ssize_t got = sys::pread(file_, buffer_ + have_, sizeof buffer_ - have_, offset_);
         if (got < 0) error_ = last_system_error();
         if (got <= 0) return false;
         offset_ += got;

@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/line_reader.hpp"
 #include "proc/maps_range.hpp"
@@ -112,8 +113,8 @@ walk_result walk_entries(int pagemap, address& at, address end, page_runs& runs,
     std::array<std::uint64_t, 1024> entries;
     while (at < end) {
         const auto most = std::min<std::uint64_t>(entries.size(), (end - at) / page_size());
-        const ssize_t got = ::pread(pagemap, entries.data(), static_cast<std::size_t>(most) * sizeof entries[0],
-                                    static_cast<off_t>(at / page_size() * sizeof entries[0]));
+        const ssize_t got = sys::pread(pagemap, entries.data(), static_cast<std::size_t>(most) * sizeof entries[0],
+                                       static_cast<off_t>(at / page_size() * sizeof entries[0]));
         if (got < 0) {
             ec = last_system_error();
             return walk_result::failed;

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/maps_text.hpp"
 #include "proc/procmap_query.hpp"
@@ -41,7 +42,7 @@ std::error_code memory_behind(int maps) noexcept {
     if (ec.value() == ENOENT) ec.clear();
     if (ec.value() != ENOTTY) return ec;
     char first;
-    const ssize_t got = ::pread(maps, &first, 1, 0);
+    const ssize_t got = sys::pread(maps, &first, 1, 0);
     return got < 0 ? last_system_error() : got == 0 ? system_error_of(ESRCH) : std::error_code();
 }
 

@@ -7,6 +7,7 @@
 
 #include <vmio/error.hpp>
 
+#include "base/system_call.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
@@ -21,7 +22,7 @@ std::vector<std::byte> read_proc_file(const process& target, const char* name) {
     while (!ec) {
         const std::size_t have = bytes.size();
         bytes.resize(have + 4096);
-        const ssize_t got = ::read(file.get(), bytes.data() + have, 4096);
+        const ssize_t got = sys::read(file.get(), bytes.data() + have, 4096);
         if (got < 0) ec = last_system_error();
         bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
         if (got <= 0) break;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "snapshot/sealed_memfd.hpp"
 
@@ -26,7 +27,7 @@ std::error_code failure() {
 ssize_t read_at(int from, std::vector<std::byte>& to, off_t offset) {
     for (;;) {
         const ssize_t got =
-            offset < 0 ? ::read(from, to.data(), to.size()) : ::pread(from, to.data(), to.size(), offset);
+            offset < 0 ? sys::read(from, to.data(), to.size()) : sys::pread(from, to.data(), to.size(), offset);
         if (got >= 0 || last_system_error().value() != EINTR) return got;
     }
 }

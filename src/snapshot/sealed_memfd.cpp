@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/system_call.hpp"
+
 namespace vmio::detail {
 namespace {
 
@@ -41,7 +43,7 @@ file_descriptor new_memfd(std::uint64_t size) {
 
 void write_all(int fd, std::uint64_t offset, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
-        const ssize_t done = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        const ssize_t done = sys::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
         if (done < 0 && last_system_error().value() == EINTR) continue;
         if (done < 0) fail("pwrite to a snapshot");
         if (done == 0) fail("pwrite to a snapshot", system_error_of(EIO));
@@ -51,8 +53,8 @@ void write_all(int fd, std::uint64_t offset, std::span<const std::byte> bytes) {
 }
 
 void make_hole(int fd, std::uint64_t offset, std::uint64_t size) {
-    if (::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
-                    static_cast<off_t>(size)) != 0)
+    if (sys::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                       static_cast<off_t>(size)) != 0)
         fail("fallocate of a snapshot");  // GCOVR_EXCL_LINE: only in a race, and a memfd can
 }
 
@@ -109,7 +111,7 @@ std::size_t sealed_memfd::read_some(std::uint64_t offset, std::span<std::byte> t
         return 0;
     }
     to = to.first(static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), size_ - offset)));
-    const ssize_t done = ::pread(descriptor(), to.data(), to.size(), static_cast<off_t>(offset_ + offset));
+    const ssize_t done = sys::pread(descriptor(), to.data(), to.size(), static_cast<off_t>(offset_ + offset));
     if (done > 0) return static_cast<std::size_t>(done);
     ec = done < 0 ? last_system_error() : system_error_of(EIO);
     return 0;

@@ -7,6 +7,7 @@
 
 #include <vmio/file_error.hpp>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "snapshot/copy_file.hpp"
 #include "snapshot/cow_mapping.hpp"
@@ -27,7 +28,7 @@ snapshot snapshot::from_bytes(std::span<const std::byte> bytes) {
 }
 
 snapshot snapshot::from_file(const std::filesystem::path& path) {
-    const detail::file_descriptor from(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    const detail::file_descriptor from(detail::sys::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
     if (!from) throw file_error("open of", path, detail::last_system_error());
     detail::file_descriptor to = detail::new_memfd(0);
     std::error_code ec;
