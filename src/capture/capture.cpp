@@ -65,7 +65,10 @@ public:
         record_.paused = options_.pause;
         static_cast<detail::process_info&>(record_) = detail::read_facts(target_, pause ? &*pause : nullptr);
         start();
-        while (std::optional<mapping> m = next_mapping()) visit(std::move(*m));
+        while (std::optional<mapping> m = next_mapping()) {
+            visit(std::move(*m));
+            if (pause) pause->check();
+        }
         if (const std::error_code ec = detail::lost_program(target_))
             throw memory_error("capture of a process", target_.id(), 0, ec);
         pause.reset();

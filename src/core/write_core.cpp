@@ -91,6 +91,7 @@ private:
         while (reader.next()) {
             detail::append(passed, reader.range());
             const std::span<const std::byte> bytes = reader.fetch();
+            if (pause_) pause_->check();
             const address start = reader.range().start();
             address at = start;
             for (const address_range& zeros : reader.untouched()) {
