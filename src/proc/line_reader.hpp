@@ -39,6 +39,14 @@ public:
         }
     }
 
+    /// From the start of the file again.
+    void restart() noexcept {
+        offset_ = 0;
+        error_.clear();
+        at_ = have_ = 0;
+        skipping_ = false;
+    }
+
     std::error_code error() const noexcept { return error_; }
 
     /// Where in the file the next line starts; 0 within one that is too long.

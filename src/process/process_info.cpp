@@ -40,14 +40,14 @@ std::string text_of(const std::vector<std::byte>& bytes) {
 
 }  // namespace
 
-process_info read_facts(const process& target, const pause_guard* pause) {
-    process_info facts;
-    facts.process_id = target.id();
-    facts.program = text_of(read_proc_file(target, "comm"));
-    facts.arguments = text_of(read_proc_file(target, "cmdline"));
-    facts.auxiliary_vector = read_proc_file(target, "auxv");
-    if (pause != nullptr) facts.threads = pause->registers();
-    return facts;
+process_info read_process_info(const process& target, const pause_guard* pause) {
+    process_info info;
+    info.process_id = target.id();
+    info.program = text_of(read_proc_file(target, "comm"));
+    info.arguments = text_of(read_proc_file(target, "cmdline"));
+    info.auxiliary_vector = read_proc_file(target, "auxv");
+    if (pause != nullptr) info.threads = pause->registers();
+    return info;
 }
 
 }  // namespace vmio::detail

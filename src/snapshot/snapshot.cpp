@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include <vmio/file_error.hpp>
+#include <vmio/memory.hpp>
 
 #include "base/system_call.hpp"
 #include "base/system_error.hpp"
@@ -15,6 +16,8 @@
 #include "snapshot/snapshot_state.hpp"
 
 namespace vmio {
+
+static_assert(memory_reader<snapshot>);
 
 snapshot snapshot::zeroed(std::size_t size) {
     return state::sealed(detail::new_memfd(size), size);

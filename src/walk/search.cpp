@@ -48,7 +48,7 @@ public:
 private:
     /// What is to be searched.
     std::vector<address_range> ranges() {
-        auto all = memory_map::load(memory_.target()).ranges([&](const mapping& m) {
+        auto all = memory_map::load(memory_.target(), memory_map_check::gaps).ranges([&](const mapping& m) {
             return detail::is_region(m) && (!options_.regions.wanted || options_.regions.wanted(m));
         });
         for (address_range& range : all) {
