@@ -7,11 +7,13 @@
 #include <vector>
 
 #include <vmio/page_map.hpp>
+#include <vmio/smaps.hpp>
 
+#include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
-#include "maps/dontdump.hpp"
-#include "maps/mapping_walk.hpp"
+#include "maps/query_mapping.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 #include "walk/chunk_filler.hpp"
 #include "walk/piece_reader.hpp"
@@ -29,7 +31,8 @@ std::size_t whole_pages(std::size_t size) {
 }  // namespace
 
 struct VMIO_HIDDEN region_reader::state {
-    state(process_memory m, region_options o) : memory(std::move(m)), options(std::move(o)) {}
+    state(process_memory m, region_options o)
+        : memory(std::move(m)), options(std::move(o)), sources(options.sources()) {}
 
     bool next();
     bool next_region();
@@ -58,11 +61,12 @@ struct VMIO_HIDDEN region_reader::state {
 
     process_memory memory;
     region_options options;
+    source_options sources;  // of these
 
     // The walk: present from the first next() on.
     std::optional<page_map> pages;
     std::vector<address_range> dontdump;
-    std::optional<detail::mapping_walk> mappings;
+    std::optional<memory_map> list;  // where single mappings cannot be asked for
     bool walking = false;
     address beyond = 0;  // where the next region is looked for
 
@@ -95,10 +99,10 @@ void region_reader::state::start_walk() {
     std::error_code ec;
     pages.emplace(memory.target(), ec);
     if (ec == errc::no_such_process || ec == errc::program_changed || detail::is_exhaustion(ec))
-        throw memory_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
+        throw detail::opening_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
     if (ec) pages.reset();  // this kernel has none: do without
-    mappings.emplace(memory.target());
-    if (options.skip_dontdump) dontdump = detail::dontdump_ranges(memory.target(), options.within);
+    list.reset();
+    if (options.skip_dontdump) dontdump = dontdump_ranges(memory.target(), options.within);
     walking = true;
 }
 
@@ -118,7 +122,7 @@ bool region_reader::state::next_region() {
     address_range clipped;
     address at = beyond;
     while (at < options.within.end()) {
-        m = mappings->at_or_above(at);
+        m = detail::query_mapping(memory.target(), at, list);
         if (!m) break;
         clipped = address_range(std::max(at, m->range.start()), m->range.end()).intersection(options.within);
         at = m->range.end();
@@ -169,7 +173,7 @@ void region_reader::state::reset() noexcept {
     overlap = fetched_size = tail_end = 0;
     cut_size = 0;
     source.reset();
-    mappings.reset();
+    list.reset();
     dontdump.clear();
     pages.reset();
     buffer.release();
@@ -185,8 +189,7 @@ std::span<const std::byte> region_reader::state::fetch() {
         gap_ranges.clear();
         zeros.clear();
         if (!source) {
-            const detail::source_options how{options.use_backing_files, options.skip_untouched, options.read_swapped};
-            source.emplace(memory.target(), pages ? &*pages : nullptr, mapping, how);
+            source.emplace(memory.target(), pages ? &*pages : nullptr, mapping, sources);
         }
         const auto in_page = static_cast<std::size_t>(fresh.start() & (page_size() - 1));
         const auto size = static_cast<std::size_t>(fresh.size() - cut_size);

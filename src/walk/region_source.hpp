@@ -10,6 +10,7 @@
 #include <vmio/memory_gap.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/process.hpp>
+#include <vmio/source_options.hpp>
 
 #include "proc/vma_lookup.hpp"
 
@@ -22,12 +23,6 @@ struct region_piece {
     address_range range;
     origin from = origin::memory;
     gap_reason reason = gap_reason::unmapped;  // of a gap
-};
-
-struct source_options {
-    bool use_backing_files = true;
-    bool skip_untouched = true;
-    bool read_swapped = true;
 };
 
 /// Memory that is worth looking at: readable, and neither a device nor the kernel's own.
@@ -51,6 +46,8 @@ public:
             if (at < part.start()) each(region_piece{{at, part.start()}, rest});
             at = part.end();
             if (has(run.state, page_state::guard)) return each(region_piece{part, origin::gap, gap_reason::guard_page});
+            if (has(run.state, page_state::poisoned))
+                return each(region_piece{part, origin::gap, gap_reason::input_output});
             if (has(run.state, page_state::swapped)) return each(region_piece{part, origin::gap, gap_reason::swapped});
             each(region_piece{part, origin::memory});
         });

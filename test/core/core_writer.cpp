@@ -22,6 +22,7 @@
 #include <vmio/memory_map.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/process_memory.hpp>
+#include <vmio/read_past_gaps.hpp>
 #include <vmio/write_core.hpp>
 
 #include "processes/core_process.hpp"
@@ -45,6 +46,16 @@ std::vector<std::byte> read_all(const core_memory& core, const address_range& ra
     BOOST_TEST(core.read_some(range.start(), bytes, ec) == bytes.size());
     BOOST_TEST(!ec);
     return bytes;
+}
+
+void write_image(const vmio::detail::core_image& image, address at, std::span<const std::byte> bytes,
+                 const std::filesystem::path& path) {
+    vmio::detail::file_core_sink file(path);
+    const vmio::core_progress none;
+    vmio::detail::core_writer writer(image, file, none);
+    writer.put(at, bytes);
+    writer.finish();
+    file.finish();
 }
 
 std::string dump_command(const std::filesystem::path& to, const address_range& range) {
@@ -72,7 +83,7 @@ BOOST_AUTO_TEST_CASE(a_core_holds_what_the_process_holds) {
     const vmio::process_memory live{process(target.id())};
     for (const address_range& range : core.ranges()) {
         std::vector<std::byte> expected(range.size());
-        const auto holes = live.read_past_gaps(range.start(), expected);
+        const auto holes = vmio::read_past_gaps(live, range.start(), expected);
         BOOST_TEST((read_all(core, range) == expected));
         for (const auto& hole : holes) BOOST_TEST((hole.reason == gap_reason::past_end_of_file));
     }
@@ -288,12 +299,9 @@ BOOST_AUTO_TEST_CASE(more_segments_than_the_header_can_count) {
         if (i != count) image.left_out.push_back(m.range);
     }
     std::vector<std::byte> bytes(page, std::byte{'x'});
-    image.read = [&](const vmio::detail::core_sink& put) { put(2 * count * page, bytes); };
     const test::scratch_directory directory;
     const auto path = directory / "many";
-    vmio::detail::core_sparse_file file(path);
-    write_core(image, file, {});
-    file.finish();
+    write_image(image, 2 * count * page, bytes, path);
     const core_memory core = core_memory::open(path);
     BOOST_TEST(core.mappings().size() == count);
     BOOST_TEST(core.ranges().size() == 1u);
@@ -308,12 +316,9 @@ BOOST_AUTO_TEST_CASE(bytes_outside_of_segments_are_passed_by) {
     image.left_out = {{3 * page, 4 * page}};
     std::vector<std::byte> bytes(10 * page);
     for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = test::pattern(i);
-    image.read = [&](const vmio::detail::core_sink& put) { put(0, bytes); };
     const test::scratch_directory directory;
     const auto path = directory / "written";
-    vmio::detail::core_sparse_file file(path);
-    write_core(image, file, {});
-    file.finish();
+    write_image(image, 0, bytes, path);
     const core_memory core = core_memory::open(path);
     BOOST_TEST((core.ranges() == std::vector<address_range>{{2 * page, 3 * page}, {6 * page, 7 * page}}));
     for (const address_range& range : core.ranges()) BOOST_TEST(test::is_pattern(range.start(), read_all(core, range)));
