@@ -15,6 +15,7 @@
 #include <utility>
 
 #include <vmio/address.hpp>
+#include <vmio/detail/memory_naming.hpp>
 #include <vmio/memory.hpp>
 
 namespace vmio {
@@ -39,9 +40,9 @@ public:
 
     /// What it says of itself: see naming.
     /// @{
-    pid_t process_id() const noexcept { return naming::process_id(shared_->memory); }
-    const char* read_operation() const noexcept { return naming::read_operation(shared_->memory); }
-    const char* write_operation() const noexcept { return naming::write_operation(shared_->memory); }
+    pid_t process_id() const noexcept { return detail::process_id_of(shared_->memory); }
+    const char* read_operation() const noexcept { return detail::read_operation_of(shared_->memory); }
+    const char* write_operation() const noexcept { return detail::write_operation_of(shared_->memory); }
     /// @}
 
     /// memory_reader. Goes on from page to page until `to` is full or the memory stops it.
