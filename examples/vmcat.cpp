@@ -12,6 +12,8 @@
 
 #include <vmio/memory_map.hpp>
 #include <vmio/process_vm_stream.hpp>
+#include <vmio/query_mapping.hpp>
+#include <vmio/read_past_gaps.hpp>
 
 #include "hex_dump.hpp"
 #include "text.hpp"
@@ -138,7 +140,7 @@ int print_past_gaps(const vmio::process_memory& memory, const vmio::address_rang
     std::string rows;
     for (vmio::address at = range.start(); at < range.end() && std::cout;) {
         const auto bytes = std::span(piece).first(std::min<std::uint64_t>(piece.size(), range.end() - at));
-        const auto gaps = memory.read_past_gaps(at, bytes);
+        const auto gaps = vmio::read_past_gaps(memory, at, bytes);
         for (const vmio::memory_gap& gap : gaps) report.add(gap);
         if (dump) {
             rows.clear();

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <vmio/query_mapping.hpp>
+#include <vmio/read_past_gaps.hpp>
 #include <vmio/search.hpp>
 
 #include "progress_bar.hpp"
@@ -57,7 +58,7 @@ void print(const vmio::process_memory& memory, vmio::address match, std::size_t 
     constexpr std::size_t most = 64;  // of a match
     const vmio::address start = match - std::min<vmio::address>(match, context);
     std::vector<std::byte> bytes(match - start + (size > most ? most : size + context));
-    const auto gaps = memory.read_past_gaps(start, bytes);
+    const auto gaps = vmio::read_past_gaps(memory, start, bytes);
     std::string hex, text;
     for (std::size_t i = 0; i <= bytes.size(); ++i) {
         const vmio::address at = start + i;

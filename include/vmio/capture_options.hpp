@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <vmio/address.hpp>
-#include <vmio/region_reader.hpp>
+#include <vmio/source_options.hpp>
 
 namespace vmio {
 
@@ -20,8 +20,8 @@ struct capture_progress {
 
 /// What of a process is captured, and how.
 struct capture_options {
-    /// Which mappings, and how they are read; chunk_size, overlap and max_fetched_size are not used.
-    region_options regions{};
+    /// Which mappings, and where their bytes are taken from.
+    source_options regions{};
     /// Only what lies here, in whole pages; everything if empty. What of it cannot be captured, because nothing is
     /// mapped there or it is not for reading, is in gaps() then.
     std::vector<address_range> ranges{};

@@ -147,14 +147,6 @@ public:
     void write_blocks(std::span<const remote_block> blocks, std::span<block_transfer> results) const;
     /// @}
 
-    /// Fills `to` with all that can be read from `from` on and returns what cannot, sorted, with the reason for each;
-    /// there `to` is zeroed, or left alone. Asks the kernel what is mapped rather than trying each page, so a large
-    /// hole costs little; a mapping that looks readable and is not (gap_reason::input_output) costs one try a page.
-    /// memory_error if the process cannot be read at all, or not any more (ESTALE after exec); std::out_of_range beyond
-    /// 2^64.
-    std::vector<memory_gap> read_past_gaps(address from, std::span<std::byte> to,
-                                           gap_fill fill = gap_fill::zeros) const;
-
 private:
     struct state;
     enum class direction { reading, writing };

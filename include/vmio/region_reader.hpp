@@ -17,6 +17,7 @@
 #include <vmio/memory_gap.hpp>
 #include <vmio/process.hpp>
 #include <vmio/process_memory.hpp>
+#include <vmio/source_options.hpp>
 
 namespace vmio {
 
@@ -29,19 +30,31 @@ struct region_options {
     std::size_t overlap = 0;
     /// Of a larger chunk only so much is fetched, rounded down to pages, but at least one: cut_off() tells the rest.
     std::size_t max_fetched_size = std::size_t{1} << 30;
-    /// Take what a mapping shares with its file from the file, so that the target's own pages are left alone.
+    /// As in source_options.
+    /// @{
     bool use_backing_files = true;
-    /// Take private memory that was never touched for the zeros that it is, without reading it.
     bool skip_untouched = true;
-    /// Bring swapped pages back; else they are gaps.
     bool read_swapped = true;
-    /// Leave out what the program asked to be left out of core files: madvise(2), MADV_DONTDUMP. Asking takes a walk
-    /// through the page tables (proc_pid_smaps(5)).
     bool skip_dontdump = false;
-    /// Regions are clipped to this.
     address_range within{0, std::numeric_limits<address>::max()};
-    /// Which mappings, of those that are readable and no device; all if empty. See also anonymous(), file_backed().
     std::function<bool(const mapping&)> wanted{};
+    /// @}
+
+    /// The members that are those of source_options.
+    source_options sources() const {
+        return {use_backing_files, skip_untouched, read_swapped, skip_dontdump, within, wanted};
+    }
+    /// Options with these, the others as by default.
+    static region_options from(source_options s) {
+        region_options o;
+        o.use_backing_files = s.use_backing_files;
+        o.skip_untouched = s.skip_untouched;
+        o.read_swapped = s.read_swapped;
+        o.skip_dontdump = s.skip_dontdump;
+        o.within = s.within;
+        o.wanted = std::move(s.wanted);
+        return o;
+    }
 };
 
 /// Goes through what is mapped, by address, a chunk at a time: next(), then fetch() if its bytes are wanted.

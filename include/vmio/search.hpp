@@ -12,7 +12,7 @@
 #include <vmio/byte_pattern.hpp>
 #include <vmio/detail/config.hpp>
 #include <vmio/process_memory.hpp>
-#include <vmio/region_reader.hpp>
+#include <vmio/source_options.hpp>
 
 namespace vmio {
 
@@ -26,9 +26,8 @@ struct search_progress {
 
 /// Where a search looks, and how.
 struct search_options {
-    /// What is searched, and how it is read. chunk_size 0 stands for 512 KiB; overlap and max_fetched_size are not
-    /// used.
-    region_options regions{};
+    /// What is searched, and where its bytes are taken from.
+    source_options regions{};
     /// Only matches at multiples of it count; 1: anywhere. 0 is std::invalid_argument.
     std::size_t alignment = 1;
     /// How many threads search, each with a buffer of its own; fewer where no more are to be had. regions.wanted is
@@ -38,6 +37,8 @@ struct search_options {
     std::function<bool(const search_progress&)> progress{};
     /// Ends the search at the next chunk.
     std::stop_token stop{};
+    /// How many bytes are read at a time: rounded down to pages, but at least one; 0: 512 KiB.
+    std::size_t chunk_size = 0;
 };
 
 /// What was searched.

@@ -20,6 +20,13 @@ std::vector<address_range> made_set(std::vector<address_range> ranges) {
     return ranges;
 }
 
+void append(std::vector<address_range>& ranges, const address_range& range) {
+    if (!ranges.empty() && ranges.back().end() == range.start())
+        ranges.back() = {ranges.back().start(), range.end()};
+    else
+        ranges.push_back(range);
+}
+
 const address_range* first_above(range_span set, address a) noexcept {
     return std::partition_point(set.data(), set.data() + set.size(),
                                 [&](const address_range& r) { return r.end() <= a; });

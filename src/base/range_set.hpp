@@ -19,6 +19,9 @@ std::vector<address_range> united(range_span a, range_span b);
 /// What of `a` is not in `b`.
 std::vector<address_range> without(range_span a, range_span b);
 
+/// Adds a range that lies behind the others; joins it to the last one if they touch.
+void append(std::vector<address_range>& ranges, const address_range& range);
+
 /// The first that ends above `a`.
 const address_range* first_above(range_span set, address a) noexcept;
 

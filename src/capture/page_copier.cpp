@@ -3,9 +3,10 @@
 
 #include <algorithm>
 
+#include "base/gap_set.hpp"
 #include "base/range_set.hpp"
-#include "base/zero_bytes.hpp"
 #include "snapshot/sealed_memfd.hpp"
+#include "walk/simd_find.hpp"
 
 namespace vmio::detail {
 namespace {

@@ -5,10 +5,10 @@
 
 #include <vmio/process_snapshot.hpp>
 
+#include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "capture/process_snapshot_state.hpp"
 #include "core/core_writer.hpp"
-#include "walk/piece_reader.hpp"
 #include "walk/region_source.hpp"
 
 namespace vmio {

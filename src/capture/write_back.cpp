@@ -12,7 +12,6 @@
 #include "base/system_error.hpp"
 #include "capture/compare_live.hpp"
 #include "maps/query_mapping.hpp"
-#include "walk/piece_reader.hpp"
 
 namespace vmio {
 namespace {

@@ -7,7 +7,7 @@
 #include <vmio/error.hpp>
 
 #include "base/system_error.hpp"
-#include "base/zero_bytes.hpp"
+#include "walk/simd_find.hpp"
 
 namespace vmio::detail {
 namespace {

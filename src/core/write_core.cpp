@@ -11,12 +11,12 @@
 #include <vmio/region_reader.hpp>
 #include <vmio/smaps.hpp>
 
+#include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "core/core_writer.hpp"
 #include "maps/query_mapping.hpp"
 #include "process/proc_file.hpp"
 #include "process/process_info.hpp"
-#include "walk/piece_reader.hpp"
 #include "walk/region_source.hpp"
 
 namespace vmio {
@@ -64,7 +64,7 @@ private:
         for (const mapping& m : map) {
             if (!m.perms.read) {
                 leave_out({m.range, gap_reason::no_permission});
-            } else if (!detail::is_region(m)) {
+            } else if (!detail::is_region(target_, m)) {
                 leave_out({m.range, gap_reason::input_output});
             } else if (detail::overlaps(dontdump, m.range) || (options_.wanted && !options_.wanted(m))) {
                 leave_out({m.range, gap_reason::not_dumped});

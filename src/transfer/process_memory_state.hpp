@@ -12,15 +12,6 @@
 
 namespace vmio {
 
-namespace detail {
-
-/// A system call that is not to be had, rather than an address that is bad.
-inline bool is_forbidden(const std::error_code& ec) noexcept {
-    return ec.value() == ENOSYS || ec.value() == EPERM;
-}
-
-}  // namespace detail
-
 struct VMIO_HIDDEN process_memory::state {
     /// The calls name a process by its number, if it has one.
     state(process_memory_options o, const process& target)

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "walk/piece_reader.hpp"
 #include "walk/sparse_buffer.hpp"

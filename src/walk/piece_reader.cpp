@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <vmio/read_past_gaps.hpp>
+
 #include "base/file_descriptor.hpp"
 #include "base/range_set.hpp"
 #include "process/proc_file.hpp"
@@ -73,7 +75,7 @@ void piece_reader::finish() {
 }
 
 void piece_reader::read_past_gaps(address from, std::span<std::byte> to) {
-    for (const memory_gap& gap : memory_.read_past_gaps(from, to)) sink_->add_gap(gap);
+    for (const memory_gap& gap : vmio::read_past_gaps(memory_, from, to)) sink_->add_gap(gap);
 }
 
 void piece_reader::read_file(const region_source& source, const address_range& range) {
@@ -152,44 +154,6 @@ void piece_reader::check(const region_source& source, const address_range& range
         at = part.end();
     }
     finish();
-}
-
-void join(std::vector<memory_gap>& gaps) {
-    std::sort(gaps.begin(), gaps.end(),
-              [](const memory_gap& a, const memory_gap& b) { return a.range.start() < b.range.start(); });
-    std::size_t kept = 0;
-    for (const memory_gap& gap : gaps) {
-        memory_gap* const last = kept > 0 ? &gaps[kept - 1] : nullptr;
-        if (last != nullptr && gap.range.start() <= last->range.end() &&
-            (gap.reason == last->reason || gap.range.end() <= last->range.end()))
-            last->range = {last->range.start(), std::max(last->range.end(), gap.range.end())};
-        else
-            gaps[kept++] = gap;
-    }
-    gaps.resize(kept);
-}
-
-void cut_out(std::vector<memory_gap>& gaps, const address_range& part) {
-    std::vector<memory_gap> left;
-    for (const memory_gap& gap : gaps) {
-        const address_range& r = gap.range;
-        if (!r.overlaps(part)) {
-            left.push_back(gap);
-            continue;
-        }
-        // GCOVR_EXCL_START: only where a target maps anew what was a gap a moment ago
-        if (r.start() < part.start()) left.push_back({{r.start(), part.start()}, gap.reason});
-        if (part.end() < r.end()) left.push_back({{part.end(), r.end()}, gap.reason});
-        // GCOVR_EXCL_STOP
-    }
-    gaps = std::move(left);
-}
-
-void append(std::vector<address_range>& ranges, const address_range& range) {
-    if (!ranges.empty() && ranges.back().end() == range.start())
-        ranges.back() = {ranges.back().start(), range.end()};
-    else
-        ranges.push_back(range);
 }
 
 }  // namespace vmio::detail

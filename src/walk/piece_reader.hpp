@@ -63,13 +63,4 @@ private:
     std::vector<block_transfer> results_;
 };
 
-/// Sorts them and joins neighbours of one reason.
-void join(std::vector<memory_gap>& gaps);
-
-/// Takes `part` out of them.
-void cut_out(std::vector<memory_gap>& gaps, const address_range& part);
-
-/// Adds a range that lies behind the others, to the last one if that is its neighbour.
-void append(std::vector<address_range>& ranges, const address_range& range);
-
 }  // namespace vmio::detail

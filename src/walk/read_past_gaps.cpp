@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <vmio/read_past_gaps.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -9,7 +11,6 @@
 
 #include "proc/vma_lookup.hpp"
 #include "process/proc_file.hpp"
-#include "transfer/process_memory_state.hpp"
 
 namespace vmio {
 namespace {
@@ -58,23 +59,24 @@ memory_gap examine(const process& target, detail::vma_lookup& mapped, address at
 
 }  // namespace
 
-std::vector<memory_gap> process_memory::read_past_gaps(address from, std::span<std::byte> to, gap_fill fill) const {
+std::vector<memory_gap> read_past_gaps(const process_memory& memory, address from, std::span<std::byte> to,
+                                       gap_fill fill) {
+    const process& target = memory.target();
     const auto range = address_range::of_size(from, to.size());
+    const bool protections_count = memory.options().method != transfer_method::proc_mem;
     std::vector<memory_gap> gaps;
-    detail::vma_lookup mapped(target_.maps());
+    detail::vma_lookup mapped(target.maps());
     std::error_code ec;
     for (address at = from; at < range.end();) {
         const auto rest = to.subspan(static_cast<std::size_t>(at - from));
-        at += read_some(at, rest, ec);
+        at += memory.read_some(at, rest, ec);
         if (!ec) continue;
         if (ec != errc::bad_address)
-            throw memory_error(read_operation(), target_.id(), at, detail::gone_only_if_ended(target_, ec));
-        const bool protections_count = !state_->by_mem(direction::reading) ||
-                                       state_->protections(direction::reading) == detail::proc_mem::protections::honour;
-        const memory_gap gap = examine(target_, mapped, at, range.end(), protections_count);
+            throw memory_error(memory.read_operation(), target.id(), at, detail::gone_only_if_ended(target, ec));
+        const memory_gap gap = examine(target, mapped, at, range.end(), protections_count);
         if (gap.reason == gap_reason::input_output) {
-            // Or the target has made it readable since: try again before saying so.
-            if (const std::size_t step = read_some(at, rest, ec); step > 0) {
+            // Or the target has made it readable since: try again before it counts as a gap.
+            if (const std::size_t step = memory.read_some(at, rest, ec); step > 0) {
                 at += step;
                 continue;
             }

@@ -9,6 +9,7 @@
 #include <vmio/page_map.hpp>
 #include <vmio/smaps.hpp>
 
+#include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
 #include "maps/query_mapping.hpp"
@@ -29,7 +30,8 @@ std::size_t whole_pages(std::size_t size) {
 }  // namespace
 
 struct VMIO_HIDDEN region_reader::state {
-    state(process_memory m, region_options o) : memory(std::move(m)), options(std::move(o)) {}
+    state(process_memory m, region_options o)
+        : memory(std::move(m)), options(std::move(o)), sources(options.sources()) {}
 
     bool next();
     bool next_region();
@@ -58,6 +60,7 @@ struct VMIO_HIDDEN region_reader::state {
 
     process_memory memory;
     region_options options;
+    source_options sources;  // of these
 
     // The walk: present from the first next() on.
     std::optional<page_map> pages;
@@ -109,7 +112,8 @@ void region_reader::state::check_program() const {
 }
 
 bool region_reader::state::is_wanted(const vmio::mapping& m) const {
-    return detail::is_region(m) && (!options.wanted || options.wanted(m)) && !detail::overlaps(dontdump, m.range);
+    return detail::is_region(memory.target(), m) && (!options.wanted || options.wanted(m)) &&
+           !detail::overlaps(dontdump, m.range);
 }
 
 /// Whatever throws, the present region stays, and the next call tries again.
@@ -185,8 +189,7 @@ std::span<const std::byte> region_reader::state::fetch() {
         gap_ranges.clear();
         zeros.clear();
         if (!source) {
-            const detail::source_options how{options.use_backing_files, options.skip_untouched, options.read_swapped};
-            source.emplace(memory.target(), pages ? &*pages : nullptr, mapping, how);
+            source.emplace(memory.target(), pages ? &*pages : nullptr, mapping, sources);
         }
         const auto in_page = static_cast<std::size_t>(fresh.start() & (page_size() - 1));
         const auto size = static_cast<std::size_t>(fresh.size() - cut_size);

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include <vmio/memory_map.hpp>
+#include <vmio/region_reader.hpp>
 
 #include "walk/region_source.hpp"
 #include "walk/seam_search.hpp"
@@ -27,9 +28,7 @@ public:
         : memory_(memory), pattern_(pattern), found_(found), options_(options) {
         if (options.alignment == 0) throw std::invalid_argument("vmio::search: the alignment is 0");
         constexpr std::size_t default_chunk_size = std::size_t{512} << 10;  // stays in a cache close to the processor
-        if (options_.regions.chunk_size == 0) options_.regions.chunk_size = default_chunk_size;
-        options_.regions.overlap = 0;
-        options_.regions.max_fetched_size = std::numeric_limits<std::size_t>::max();
+        if (options_.chunk_size == 0) options_.chunk_size = default_chunk_size;
     }
 
     search_summary run() {
@@ -47,7 +46,7 @@ private:
     /// What is to be searched.
     std::vector<address_range> ranges() {
         auto all = memory_map::load(memory_.target(), memory_map_check::gaps).ranges([&](const mapping& m) {
-            return detail::is_region(m) && (!options_.regions.wanted || options_.regions.wanted(m));
+            return detail::is_region(memory_.target(), m) && (!options_.regions.wanted || options_.regions.wanted(m));
         });
         for (address_range& range : all) {
             range = range.intersection(options_.regions.within);
@@ -112,7 +111,9 @@ private:
 
     /// What lies at or above `limit` is not counted.
     void search_within(const address_range& range, address limit) {
-        region_options how = options_.regions;
+        region_options how = region_options::from(options_.regions);
+        how.chunk_size = options_.chunk_size;
+        how.max_fetched_size = std::numeric_limits<std::size_t>::max();
         how.within = range;
         detail::seam_search seams(pattern_, options_.alignment);
         detail::zero_run_skipper zeros(memory_.target(), pattern_.size() - 1);

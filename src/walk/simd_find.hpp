@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <utility>
 
 namespace vmio::detail {
@@ -17,6 +18,11 @@ inline bool any(lanes l) noexcept {
     std::uint64_t halves[2];
     std::memcpy(halves, &l, sizeof l);
     return (halves[0] | halves[1]) != 0;
+}
+
+/// Whether all bytes are zero; precondition: there is at least one.
+inline bool is_zero(std::span<const std::byte> bytes) noexcept {
+    return bytes.front() == std::byte{} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
 }
 
 /// A byte of a pattern, to be met at `offset` from where a match begins.

@@ -103,7 +103,7 @@ void search(benchmark::State& state) {
 /// The same walk, and `look(bytes)` at each chunk.
 template <class F>
 void walk(benchmark::State& state, const filled& what, F&& look) {
-    vmio::region_options options = what.options().regions;
+    vmio::region_options options = vmio::region_options::from(what.options().regions);
     options.chunk_size = std::size_t{1} << 20;
     for (auto _ : state) {
         vmio::region_reader reader(what.target(), options);

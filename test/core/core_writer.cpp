@@ -22,6 +22,7 @@
 #include <vmio/memory_map.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/process_memory.hpp>
+#include <vmio/read_past_gaps.hpp>
 #include <vmio/write_core.hpp>
 
 #include "processes/core_process.hpp"
@@ -72,7 +73,7 @@ BOOST_AUTO_TEST_CASE(a_core_holds_what_the_process_holds) {
     const vmio::process_memory live{process(target.id())};
     for (const address_range& range : core.ranges()) {
         std::vector<std::byte> expected(range.size());
-        const auto holes = live.read_past_gaps(range.start(), expected);
+        const auto holes = vmio::read_past_gaps(live, range.start(), expected);
         BOOST_TEST((read_all(core, range) == expected));
         for (const auto& hole : holes) BOOST_TEST((hole.reason == gap_reason::past_end_of_file));
     }

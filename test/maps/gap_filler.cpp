@@ -16,7 +16,6 @@
 #include "proc/procmap_query.hpp"
 #include "processes/child.hpp"
 #include "support/mapped.hpp"
-#include "support/mapping_prints.hpp"
 #include "support/maps.hpp"
 #include "support/skip.hpp"
 

@@ -32,7 +32,6 @@
 #include "processes/exec_loop_process.hpp"
 #include "processes/replaced_process.hpp"
 #include "processes/storm_process.hpp"
-#include "support/mapping_prints.hpp"
 #include "support/maps.hpp"
 #include "support/odd_mappings.hpp"
 #include "support/pages.hpp"

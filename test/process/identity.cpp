@@ -18,6 +18,7 @@
 #include <vmio/process_snapshot.hpp>
 #include <vmio/process_vm_stream.hpp>
 #include <vmio/query_mapping.hpp>
+#include <vmio/read_past_gaps.hpp>
 #include <vmio/region_reader.hpp>
 #include <vmio/smaps.hpp>
 #include <vmio/write_core.hpp>
@@ -132,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_number_given_away_again_is_no_such_process, *boost::unit_
         for (const auto& r : results) BOOST_TEST((r.moved == 0 && r.error.value() == ESRCH));
         memory.write_blocks(blocks, results);
         for (const auto& r : results) BOOST_TEST((r.moved == 0 && r.error.value() == ESRCH));
-        BOOST_CHECK_THROW(memory.read_past_gaps(some.start(), bytes), vmio::memory_error);
+        BOOST_CHECK_THROW(vmio::read_past_gaps(memory, some.start(), bytes), vmio::memory_error);
     }
     BOOST_TEST(!target.alive());
     BOOST_TEST(!target.same_program());

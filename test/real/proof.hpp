@@ -14,6 +14,7 @@
 
 #include <vmio/memory_map.hpp>
 #include <vmio/pause_guard.hpp>
+#include <vmio/read_past_gaps.hpp>
 #include <vmio/region_reader.hpp>
 #include <vmio/search.hpp>
 #include <vmio/write_core.hpp>
@@ -115,7 +116,7 @@ inline void regions_equal_gdb(pid_t id) {
         if (!m.perms.read) continue;
         const auto theirs = dump(m.range);
         std::vector<std::byte> ours(m.range.size());
-        const auto gaps = memory.read_past_gaps(m.range.start(), ours);
+        const auto gaps = vmio::read_past_gaps(memory, m.range.start(), ours);
         BOOST_TEST(theirs.empty() == !gaps.empty());
         if (theirs.empty()) continue;
         BOOST_TEST((ours == theirs), "a region differs: " << m.name);

@@ -17,6 +17,7 @@
 #include <vmio/memory_map.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/process_vm_stream.hpp>
+#include <vmio/read_past_gaps.hpp>
 
 #include "processes/run_program.hpp"
 #include "support/files.hpp"
@@ -52,7 +53,7 @@ inline void regions_are_compressed(pid_t id) {
         for (const vmio::mapping& m : vmio::memory_map::load(target)) {
             if (!m.perms.read || !m.perms.write) continue;
             std::vector<std::byte> bytes(m.range.size());
-            if (!memory.read_past_gaps(m.range.start(), bytes).empty()) continue;
+            if (!vmio::read_past_gaps(memory, m.range.start(), bytes).empty()) continue;
             expected.insert(expected.end(), bytes.begin(), bytes.end());
             vmio::process_vm_istream region(id, m.range);
             compressed << region.rdbuf();

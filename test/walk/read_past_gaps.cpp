@@ -13,6 +13,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <vmio/process_memory.hpp>
+#include <vmio/read_past_gaps.hpp>
 
 #include "processes/child.hpp"
 #include "support/directory.hpp"
@@ -53,7 +54,7 @@ BOOST_AUTO_TEST_CASE(what_can_be_read_is_and_the_rest_is_zero_and_listed) {
     test::child_process child([&] { ::munmap(some.data() + 8 * page, 2 * page); });
     const process_memory memory{process(child.id())};
     std::vector<std::byte> bytes(12 * page, std::byte{0xee});
-    const gaps found = memory.read_past_gaps(some.start(), bytes);
+    const gaps found = vmio::read_past_gaps(memory, some.start(), bytes);
     const gaps expected{gap(some, 1, 1, gap_reason::no_permission), gap(some, 4, 3, gap_reason::no_permission),
                         gap(some, 8, 2, gap_reason::unmapped), gap(some, 11, 1, gap_reason::no_permission)};
     BOOST_TEST(found == expected, boost::test_tools::per_element());
@@ -69,7 +70,7 @@ BOOST_AUTO_TEST_CASE(the_callers_bytes_stay_where_that_is_asked_for) {
     const process_memory memory(process::self());
     std::vector<std::byte> bytes(2 * page, std::byte{0xee});
     // From the middle of a page to the middle of a page.
-    const gaps found = memory.read_past_gaps(some.start() + page / 2, bytes, vmio::gap_fill::keep);
+    const gaps found = vmio::read_past_gaps(memory, some.start() + page / 2, bytes, vmio::gap_fill::keep);
     BOOST_TEST(found == (gaps{gap(some, 1, 1, gap_reason::no_permission)}), boost::test_tools::per_element());
     BOOST_TEST(test::is_pattern(some.start() + page / 2, std::span(bytes).first(page / 2)));
     BOOST_TEST(test::all_equal(std::span(bytes).subspan(page / 2, page), std::byte{0xee}));
@@ -89,12 +90,12 @@ BOOST_AUTO_TEST_CASE(guard_pages_file_ends_and_io_pages_have_reasons_of_their_ow
         gaps expected;
         if (guards) expected.push_back(gap(some, 1, 2, gap_reason::guard_page));
         expected.push_back(gap(some, 6, 2, gap_reason::past_end_of_file));
-        BOOST_TEST(memory.read_past_gaps(some.start(), bytes) == expected, boost::test_tools::per_element());
+        BOOST_TEST(vmio::read_past_gaps(memory, some.start(), bytes) == expected, boost::test_tools::per_element());
         BOOST_TEST(test::is_pattern(some.page(3), std::span(bytes).subspan(3 * page, page)));
         if (guards) {
             // From within a guard page, and to where pages are whole again.
             const auto rest = std::span(bytes).first(3 * page - 100);
-            const gaps found = memory.read_past_gaps(some.page(1) + 100, rest);
+            const gaps found = vmio::read_past_gaps(memory, some.page(1) + 100, rest);
             BOOST_TEST(found == (gaps{{{some.page(1) + 100, some.page(3)}, gap_reason::guard_page}}),
                        boost::test_tools::per_element());
             BOOST_TEST(test::is_pattern(some.page(3), rest.last(page)));
@@ -102,7 +103,7 @@ BOOST_AUTO_TEST_CASE(guard_pages_file_ends_and_io_pages_have_reasons_of_their_ow
 
         if (const address_range vvar = test::mapping_named(id, "[vvar]"); !vvar.empty()) {
             std::vector<std::byte> there(vvar.size());
-            const gaps found = memory.read_past_gaps(vvar.start(), there);
+            const gaps found = vmio::read_past_gaps(memory, vvar.start(), there);
             BOOST_TEST(found == (gaps{{vvar, gap_reason::input_output}}), boost::test_tools::per_element());
         }
     });
@@ -128,7 +129,7 @@ BOOST_AUTO_TEST_CASE(a_large_hole_costs_a_few_calls_and_not_one_a_page) {
     const gaps expected{{{at + page, at + size / 2}, gap_reason::no_permission},
                         {{at + size / 2, at + size / 2 + size / 4}, gap_reason::unmapped},
                         {{at + size / 2 + size / 4, at + size - page}, gap_reason::no_permission}};
-    BOOST_TEST(memory.read_past_gaps(at, {to, size}, vmio::gap_fill::keep) == expected,
+    BOOST_TEST(vmio::read_past_gaps(memory, at, {to, size}, vmio::gap_fill::keep) == expected,
                boost::test_tools::per_element());
     BOOST_TEST((to[0] == std::byte{7} && to[size - page] == std::byte{7}));
     ::munmap(theirs, size);
@@ -141,8 +142,8 @@ BOOST_AUTO_TEST_CASE(a_process_that_is_gone_is_an_error_and_not_one_large_gap) {
     const process_memory memory{process(child.id())};
     child.end();
     std::vector<std::byte> bytes(2 * page);
-    BOOST_CHECK_THROW(memory.read_past_gaps(some.start(), bytes), vmio::memory_error);
-    BOOST_TEST(process_memory(process::self()).read_past_gaps(0, {}).empty());
+    BOOST_CHECK_THROW(vmio::read_past_gaps(memory, some.start(), bytes), vmio::memory_error);
+    BOOST_TEST(vmio::read_past_gaps(process_memory(process::self()), 0, {}).empty());
 }
 
 BOOST_AUTO_TEST_CASE(by_mem_only_what_the_kernel_cannot_give_is_a_gap) {
@@ -153,7 +154,7 @@ BOOST_AUTO_TEST_CASE(by_mem_only_what_the_kernel_cannot_give_is_a_gap) {
     std::vector<std::byte> bytes(4 * page);
     gaps expected;
     if (guards) expected.push_back(gap(some, 1, 1, gap_reason::guard_page));
-    BOOST_TEST(memory.read_past_gaps(some.start(), bytes) == expected, boost::test_tools::per_element());
+    BOOST_TEST(vmio::read_past_gaps(memory, some.start(), bytes) == expected, boost::test_tools::per_element());
     BOOST_TEST(test::is_pattern(some.page(2), std::span(bytes).subspan(2 * page)));
 }
 
@@ -165,7 +166,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_file_is_known_without_privileges, *boost::unit
                    void* const p = ::mmap(nullptr, 4 * page, PROT_READ, MAP_PRIVATE, fd, 0);
                    const auto start = vmio::address_of(p);
                    std::vector<std::byte> bytes(4 * page);
-                   const auto lost = process_memory(process::self()).read_past_gaps(start, bytes);
+                   const auto lost = vmio::read_past_gaps(process_memory(process::self()), start, bytes);
                    const memory_gap expected{{start + 2 * page, start + 4 * page}, gap_reason::past_end_of_file};
                    return lost.size() == 1 && lost[0] == expected ? 0 : 1;
                }) == 0);
@@ -183,7 +184,7 @@ BOOST_AUTO_TEST_CASE(where_nothing_may_be_known_of_what_is_mapped_it_says_so,
                    const process_memory memory(process::self());
                    std::vector<std::byte> bytes(2 * page);
                    try {
-                       memory.read_past_gaps(some.start(), bytes);
+                       vmio::read_past_gaps(memory, some.start(), bytes);
                    } catch (const vmio::memory_error& e) {
                        return e.code().value() == EACCES && e.where() == some.page(1) ? 0 : 2;
                    }

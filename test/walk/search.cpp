@@ -41,7 +41,7 @@ std::string needle() {
 search_options in(vmio::address_range range, std::size_t chunk_size = 0) {
     search_options options;
     options.regions.within = range;
-    options.regions.chunk_size = chunk_size;
+    options.chunk_size = chunk_size;
     return options;
 }
 

@@ -26,6 +26,7 @@
 #include <vmio/process_snapshot.hpp>
 #include <vmio/process_vm_stream.hpp>
 #include <vmio/query_mapping.hpp>
+#include <vmio/read_past_gaps.hpp>
 #include <vmio/region_reader.hpp>
 #include <vmio/search.hpp>
 #include <vmio/smaps.hpp>
@@ -73,10 +74,6 @@ std::size_t digest(vmio::address start, std::span<const std::byte> bytes) {
     return std::hash<std::string_view>()({reinterpret_cast<const char*>(bytes.data()), bytes.size()}) ^ start;
 }
 
-std::ostream& operator<<(std::ostream& to, const address_range& r) {
-    return to << std::hex << r.start() << '-' << r.end() << std::dec;
-}
-
 void tell(std::ostream& to, const mapping& m) {
     to << m.range << ' ' << m.perms.read << m.perms.write << m.perms.execute << m.perms.shared << ' ' << m.offset << ' '
        << m.device_major << ':' << m.device_minor << ' ' << m.inode << ' ' << m.name
@@ -105,7 +102,7 @@ void read_and_write(const scene& s, pid_t id, std::ostream& to) {
     forced.write_value(s.memory.page(3), 7);
     to << forced.options().force_write << '\n';
     std::vector<std::byte> all(s.memory.size());
-    tell_gaps(to, process_memory(process(id)).read_past_gaps(s.memory.start(), all));
+    tell_gaps(to, vmio::read_past_gaps(process_memory(process(id)), s.memory.start(), all));
     to << digest(0, all) << '\n';
     if (!stream) throw vmio::memory_error("stream", id, 0, stream.last_error());
 }

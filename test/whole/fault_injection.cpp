@@ -10,6 +10,7 @@
 #include <vmio/error.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/process_vm_stream.hpp>
+#include <vmio/read_past_gaps.hpp>
 #include <vmio/region_reader.hpp>
 #include <vmio/search.hpp>
 
@@ -125,10 +126,10 @@ outcome read_past_a_gap(const fault_scene& s) {
     const process_memory memory = s.memory();
     const address_range none{0, 2 * page};  // that nobody can map
     std::vector<std::byte> bytes(none.size());
-    std::vector<memory_gap> gaps = with_faults([&] { return memory.read_past_gaps(none.start(), bytes); });
+    std::vector<memory_gap> gaps = with_faults([&] { return vmio::read_past_gaps(memory, none.start(), bytes); });
     expect(gaps == std::vector<memory_gap>{{none, gap_reason::unmapped}}, "a gap");
     bytes.resize(s.constant.size());
-    gaps = with_faults([&] { return memory.read_past_gaps(s.constant.start(), bytes); });
+    gaps = with_faults([&] { return vmio::read_past_gaps(memory, s.constant.start(), bytes); });
     expect(gaps.empty() && is_pattern(s.constant.start(), bytes), "the bytes that are there");
     return outcome::done;
 }

@@ -19,6 +19,7 @@
 
 #include <vmio/cached_memory.hpp>
 #include <vmio/process_vm_stream.hpp>
+#include <vmio/read_past_gaps.hpp>
 
 #include "processes/child.hpp"
 #include "processes/storm_process.hpp"
@@ -78,7 +79,7 @@ struct reader {
                        test::is_pattern(where + half.size(), blocks[1].bytes.first(counts[1]));
             }
             default: {
-                for (std::size_t at = 0; const auto& gap : vm.read_past_gaps(where, to)) {
+                for (std::size_t at = 0; const auto& gap : vmio::read_past_gaps(vm, where, to)) {
                     const auto start = static_cast<std::size_t>(gap.range.start() - where);
                     if (!test::is_pattern(where + at, to.subspan(at, start - at))) return false;
                     at = static_cast<std::size_t>(gap.range.end() - where);
