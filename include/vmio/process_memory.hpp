@@ -21,9 +21,10 @@ namespace vmio {
 
 /// How bytes are moved.
 enum class transfer_method {
-    /// process_vm, until the kernel or a seccomp filter forbids the call (ENOSYS; EPERM where /proc/PID/mem can be
-    /// opened); then proc_mem for good, with the protections of pages honoured all the same. Never because of a bad
-    /// address.
+    /// process_vm, until the kernel or a seccomp filter refuses the call and /proc/PID/mem can be opened; then proc_mem
+    /// for good, with the protections of pages honoured all the same. A filter's refusal, whatever its errno (except
+    /// EFAULT, ESRCH and ENOMEM), holds for the threads that the filter is of; others keep process_vm. Never because of
+    /// a bad address.
     automatic,
     /// process_vm_readv(2) and process_vm_writev(2): honour the protections of the target's pages.
     process_vm,

@@ -43,22 +43,23 @@ bool is_region(const mapping& m) noexcept {
 }
 
 region_source::region_source(const process& target, const page_map* pages, const mapping& m,
-                             const source_options& options)
+                             const source_options& options, bool resident_only)
     : start_(m.range.start()), offset_(m.offset), inode_(m.inode), shared_(m.perms.shared), pages_(pages) {
     if (pages == nullptr) return;
     constexpr page_state unreadable = page_state::guard | page_state::poisoned;
     if (!options.read_swapped) looked_for_ = page_state::swapped | unreadable;
-    if (is_anonymous(target, m)) {
-        if (!options.skip_untouched) return;
-        from_outside_ = region_piece::origin::zeros;
-        looked_for_ |= unreadable | page_state::data;
-    } else if (options.use_backing_files && m.file_backed()) {
-        backing_file file(target, m);
-        if (!file) return;
-        from_outside_ = region_piece::origin::file;
-        looked_for_ |= unreadable | page_state::changed;
-        file_.emplace(std::move(file));
+    const bool anonymous = is_anonymous(target, m);
+    if (!anonymous && options.use_backing_files && m.file_backed()) {
+        if (backing_file file(target, m); file) {
+            from_outside_ = region_piece::origin::file;
+            looked_for_ |= unreadable | page_state::changed;
+            file_.emplace(std::move(file));
+            return;
+        }
     }
+    if (!resident_only && !(anonymous && options.skip_untouched)) return;
+    from_outside_ = resident_only ? region_piece::origin::gap : region_piece::origin::zeros;
+    looked_for_ |= unreadable | page_state::data;
 }
 
 }  // namespace vmio::detail

@@ -32,7 +32,10 @@ class region_source {
 public:
     /// Opens the file of `m`, if it is to be used. `pages` may be null where page tables cannot be looked at: then all
     /// comes from memory.
-    region_source(const process& target, const page_map* pages, const mapping& m, const source_options& options);
+    /// `resident_only`: a page that is not present and would have to come from memory is a gap, for reading it may wait
+    /// for the target.
+    region_source(const process& target, const page_map* pages, const mapping& m, const source_options& options,
+                  bool resident_only = false);
 
     /// Calls each(const region_piece&) for the pieces that make up `range`, which lies in the mapping, by address.
     template <class F>
@@ -43,7 +46,7 @@ public:
         address at = range.start();
         pages_->scan(range, looked_for_, [&](const page_run& run) {
             const address_range part = range.intersection(run.range);
-            if (at < part.start()) each(region_piece{{at, part.start()}, rest});
+            if (at < part.start()) each(region_piece{{at, part.start()}, rest, gap_reason::input_output});
             at = part.end();
             if (has(run.state, page_state::guard)) return each(region_piece{part, origin::gap, gap_reason::guard_page});
             if (has(run.state, page_state::poisoned))
@@ -51,7 +54,7 @@ public:
             if (has(run.state, page_state::swapped)) return each(region_piece{part, origin::gap, gap_reason::swapped});
             each(region_piece{part, origin::memory});
         });
-        if (at < range.end()) each(region_piece{{at, range.end()}, rest});
+        if (at < range.end()) each(region_piece{{at, range.end()}, rest, gap_reason::input_output});
     }
 
     /// Whether some pieces are known without a look at memory: right only as long as this mapping is the one there.
