@@ -18,6 +18,7 @@
 #include "capture/process_snapshot_state.hpp"
 #include "maps/build_id_reader.hpp"
 #include "maps/query_mapping.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 #include "walk/region_source.hpp"
 
@@ -62,9 +63,12 @@ public:
         if (options_.pause) pause.emplace(target_);
         record_.time = std::chrono::system_clock::now();
         record_.paused = options_.pause;
-        static_cast<detail::process_info&>(record_) = detail::read_facts(target_, pause ? &*pause : nullptr);
+        static_cast<detail::process_info&>(record_) = detail::read_process_info(target_, pause ? &*pause : nullptr);
         start();
-        while (std::optional<mapping> m = next_mapping()) visit(std::move(*m));
+        while (std::optional<mapping> m = next_mapping()) {
+            visit(std::move(*m));
+            if (pause) pause->check();
+        }
         if (const std::error_code ec = detail::lost_program(target_))
             throw memory_error("capture of a process", target_.id(), 0, ec);
         pause.reset();
@@ -76,7 +80,7 @@ private:
         std::error_code ec;
         pages_.emplace(target_, ec);
         if (ec == errc::no_such_process || detail::is_exhaustion(ec))
-            throw memory_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
+            throw detail::opening_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
         if (ec) pages_.reset();  // this kernel has none: do without
         if (options_.regions.skip_dontdump) dontdump_ = dontdump_ranges(target_, options_.regions.within);
     }

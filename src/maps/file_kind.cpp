@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 #include "proc/map_files_link.hpp"
 
 namespace vmio::detail {
@@ -37,11 +38,11 @@ bool is_memory_file(const mapping& m) noexcept {
 file_system_kind file_system_of(const process& target, const mapping& m) noexcept {
     if (!m.file_backed()) return file_system_kind::unknown;
     if (is_memory_file(m)) return file_system_kind::ordinary;
-    const file_descriptor theirs(::openat(target.proc_directory(), "mountinfo", O_RDONLY | O_CLOEXEC));
+    const file_descriptor theirs(sys::openat(target.proc_directory(), "mountinfo", O_RDONLY | O_CLOEXEC));
     const file_system_kind kind = kind_of_device(theirs.get(), m.device_major, m.device_minor);
     if (kind != file_system_kind::unknown) return kind;
     // A target in a root directory of its own does not list what lies outside of it.
-    const file_descriptor ours(::open("/proc/thread-self/mountinfo", O_RDONLY | O_CLOEXEC));
+    const file_descriptor ours(sys::open("/proc/thread-self/mountinfo", O_RDONLY | O_CLOEXEC));
     return kind_of_device(ours.get(), m.device_major, m.device_minor);
 }
 
@@ -51,7 +52,7 @@ bool shows_regular_file(const process& target, const mapping& m) noexcept {
     if (kind == file_system_kind::kernel || kind == file_system_kind::may_stall) return false;
     if (is_regular(target.proc_directory(), map_files_link(m).path, 0, m, false)) return true;
     if (!m.name.starts_with('/')) return false;
-    const file_descriptor root(::openat(target.proc_directory(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const file_descriptor root(sys::openat(target.proc_directory(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
     return (root && is_regular(root.get(), m.name.c_str() + 1, AT_SYMLINK_NOFOLLOW, m, true)) ||
            is_regular(AT_FDCWD, m.name.c_str(), AT_SYMLINK_NOFOLLOW, m, true);
 }

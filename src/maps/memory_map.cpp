@@ -12,6 +12,7 @@
 #include "maps/maps_reader.hpp"
 #include "proc/maps_text.hpp"
 #include "proc/vma_lookup.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio {
@@ -57,7 +58,7 @@ memory_map memory_map::load(const process& target, memory_map_check check, std::
 memory_map memory_map::load(const process& target, memory_map_check check) {
     std::error_code ec;
     memory_map map = load(target, check, ec);
-    if (ec) throw memory_error("memory_map::load", target.id(), 0, ec);
+    if (ec) throw detail::opening_error("memory_map::load", target.id(), 0, ec);
     return map;
 }
 

@@ -8,11 +8,13 @@
 #include <vmio/error.hpp>
 #include <vmio/memory_map.hpp>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "maps/mapping_name_resolver.hpp"
 #include "maps/maps_reader.hpp"
 #include "maps/query_mapping.hpp"
 #include "proc/procmap_query.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio {
@@ -48,14 +50,17 @@ std::optional<mapping> ask_kernel(const process& target, address where, mapping_
     q.query_addr = where;
     std::string name;
     ec = target.maps() >= 0 ? detail::procmap::ask(target.maps(), q, name) : detail::system_error_of(ESRCH);
-    for (int tries = 0; ec.value() == ESRCH && tries < 8 && target.alive(); ++tries) {  // another program by now
+    // The target may have called exec since it was opened; its old memory remains where another process shares it.
+    if ((!ec || ec.value() == ENOENT) && detail::lost_program(target).value() == ESTALE)
+        ec = detail::system_error_of(ESRCH);
+    for (int tries = 0; ec.value() == ESRCH && tries < 8 && target.alive(); ++tries) {
         const detail::file_descriptor maps = detail::open_maps(target, ec);
         if (!ec) ec = detail::procmap::ask(maps.get(), q, name);
     }
     ec = detail::gone_only_if_ended(target, ec);
     const bool none = ec.value() == ENOENT;
     if (ec && !none) return {};
-    // The memory outlives the process where another one shares it.
+    // Memory outlives the process where another one shares it.
     ec = target.alive() ? std::error_code() : detail::system_error_of(ESRCH);
     if (ec || none) return {};
     mapping m = detail::procmap::mapping_of(q, std::move(name));
@@ -75,7 +80,7 @@ std::optional<mapping> query_mapping(const process& target, address where, mappi
                                      mapping_filter filter) {
     std::error_code ec;
     std::optional<mapping> found = query_mapping(target, where, lookup, filter, ec);
-    if (ec) throw memory_error("query_mapping", target.id(), where, ec);
+    if (ec) throw detail::opening_error("query_mapping", target.id(), where, ec);
     return found;
 }
 
@@ -95,7 +100,7 @@ std::optional<mapping> detail::query_mapping(const process& target, address wher
 }
 
 bool has_fast_mapping_query() noexcept {
-    const detail::file_descriptor maps(::open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC));
+    const detail::file_descriptor maps(detail::sys::open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC));
     detail::procmap::query q{};
     q.query_flags = detail::procmap::covering_or_next;
     return maps && !detail::procmap::ask(maps.get(), q);

@@ -9,6 +9,7 @@
 
 #include "proc/line_reader.hpp"
 #include "proc/maps_text.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio {
@@ -31,7 +32,7 @@ constexpr std::pair<std::string_view, std::uint64_t smaps_entry::*> numbers[] = 
     {"Locked", &smaps_entry::locked},
 };
 
-/// "Key:     number kB", or "VmFlags: rd wr"; others are passed by.
+/// Parses "Key:     number kB" or "VmFlags: rd wr"; skips other lines.
 void take(std::string_view line, smaps_entry& entry) noexcept {
     const auto colon = line.find(':');
     if (colon == line.npos) return;
@@ -89,7 +90,7 @@ std::vector<smaps_entry> read_smaps(const process& target, address_range range) 
         ec = detail::gone_only_if_ended(target, lines.error());
         if (const std::error_code why = detail::lost_program(target)) ec = why;
     }
-    if (ec) throw memory_error("read of /proc/PID/smaps", target.id(), 0, ec);
+    if (ec) throw detail::opening_error("read of /proc/PID/smaps", target.id(), 0, ec);
     return entries;
 }
 

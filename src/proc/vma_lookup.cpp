@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/maps_text.hpp"
 #include "proc/procmap_query.hpp"
@@ -62,11 +63,11 @@ bool vma_lookup::advance(address where) noexcept {
 
 /// Behind the last lookup's line, if that is still at the same offset: the text before it may have changed.
 bool vma_lookup::seek_to_last_line() noexcept {
-    if (!own_maps_) own_maps_ = file_descriptor(::openat(directory_, "maps", O_RDONLY | O_CLOEXEC));
+    if (!own_maps_) own_maps_ = file_descriptor(sys::openat(directory_, "maps", O_RDONLY | O_CLOEXEC));
     const address start = last_.range.start();
     char before = 0;
     positioned_ = own_maps_ && ::lseek(own_maps_.get(), static_cast<off_t>(position_ - 1), SEEK_SET) >= 0 &&
-                  ::read(own_maps_.get(), &before, 1) == 1 && before == '\n' && read_line() &&
+                  sys::read(own_maps_.get(), &before, 1) == 1 && before == '\n' && read_line() &&
                   last_.range.start() == start;
     return positioned_;
 }
@@ -75,9 +76,9 @@ bool vma_lookup::seek_to_last_line() noexcept {
 bool vma_lookup::read_line() noexcept {
     char text[160];
     std::size_t have = least_line - 1;
-    if (::read(own_maps_.get(), text, have) != static_cast<ssize_t>(have)) return false;
+    if (sys::read(own_maps_.get(), text, have) != static_cast<ssize_t>(have)) return false;
     for (char c = 0; c != '\n';) {
-        if (::read(own_maps_.get(), &c, 1) != 1) return false;
+        if (sys::read(own_maps_.get(), &c, 1) != 1) return false;
         if (c != '\n' && have < sizeof text) text[have++] = c;  // a longer line only loses its name
     }
     maps_line line;
@@ -93,7 +94,7 @@ std::error_code memory_behind(int maps) noexcept {
     if (ec.value() == ENOENT) ec.clear();
     if (ec.value() != ENOTTY) return ec;
     char first;
-    const ssize_t got = ::pread(maps, &first, 1, 0);
+    const ssize_t got = sys::pread(maps, &first, 1, 0);
     return got < 0 ? last_system_error() : got == 0 ? system_error_of(ESRCH) : std::error_code();
 }
 

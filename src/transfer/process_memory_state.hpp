@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What the copies of a process_memory share.
+/// The state that copies of a process_memory share.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,7 @@
 namespace vmio {
 
 struct VMIO_HIDDEN process_memory::state {
-    /// The calls name a process by its number, if it has one.
+    /// The system calls need a PID, which a process of in_proc() does not have here.
     state(process_memory_options o, const process& target)
         : options(o), use_mem(o.method == transfer_method::proc_mem || target.id() == 0) {}
 
@@ -32,7 +32,7 @@ struct VMIO_HIDDEN process_memory::state {
         return use_mem.load(std::memory_order_acquire) || (d == direction::writing && options.force_write);
     }
 
-    /// One meaning, whichever way automatic has taken.
+    /// The same for both ways that automatic may use.
     detail::proc_mem::protections protections(direction d) const noexcept {
         const bool ignore =
             options.method == transfer_method::proc_mem || (d == direction::writing && options.force_write);
@@ -43,7 +43,7 @@ struct VMIO_HIDDEN process_memory::state {
     std::atomic<bool> use_mem;
     std::mutex opening;
     std::error_code opening_error;
-    std::optional<detail::proc_mem> mem;  // there before use_mem is set, and never changed after
+    std::optional<detail::proc_mem> mem;  // set before use_mem is, and never changed after
 };
 
 }  // namespace vmio

@@ -13,6 +13,7 @@
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
 #include "maps/query_mapping.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 #include "walk/chunk_filler.hpp"
 #include "walk/piece_reader.hpp"
@@ -98,7 +99,7 @@ void region_reader::state::start_walk() {
     std::error_code ec;
     pages.emplace(memory.target(), ec);
     if (ec == errc::no_such_process || ec == errc::program_changed || detail::is_exhaustion(ec))
-        throw memory_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
+        throw detail::opening_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
     if (ec) pages.reset();  // this kernel has none: do without
     list.reset();
     if (options.skip_dontdump) dontdump = dontdump_ranges(memory.target(), options.within);
