@@ -15,6 +15,7 @@
 #include <utility>
 
 #include <vmio/address.hpp>
+#include <vmio/detail/memory_naming.hpp>
 #include <vmio/memory.hpp>
 
 namespace vmio {
@@ -41,9 +42,9 @@ public:
 
     /// Returns: what the memory behind gives: see naming.
     /// @{
-    pid_t process_id() const noexcept { return naming::process_id(shared_->memory); }
-    const char* read_operation() const noexcept { return naming::read_operation(shared_->memory); }
-    const char* write_operation() const noexcept { return naming::write_operation(shared_->memory); }
+    pid_t process_id() const noexcept { return detail::process_id_of(shared_->memory); }
+    const char* read_operation() const noexcept { return detail::read_operation_of(shared_->memory); }
+    const char* write_operation() const noexcept { return detail::write_operation_of(shared_->memory); }
     /// @}
 
     /// Reads bytes as a memory_reader does, page after page, until `to` is full or the memory stops.

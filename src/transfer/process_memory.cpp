@@ -38,6 +38,8 @@ std::string advice(const process& target, const process_memory_options& options,
 
 }  // namespace
 
+thread_local constinit bool process_memory::state::refused_here = false;
+
 process_memory::process_memory(process target, process_memory_options options, std::error_code& ec)
     : target_(std::move(target)), state_(std::make_shared<state>(options, target_)) {
     ec = open(options);
@@ -95,7 +97,7 @@ bool process_memory::turn_to_mem(std::error_code& why) const noexcept {
         if (detail::is_exhaustion(ec)) why = ec;  // a shortage must not look like a permanent refusal
         return false;
     }
-    state_->use_mem.store(true, std::memory_order_release);
+    state_->turn_to_mem();
     why.clear();
     return true;
 }

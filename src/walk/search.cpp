@@ -225,8 +225,8 @@ private:
         for (const address_range& gap : chunk.gaps()) summary_.unreadable += gap.intersection(counted).size();
         if (stopped_) return;
         const search_progress now{summary_.searched, total_, chunk.range().end(), summary_.matches};
-        if (options_.stop.stop_requested() || (options_.progress && !ask([&] { return options_.progress(now); })))
-            stopped_ = true;
+        if (options_.stop && ask(options_.stop)) stopped_ = true;
+        if (!stopped_ && options_.progress && !ask([&] { return options_.progress(now); })) stopped_ = true;
     }
 
     const process_memory& memory_;
