@@ -89,7 +89,7 @@ public:
         const std::size_t done = write_up_to(std::as_bytes(std::span(s, size)), ec);
         failed_write_.error.reset();
         if (done == size) return n;
-        if (!ec) ec = {ENOSPC, std::system_category()};
+        if (!ec) ec = detail::end_of_memory();
         failed_write_.error =
             memory_error(naming::write_operation(*memory_), naming::process_id(*memory_), cursor_.where(), ec);
         cursor_ = before;

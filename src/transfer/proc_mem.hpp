@@ -14,7 +14,7 @@
 namespace vmio::detail {
 
 /// Bound to the memory that it was opened on: after exit or exec it moves nothing, whatever has the process's number
-/// then.
+/// then, and also if another process still uses that memory. Opened for reading alone where writing is refused.
 ///
 /// The kernel ignores protections here, and grows a stack when it is asked for an address below one. So every transfer
 /// first asks what is mapped, and never touches what is not: about 0.4 microseconds more than the transfer itself.
@@ -37,6 +37,7 @@ private:
 
     process target_;  // for its descriptor of the maps
     file_descriptor file_;
+    std::error_code write_error_;  // of opening the file for writing, where it could be opened for reading
 };
 
 }  // namespace vmio::detail
