@@ -3,9 +3,8 @@
 
 #include <atomic>
 
-#include <unistd.h>
-
 #include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 
 namespace vmio::detail {
 
@@ -17,7 +16,7 @@ public:
     lazy_descriptor(const lazy_descriptor&) = delete;
     lazy_descriptor& operator=(const lazy_descriptor&) = delete;
     ~lazy_descriptor() {
-        if (const int fd = get(); fd >= 0) ::close(fd);
+        if (const int fd = get(); fd >= 0) sys::close(fd);
     }
 
     /// Returns: the descriptor; -1 if none has been kept yet.

@@ -9,15 +9,15 @@
 #include <vmio/page_map.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/process_snapshot.hpp>
+#include <vmio/smaps.hpp>
 
 #include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
 #include "capture/page_copier.hpp"
 #include "capture/process_snapshot_state.hpp"
-#include "maps/dontdump.hpp"
-#include "maps/mapping_walk.hpp"
-#include "maps/permitted_build_id.hpp"
+#include "maps/build_id_reader.hpp"
+#include "maps/query_mapping.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 #include "walk/region_source.hpp"
@@ -63,9 +63,12 @@ public:
         if (options_.pause) pause.emplace(target_);
         record_.time = std::chrono::system_clock::now();
         record_.paused = options_.pause;
-        static_cast<detail::process_info&>(record_) = detail::read_facts(target_, pause ? &*pause : nullptr);
+        static_cast<detail::process_info&>(record_) = detail::read_process_info(target_, pause ? &*pause : nullptr);
         start();
-        while (std::optional<mapping> m = next_mapping()) visit(std::move(*m));
+        while (std::optional<mapping> m = next_mapping()) {
+            visit(std::move(*m));
+            if (pause) pause->check();
+        }
         if (const std::error_code ec = detail::lost_program(target_))
             throw memory_error("capture of a process", target_.id(), 0, ec);
         pause.reset();
@@ -79,13 +82,12 @@ private:
         if (ec == errc::no_such_process || detail::is_exhaustion(ec))
             throw detail::opening_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
         if (ec) pages_.reset();  // this kernel has none: do without
-        known_.emplace(target_);
-        if (options_.regions.skip_dontdump) dontdump_ = detail::dontdump_ranges(target_, options_.regions.within);
+        if (options_.regions.skip_dontdump) dontdump_ = dontdump_ranges(target_, options_.regions.within);
     }
 
     /// As it is now: a list would be out of date before we come to its end.
     std::optional<mapping> next_mapping() {
-        std::optional<mapping> m = known_->at_or_above(beyond_);
+        std::optional<mapping> m = detail::query_mapping(target_, beyond_, list_);
         if (!m || m->range.end() <= beyond_) return std::nullopt;
         if (m->range.start() < beyond_) {
             // It has grown together with what was there before.
@@ -104,7 +106,7 @@ private:
     void visit(mapping m) {
         learn_build_id(m);
         const std::vector<address_range> parts = detail::intersected(chosen_, {&m.range, 1});
-        if (!parts.empty() && !detail::is_region(m)) {
+        if (!parts.empty() && !detail::is_region(target_, m)) {
             const gap_reason why = m.perms.read ? gap_reason::input_output : gap_reason::no_permission;
             for (const address_range& part : parts) add_gap_if_chosen(part, why);
         } else if (!parts.empty() && is_wanted(m)) {
@@ -134,7 +136,7 @@ private:
     void learn_build_id(const mapping& m) {
         if (m.name != "[vdso]" && !(m.file_backed() && m.perms.execute)) return;
         const auto [known, is_new] = build_ids_.try_emplace(key_of(m));
-        if (is_new) known->second = detail::permitted_build_id(target_, m);
+        if (is_new) known->second = build_id_reader_.read_permitted(m);
     }
 
     std::vector<std::byte> known_build_id(const mapping& m) const {
@@ -160,7 +162,7 @@ private:
     const capture_options& options_;
     const std::vector<address_range> chosen_;
     std::optional<page_map> pages_;
-    std::optional<detail::mapping_walk> known_;
+    std::optional<memory_map> list_;  // where single mappings cannot be asked for
     std::vector<address_range> dontdump_;
     address beyond_ = 0;
 
@@ -169,6 +171,7 @@ private:
     detail::region_layout layout_;
     std::vector<mapping> mappings_;
     std::map<file_key, std::vector<std::byte>> build_ids_;
+    detail::build_id_reader build_id_reader_{target_};
     detail::capture_record record_;
 };
 

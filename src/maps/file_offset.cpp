@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <tuple>
 
-#include "maps/mapping_walk.hpp"
-#include "maps/permitted_build_id.hpp"
+#include "maps/build_id_reader.hpp"
+#include "maps/query_mapping.hpp"
 
 namespace vmio {
 namespace {
@@ -15,21 +15,20 @@ namespace {
 /// The files seen so far.
 class file_table {
 public:
-    explicit file_table(const process& target, std::vector<mapped_file>& files) : target_(target), files_(files) {}
+    explicit file_table(const process& target, std::vector<mapped_file>& files) : build_ids_(target), files_(files) {}
 
     std::size_t index_of(const mapping& m) {
         const auto [known, added] =
             known_.try_emplace({m.device_major, m.device_minor, m.inode, m.name}, files_.size());
-        if (added)
-            files_.push_back(
-                {m.name, m.deleted, m.device_major, m.device_minor, m.inode, detail::permitted_build_id(target_, m)});
+        if (!added) return known->second;
+        files_.push_back({m.name, m.deleted, m.device_major, m.device_minor, m.inode, build_ids_.read_permitted(m)});
         return known->second;
     }
 
 private:
     using key = std::tuple<std::uint32_t, std::uint32_t, std::uint64_t, std::string>;
 
-    const process& target_;
+    detail::build_id_reader build_ids_;
     std::vector<mapped_file>& files_;
     std::map<key, std::size_t> known_;
 };
@@ -43,13 +42,13 @@ file_offsets file_offset(const process& target, std::span<const address> address
     result.locations.reserve(addresses.size());
     file_table files(target, result.files);
     if (addresses.empty()) return result;
-    const detail::mapping_walk mappings(target);
+    std::optional<memory_map> list;
     std::optional<mapping> m;  // the one that covers the address, or the next above it
     bool any_left = true;
     std::optional<std::size_t> file;
     for (const address where : addresses) {
         if (any_left && (!m || where >= m->range.end())) {
-            m = mappings.at_or_above(where);
+            m = detail::query_mapping(target, where, list);
             any_left = m.has_value();
             file.reset();
         }

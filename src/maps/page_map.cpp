@@ -11,6 +11,7 @@
 #include <vmio/error.hpp>
 
 #include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/page_runs.hpp"
 #include "proc/pagemap_walk.hpp"
@@ -30,7 +31,7 @@ constexpr const char* operation = "scan of /proc/PID/pagemap";
 /// Whether what was seen was this program's: the file has no entries once its memory is gone.
 std::error_code lost(const process& target, int pagemap) noexcept {
     std::uint64_t entry;
-    const ssize_t got = ::pread(pagemap, &entry, sizeof entry, 0);
+    const ssize_t got = detail::sys::pread(pagemap, &entry, sizeof entry, 0);
     if (got < 0) return detail::last_system_error();
     if (!target.alive()) return detail::system_error_of(ESRCH);
     return got == 0 ? detail::system_error_of(ESTALE) : std::error_code();

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 
 namespace vmio::detail {
@@ -61,13 +62,13 @@ bool is_gone(const std::error_code& ec) noexcept {
 
 /// Looks at every thread once. `changed`: one of them vanished meanwhile.
 look look_at_threads(int directory) noexcept {
-    const file_descriptor list(::openat(directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const file_descriptor list(sys::openat(directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!list) return is_gone(last_system_error()) ? look::all_exiting : look::one_runs;
     bool vanished = false;
     bool any = false;
     char entries[4096];
     for (;;) {
-        const long size = ::syscall(SYS_getdents64, list.get(), entries, sizeof entries);
+        const long size = sys::getdents64(list.get(), entries, sizeof entries);
         if (size < 0) return is_gone(last_system_error()) ? look::all_exiting : look::one_runs;
         if (size == 0) break;
         for (long at = 0; at < size;) {
@@ -94,7 +95,7 @@ look look_at_threads(int directory) noexcept {
 
 std::error_code read_proc_stat(int file, proc_stat& status) noexcept {
     char text[2048];
-    const ssize_t length = ::pread(file, text, sizeof text - 1, 0);
+    const ssize_t length = sys::pread(file, text, sizeof text - 1, 0);
     if (length < 0) return last_system_error();
     if (length == 0) return system_error_of(ESRCH);
     text[length] = 0;
@@ -102,7 +103,7 @@ std::error_code read_proc_stat(int file, proc_stat& status) noexcept {
 }
 
 std::error_code read_proc_stat(int directory, const char* name, proc_stat& status) noexcept {
-    const file_descriptor file(::openat(directory, name, O_RDONLY | O_CLOEXEC));
+    const file_descriptor file(sys::openat(directory, name, O_RDONLY | O_CLOEXEC));
     return file ? read_proc_stat(file.get(), status) : last_system_error();
 }
 

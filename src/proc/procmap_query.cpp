@@ -2,25 +2,23 @@
 #include "proc/procmap_query.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <climits>
+#include <utility>
 
 #include "base/system_error.hpp"
+#include "proc/maps_text.hpp"
 
 namespace vmio::detail::procmap {
 
 std::error_code ask(int maps, query& q) noexcept {
-    // Never set back: a kernel does not learn, and no filter is taken off.
-    static std::atomic<bool> refused{false};
-    if (refused.load(std::memory_order_relaxed)) return system_error_of(ENOTTY);
     q.size = sizeof q;
     if (::ioctl(maps, request, &q) == 0) return {};
     const std::error_code ec = last_system_error();
     switch (ec.value()) {
         case ENOTTY:
         case ENOSYS:
-        case EPERM: refused.store(true, std::memory_order_relaxed); [[fallthrough]];
+        case EPERM:
         case EACCES: return system_error_of(ENOTTY);
         default: return ec;
     }
@@ -41,6 +39,19 @@ std::error_code ask(int maps, query& q, std::string& name) {
     }
     name.assign(room, ec || q.vma_name_size == 0 ? 0 : q.vma_name_size - 1);
     return ec;
+}
+
+mapping mapping_of(const query& q, std::string name) {
+    mapping m{{q.vma_start, q.vma_end},
+              permissions_of(q),
+              q.vma_offset,
+              q.dev_major,
+              q.dev_minor,
+              q.inode,
+              std::move(name),
+              false};
+    take_deleted_mark(m);
+    return m;
 }
 
 }  // namespace vmio::detail::procmap

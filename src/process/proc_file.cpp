@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/proc_stat.hpp"
 #include "process/process_state.hpp"
@@ -33,7 +34,7 @@ std::error_code gone_only_if_ended(const process& target, std::error_code ec) no
 }
 
 file_descriptor open_proc_file(const process& target, const char* name, std::error_code& ec) noexcept {
-    file_descriptor file(::openat(target.proc_directory(), name, O_RDONLY | O_CLOEXEC));
+    file_descriptor file(sys::openat(target.proc_directory(), name, O_RDONLY | O_CLOEXEC));
     ec = file ? std::error_code() : last_system_error();
     if (target.proc_directory() < 0) ec = system_error_of(EACCES);  // /proc is hidden from us, or not mounted
     if (ec.value() == ENOENT) ec = system_error_of(ENOSYS);

@@ -14,6 +14,7 @@
 #include <vmio/error.hpp>
 
 #include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/proc_numbering.hpp"
 #include "process/opening_error.hpp"
@@ -75,7 +76,7 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
 
     char path[32];
     std::snprintf(path, sizeof path, "/proc/%d", id);
-    found->directory = detail::file_descriptor(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    found->directory = detail::file_descriptor(detail::sys::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!found->directory) {
         ec = detail::last_system_error();
         // The pidfd will do.
@@ -117,7 +118,7 @@ process process::in_proc(const std::string& path) {
     std::error_code ec;
     const auto found = new_state(ec);
     if (!found) fail(ec);
-    found->directory = detail::file_descriptor(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    found->directory = detail::file_descriptor(detail::sys::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!found->directory) {
         ec = detail::last_system_error();
         fail(ec.value() == ENOENT ? detail::system_error_of(ESRCH) : ec);

@@ -7,6 +7,7 @@
 
 #include <vmio/error.hpp>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
@@ -22,7 +23,7 @@ std::vector<std::byte> read_proc_file(const process& target, const char* name) {
     while (!ec) {
         const std::size_t have = bytes.size();
         bytes.resize(have + 4096);
-        const ssize_t got = ::read(file.get(), bytes.data() + have, 4096);
+        const ssize_t got = sys::read(file.get(), bytes.data() + have, 4096);
         if (got < 0) ec = last_system_error();
         bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
         if (got <= 0) break;
@@ -52,14 +53,14 @@ std::string arguments_in(const std::vector<std::byte>& cmdline) {
 
 }  // namespace
 
-process_info read_facts(const process& target, const pause_guard* pause) {
-    process_info facts;
-    facts.process_id = target.id();
-    facts.program = name_in(read_proc_file(target, "comm"));
-    facts.arguments = arguments_in(read_proc_file(target, "cmdline"));
-    facts.auxiliary_vector = read_proc_file(target, "auxv");
-    if (pause != nullptr) facts.threads = pause->registers();
-    return facts;
+process_info read_process_info(const process& target, const pause_guard* pause) {
+    process_info info;
+    info.process_id = target.id();
+    info.program = name_in(read_proc_file(target, "comm"));
+    info.arguments = arguments_in(read_proc_file(target, "cmdline"));
+    info.auxiliary_vector = read_proc_file(target, "auxv");
+    if (pause != nullptr) info.threads = pause->registers();
+    return info;
 }
 
 }  // namespace vmio::detail

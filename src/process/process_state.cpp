@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/vma_lookup.hpp"
 
@@ -24,9 +25,9 @@ namespace {
 
 /// The number at the beginning of a small file; below 0: it cannot be read.
 long number_in(int directory, const char* name, int base) noexcept {
-    const detail::file_descriptor file(::openat(directory, name, O_RDONLY | O_CLOEXEC));
+    const detail::file_descriptor file(detail::sys::openat(directory, name, O_RDONLY | O_CLOEXEC));
     char text[32] = "";
-    if (!file || ::read(file.get(), text, sizeof text - 1) <= 0) return -1;
+    if (!file || detail::sys::read(file.get(), text, sizeof text - 1) <= 0) return -1;
     return static_cast<long>(std::strtoul(text, nullptr, base));
 }
 
@@ -109,7 +110,7 @@ std::error_code process::state::read_stat(detail::proc_stat& status) const noexc
 
 std::error_code process::state::keep_stat() const noexcept {
     if (stat_.get() >= 0 || !directory) return {};
-    detail::file_descriptor opened(::openat(directory.get(), "stat", O_RDONLY | O_CLOEXEC));
+    detail::file_descriptor opened(detail::sys::openat(directory.get(), "stat", O_RDONLY | O_CLOEXEC));
     if (!opened) return detail::last_system_error();
     stat_.keep(std::move(opened));
     return {};
@@ -160,7 +161,7 @@ int process::state::open_maps(std::error_code& ec) const noexcept {
     ec.clear();
     if (const int opened = maps_.get(); opened >= 0) return opened;
     if (!directory || !maps_permitted_ || !program_known()) return ec = detail::system_error_of(EACCES), -1;
-    detail::file_descriptor opened(::openat(directory.get(), "maps", O_RDONLY | O_CLOEXEC));
+    detail::file_descriptor opened(detail::sys::openat(directory.get(), "maps", O_RDONLY | O_CLOEXEC));
     if (!opened) ec = detail::last_system_error();
     if (ec.value() == ENOENT) ec = detail::system_error_of(ESRCH);
     if (ec) return -1;

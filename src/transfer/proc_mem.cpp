@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/iovec_batch.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/vma_lookup.hpp"
 #include "process/proc_file.hpp"
@@ -15,12 +16,12 @@
 namespace vmio::detail {
 
 proc_mem::proc_mem(const process& target, std::error_code& ec) noexcept
-    : target_(target), file_(::openat(target.proc_directory(), "mem", O_RDWR | O_CLOEXEC)) {
+    : target_(target), file_(sys::openat(target.proc_directory(), "mem", O_RDWR | O_CLOEXEC)) {
     ec = file_ ? std::error_code() : last_system_error();
     if (!file_ && (ec.value() == EROFS || ec.value() == EACCES || ec.value() == EPERM)) {
         // Of a /proc that is mounted read-only, or where writing alone is refused.
         write_error_ = ec;
-        file_ = file_descriptor(::openat(target.proc_directory(), "mem", O_RDONLY | O_CLOEXEC));
+        file_ = file_descriptor(sys::openat(target.proc_directory(), "mem", O_RDONLY | O_CLOEXEC));
         if (file_) ec.clear();
     }
     if (target.proc_directory() < 0) ec = system_error_of(EACCES);
@@ -67,7 +68,9 @@ std::size_t proc_mem::read_some(address from, std::span<std::byte> to, protectio
                                 std::error_code& ec) const noexcept {
     const std::size_t done = transfer(
         from, to.size(), false, protection,
-        [&](off_t at, std::size_t done, std::size_t size) { return ::pread(file_.get(), to.data() + done, size, at); },
+        [&](off_t at, std::size_t done, std::size_t size) {
+            return sys::pread(file_.get(), to.data() + done, size, at);
+        },
         ec);
     // Where another process uses it too, the memory outlives an exec: then it is not the target's any more.
     const std::error_code lost = lost_program(target_);
@@ -83,7 +86,7 @@ std::size_t proc_mem::write_some(address to, std::span<const std::byte> from, pr
     return transfer(
         to, from.size(), true, protection,
         [&](off_t at, std::size_t done, std::size_t size) {
-            return ::pwrite(file_.get(), from.data() + done, size, at);
+            return sys::pwrite(file_.get(), from.data() + done, size, at);
         },
         ec);
 }

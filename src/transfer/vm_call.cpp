@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <exception>
-#include <functional>
-#include <thread>
+
+#include "base/worker_thread.hpp"
+
+#include <unistd.h>
 
 namespace vmio::detail {
 
@@ -36,10 +37,18 @@ struct share {
     std::size_t size = 0;
     std::size_t done = 0;
     std::error_code error;
-    std::thread worker;
+    worker_thread worker;
 };
 
 }  // namespace
+
+std::error_code refusal_of(vm_call call) noexcept {
+    std::byte from{};
+    std::byte to{};
+    const iovec here{&to, 1};
+    const iovec there{&from, 1};
+    return call(::getpid(), &here, 1, &there, 1, 0) == 1 ? std::error_code() : last_system_error();
+}
 
 std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
                                 unsigned threads, std::error_code& ec) noexcept {
@@ -61,13 +70,8 @@ std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byt
     const auto move = [&](share& s) {
         s.done = one_after_the_other(call, id, remote + s.offset, local + s.offset, s.size, s.error);
     };
-    for (std::size_t i = 1; i < count; ++i) {
-        try {
-            shares[i].worker = std::thread(move, std::ref(shares[i]));
-        } catch (const std::exception&) {
-            // No thread to be had: done below.
-        }
-    }
+    for (std::size_t i = 1; i < count; ++i)  // one that gets no thread is moved below
+        run_in(shares[i].worker, [&move, &s = shares[i]] { move(s); });
     move(shares[0]);
     for (std::size_t i = 1; i < count; ++i) {
         if (shares[i].worker.joinable())

@@ -7,12 +7,12 @@
 #include <vector>
 
 #include <vmio/page_map.hpp>
+#include <vmio/smaps.hpp>
 
 #include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
-#include "maps/dontdump.hpp"
-#include "maps/mapping_walk.hpp"
+#include "maps/query_mapping.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 #include "walk/chunk_filler.hpp"
@@ -66,7 +66,7 @@ struct VMIO_HIDDEN region_reader::state {
     // The walk: present from the first next() on.
     std::optional<page_map> pages;
     std::vector<address_range> dontdump;
-    std::optional<detail::mapping_walk> mappings;
+    std::optional<memory_map> list;  // where single mappings cannot be asked for
     bool walking = false;
     address beyond = 0;  // where the next region is looked for
 
@@ -101,8 +101,8 @@ void region_reader::state::start_walk() {
     if (ec == errc::no_such_process || ec == errc::program_changed || detail::is_exhaustion(ec))
         throw detail::opening_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
     if (ec) pages.reset();  // this kernel has none: do without
-    mappings.emplace(memory.target());
-    if (options.skip_dontdump) dontdump = detail::dontdump_ranges(memory.target(), options.within);
+    list.reset();
+    if (options.skip_dontdump) dontdump = dontdump_ranges(memory.target(), options.within);
     walking = true;
 }
 
@@ -113,7 +113,8 @@ void region_reader::state::check_program() const {
 }
 
 bool region_reader::state::is_wanted(const vmio::mapping& m) const {
-    return detail::is_region(m) && (!options.wanted || options.wanted(m)) && !detail::overlaps(dontdump, m.range);
+    return detail::is_region(memory.target(), m) && (!options.wanted || options.wanted(m)) &&
+           !detail::overlaps(dontdump, m.range);
 }
 
 /// Whatever throws, the present region stays, and the next call tries again.
@@ -122,7 +123,7 @@ bool region_reader::state::next_region() {
     address_range clipped;
     address at = beyond;
     while (at < options.within.end()) {
-        m = mappings->at_or_above(at);
+        m = detail::query_mapping(memory.target(), at, list);
         if (!m) break;
         clipped = address_range(std::max(at, m->range.start()), m->range.end()).intersection(options.within);
         at = m->range.end();
@@ -173,7 +174,7 @@ void region_reader::state::reset() noexcept {
     overlap = fetched_size = tail_end = 0;
     cut_size = 0;
     source.reset();
-    mappings.reset();
+    list.reset();
     dontdump.clear();
     pages.reset();
     buffer.release();

@@ -317,6 +317,32 @@ BOOST_AUTO_TEST_CASE(runs_can_be_handed_out_one_by_one_without_allocating) {
     BOOST_CHECK_THROW(map.scan(some.range(), page_state::data, fail), std::string);
 }
 
+namespace {
+
+std::size_t runs_seen = 0;
+void count_run(const page_run&) {
+    ++runs_seen;
+}
+bool count_run_and_stop(const page_run&) {
+    ++runs_seen;
+    return false;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(plain_functions_take_runs_too) {
+    const test::mapped some(8);
+    for (const std::size_t i : {1, 3, 5}) some.write(i);
+    const page_map map(process::self());
+    map.scan(some.range(), page_state::changed, count_run);
+    BOOST_TEST(runs_seen == 3u);
+    map.scan(some.range(), page_state::changed, &count_run_and_stop);
+    BOOST_TEST(runs_seen == 4u);
+    bool (*const stop)(const page_run&) = count_run_and_stop;
+    map.scan(some.range(), page_state::changed, stop);
+    BOOST_TEST(runs_seen == 5u);
+}
+
 BOOST_AUTO_TEST_CASE(a_target_that_has_ended_is_an_error_and_not_absent) {
     const test::mapped some(4);
     some.write(1);

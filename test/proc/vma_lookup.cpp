@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 /// What is mapped, asked again and again where there is only the text.
-#include "maps/maps_cursor.hpp"
+#include "proc/vma_lookup.hpp"
 
 #include <cerrno>
-#include <fstream>
 #include <functional>
-#include <string>
 #include <vector>
 
 #include <sys/mman.h>
@@ -19,12 +17,13 @@
 #include "faults/seccomp.hpp"
 #include "proc/procmap_query.hpp"
 #include "processes/child.hpp"
+#include "support/bytes_read.hpp"
 #include "support/mapped.hpp"
 
+using test::bytes_read;
 using test::mapped;
 using vmio::address;
 using vmio::process;
-using vmio::detail::maps_cursor;
 using vmio::detail::vma_info;
 using vmio::detail::vma_lookup;
 
@@ -52,22 +51,14 @@ void split(mapped& m) {
     for (std::size_t i = 0; i < m.size() / page; i += 2) protect(m, i, PROT_READ);
 }
 
-/// What was read so far, in bytes.
-std::uint64_t bytes_read() {
-    std::ifstream io("/proc/self/io");
-    std::string key;
-    std::uint64_t value = 0;
-    io >> key >> value;
-    return value;
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(each_look_sees_what_is_there_at_that_moment) {
     BOOST_TEST(without_queries([] {
                    mapped m(40);
                    split(m);
-                   maps_cursor cursor(process::self());
+                   const process self = process::self();
+                   vma_lookup cursor(self.maps(), self.proc_directory());
                    vma_info found;
                    const auto look = [&](std::size_t i) {
                        BOOST_TEST(!cursor.at_or_above(m.page(i), found));
