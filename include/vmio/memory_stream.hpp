@@ -64,11 +64,11 @@ public:
     /// Opens as the constructors do, and clears the state of the stream.
     /// Errors: EBUSY if the stream is open already.
     void open(Device device, std::size_t buffer_size = default_buffer_size);
-    /// The same of the whole of `memory`.
+    /// Opens all of a memory in the same way.
     void open(memory_type memory, address start = 0, std::size_t buffer_size = default_buffer_size);
-    /// The same of a window.
+    /// Opens a window in the same way.
     void open(memory_type memory, const address_range& window, std::size_t buffer_size = default_buffer_size);
-    /// A flag of std::ios is no address and no size.
+    /// A std::ios::openmode is neither an address nor a buffer size.
     template <class... Args>
     requires detail::with_ios_flag<Args...>
     void open(Args&&...) = delete;
