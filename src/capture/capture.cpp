@@ -6,7 +6,6 @@
 #include <optional>
 #include <tuple>
 
-#include <vmio/build_id.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/process_snapshot.hpp>
@@ -17,6 +16,7 @@
 #include "base/system_error.hpp"
 #include "capture/page_copier.hpp"
 #include "capture/process_snapshot_state.hpp"
+#include "maps/build_id_reader.hpp"
 #include "maps/query_mapping.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
@@ -110,7 +110,7 @@ private:
     void visit(mapping m) {
         learn_build_id(m);
         const std::vector<address_range> parts = detail::intersected(chosen_, {&m.range, 1});
-        if (!parts.empty() && !detail::is_region(m)) {
+        if (!parts.empty() && !detail::is_region(target_, m)) {
             const gap_reason why = m.perms.read ? gap_reason::input_output : gap_reason::no_permission;
             for (const address_range& part : parts) add_gap_if_chosen(part, why);
         } else if (!parts.empty() && is_wanted(m)) {
@@ -141,11 +141,7 @@ private:
     void learn_build_id(const mapping& m) {
         if (m.name != "[vdso]" && !(m.file_backed() && m.perms.execute)) return;
         const auto [known, is_new] = build_ids_.try_emplace(key_of(m));
-        if (!is_new) return;
-        std::error_code ec;
-        known->second = build_id(target_, m, ec);
-        // Only the memory could tell, and may not be read, though the maps may.
-        if (ec && ec != errc::permission_denied) throw memory_error("build_id", target_.id(), m.range.start(), ec);
+        if (is_new) known->second = build_id_reader_.read_permitted(m);
     }
 
     std::vector<std::byte> known_build_id(const mapping& m) const {
@@ -182,6 +178,7 @@ private:
     detail::region_layout layout_;
     std::vector<mapping> mappings_;
     std::map<file_key, std::vector<std::byte>> build_ids_;
+    detail::build_id_reader build_id_reader_{target_};
     detail::capture_record record_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <limits>
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -15,6 +16,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/system_call.hpp"
 #include "base/system_error.hpp"
+#include "maps/file_kind.hpp"
 #include "proc/map_files_link.hpp"
 
 namespace vmio {
@@ -24,6 +26,8 @@ struct VMIO_HIDDEN backing_file::state {
 };
 
 namespace {
+
+constexpr address most_offset = std::numeric_limits<off_t>::max();
 
 /// What is known of a file that a path led to.
 enum class identity { by_inode, by_device_and_inode };
@@ -113,13 +117,18 @@ const char* description(file_refusal refusal) noexcept {
         case file_refusal::replaced: return "another file has its name now";
         case file_refusal::not_regular: return "it is not a regular file";
         case file_refusal::too_short: return "it ends before the part that is mapped";
+        case file_refusal::may_stall: return "its file system, such as FUSE, may never answer";
         case file_refusal::layered: return "it is on overlayfs, and may be a copy of what is mapped";
     }
     return "unknown";
 }
 
-backing_file::backing_file(const process& target, const mapping& m) {
+backing_file::backing_file(const process& target, const mapping& m, backing_file_options options) {
     if (!m.file_backed()) return;
+    if (!options.may_stall && detail::file_system_of(target, m) == detail::file_system_kind::may_stall) {
+        refusal_ = file_refusal::may_stall;
+        return;
+    }
     detail::file_descriptor file;
     refusal_ = open_map_file(target, m, file);
     const bool settled = refusal_ == file_refusal::none || refusal_ == file_refusal::not_regular ||
@@ -141,6 +150,7 @@ std::uint64_t backing_file::size() const {
 }
 
 std::uint64_t backing_file::next_data(std::uint64_t offset) const {
+    if (offset > most_offset) return size();
     const off_t data = ::lseek(descriptor(), static_cast<off_t>(offset), SEEK_DATA);
     if (data >= 0) return static_cast<std::uint64_t>(data);
     const std::error_code ec = detail::last_system_error();
@@ -150,6 +160,10 @@ std::uint64_t backing_file::next_data(std::uint64_t offset) const {
 std::size_t backing_file::read_some(address offset, std::span<std::byte> to, std::error_code& ec) const noexcept {
     ec.clear();
     if (to.empty()) return 0;
+    if (offset > most_offset) {  // EINVAL to pread(2)
+        ec = detail::system_error_of(EIO);
+        return 0;
+    }
     const ssize_t got = detail::sys::pread(descriptor(), to.data(), to.size(), static_cast<off_t>(offset));
     if (got > 0) return static_cast<std::size_t>(got);
     ec = got < 0 ? detail::last_system_error() : detail::system_error_of(EIO);

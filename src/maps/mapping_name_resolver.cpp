@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "maps/file_kind.hpp"
 #include "proc/map_files_link.hpp"
 #include "proc/maps_text.hpp"
 #include "proc/procmap_query.hpp"
@@ -53,6 +54,8 @@ void mapping_name_resolver::resolve(mapping& m, int maps) {
 
 void mapping_name_resolver::resolve_deleted(mapping& m) {
     if (!m.deleted) return;
+    // A look at a path may wait without end there, and "deleted" is nearly always right.
+    if (file_system_of(target_, m) == file_system_kind::may_stall) return;
     m.name += deleted_mark;
     if (leads_to(m.name, m))
         m.deleted = false;

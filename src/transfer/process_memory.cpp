@@ -59,10 +59,16 @@ std::error_code process_memory::open(process_memory_options options) {
         ec = state_->open_mem(target_);
         if (ec || state_->by_mem(direction::reading)) return gone(ec);
     }
-    // A call of length 0 looks at nothing. Asking for the byte at 0, which no program maps, does: EFAULT is a yes.
+    // A filter may refuse the call with any errno, also with those of a bad address and of a process that is gone.
+    ec = detail::refusal_of(::process_vm_readv);
+    if (ec) {
+        turn_to_mem(ec);
+        return gone(ec);
+    }
+    // A call of length 0 looks at nothing. One for the byte at 0, which no program maps, does: EFAULT is a yes.
     std::byte byte;
     detail::transfer(::process_vm_readv, target_.id(), 0, &byte, 1, 1, ec);
-    if (ec.value() == EFAULT || (detail::is_forbidden(ec) && turn_to_mem(ec))) ec.clear();
+    if (ec.value() == EFAULT || (detail::is_forbidden(::process_vm_readv, ec) && turn_to_mem(ec))) ec.clear();
     return gone(ec);
 }
 
@@ -109,7 +115,7 @@ std::size_t process_memory::read_some(address from, std::span<std::byte> to, std
             ec = detail::system_error_of(ESRCH);
             return 0;
         }
-        if (!detail::is_forbidden(ec) || !turn_to_mem(ec)) return done;
+        if (!detail::is_forbidden(::process_vm_readv, ec) || !turn_to_mem(ec)) return done;
     }
     if (!state_->mem) {
         ec = state_->opening_error;
@@ -134,7 +140,7 @@ std::size_t process_memory::write_some(address to, std::span<const std::byte> fr
         auto* const local = const_cast<std::byte*>(from.data());
         const std::size_t done =
             detail::transfer(::process_vm_writev, target_.id(), to, local, from.size(), state_->options.threads, ec);
-        if (!detail::is_forbidden(ec) || !turn_to_mem(ec)) return done;
+        if (!detail::is_forbidden(::process_vm_writev, ec) || !turn_to_mem(ec)) return done;
     }
     if (!state_->mem) {
         ec = state_->opening_error;

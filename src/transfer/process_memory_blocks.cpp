@@ -133,7 +133,7 @@ void process_memory::transfer_blocks(direction d, std::span<const remote_block> 
             continue;
         }
         const std::error_code why = moved < 0 ? detail::last_system_error() : detail::system_error_of(EFAULT);
-        if (detail::is_forbidden(why)) {
+        if (detail::is_forbidden(call, why)) {
             ec = why;
             if (turn_to_mem(ec)) return transfer_blocks_by_mem(d, blocks, results);
         } else if (why.value() == ESRCH) {

@@ -3,43 +3,17 @@
 #pragma once
 
 #include <atomic>
-#include <cerrno>
 #include <mutex>
 #include <optional>
 
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <vmio/process_memory.hpp>
 
 #include "transfer/proc_mem.hpp"
+#include "transfer/vm_call.hpp"
 
 namespace vmio {
-
-namespace detail {
-
-/// Whether process_vm_readv or process_vm_writev fails for the calling thread whatever it asks for: the kernel has
-/// none, or a seccomp filter of the thread refuses it. The kernel looks at no process for a call of length 0.
-inline bool calls_are_refused() noexcept {
-    return ::process_vm_readv(::getpid(), nullptr, 0, nullptr, 0, 0) != 0 ||
-           ::process_vm_writev(::getpid(), nullptr, 0, nullptr, 0, 0) != 0;
-}
-
-/// A system call that is not to be had, rather than an address that is bad. A filter may use any errno; EFAULT, and
-/// what says that the target is gone or memory is short, is taken for the kernel's.
-inline bool is_forbidden(const std::error_code& ec) noexcept {
-    switch (ec.value()) {
-        case 0:
-        case EFAULT:
-        case ESRCH:
-        case ENOMEM: return false;
-        case ENOSYS:
-        case EPERM: return true;
-        default: return calls_are_refused();
-    }
-}
-
-}  // namespace detail
 
 struct VMIO_HIDDEN process_memory::state {
     /// The calls name a process by its number, if it has one.
@@ -66,7 +40,8 @@ struct VMIO_HIDDEN process_memory::state {
 
     /// After a refusal. A seccomp filter is a thread's own: that of one says nothing of the others.
     void turn_to_mem() noexcept {
-        if (!detail::calls_are_refused()) return use_mem.store(way::mem, std::memory_order_release);
+        if (!detail::refusal_of(::process_vm_readv) && !detail::refusal_of(::process_vm_writev))
+            return use_mem.store(way::mem, std::memory_order_release);
         refused_here = true;
         way none = way::call;
         use_mem.compare_exchange_strong(none, way::mem_where_refused, std::memory_order_release);

@@ -6,6 +6,8 @@
 
 #include "base/worker_thread.hpp"
 
+#include <unistd.h>
+
 namespace vmio::detail {
 
 namespace {
@@ -39,6 +41,14 @@ struct share {
 };
 
 }  // namespace
+
+std::error_code refusal_of(vm_call call) noexcept {
+    std::byte from{};
+    std::byte to{};
+    const iovec here{&to, 1};
+    const iovec there{&from, 1};
+    return call(::getpid(), &here, 1, &there, 1, 0) == 1 ? std::error_code() : last_system_error();
+}
 
 std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
                                 unsigned threads, std::error_code& ec) noexcept {

@@ -40,4 +40,22 @@ inline std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* l
     return 0;
 }
 
+/// Returns: the error of `call` for a byte of our own memory, where the kernel allows it: so the call does not exist,
+/// or a seccomp filter refuses it. No error if the call works.
+std::error_code refusal_of(vm_call call) noexcept;
+
+/// Whether `ec`, which `call` has given, means that the call cannot be used at all, rather than that an address is bad
+/// or that the process is gone. EPERM also means that the process may not be accessed: opening its memory file tells.
+inline bool is_forbidden(vm_call call, const std::error_code& ec) noexcept {
+    switch (ec.value()) {
+        case 0:
+        case EFAULT:
+        case ESRCH:
+        case ENOMEM: return false;
+        case ENOSYS:
+        case EPERM: return true;
+        default: return static_cast<bool>(refusal_of(call));  // a filter may give any errno
+    }
+}
+
 }  // namespace vmio::detail

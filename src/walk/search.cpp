@@ -51,7 +51,7 @@ private:
     /// What is to be searched.
     std::vector<address_range> ranges() {
         auto all = memory_map::load(memory_.target(), memory_map_check::gaps).ranges([&](const mapping& m) {
-            return detail::is_region(m) && (!options_.regions.wanted || options_.regions.wanted(m));
+            return detail::is_region(memory_.target(), m) && (!options_.regions.wanted || options_.regions.wanted(m));
         });
         for (address_range& range : all) {
             range = range.intersection(options_.regions.within);

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <sys/mman.h>
@@ -18,6 +19,7 @@
 #include <vmio/process_memory.hpp>
 
 #include "faults/seccomp.hpp"
+#include "proc/procmap_query.hpp"
 #include "processes/child.hpp"
 #include "processes/replaced_process.hpp"
 #include "support/maps.hpp"
@@ -70,6 +72,10 @@ std::vector<std::optional<mapping>> all_answers(const process& target, const std
             for (const mapping_lookup lookup : {mapping_lookup::exact, mapping_lookup::next_after})
                 answers.push_back(query_mapping(target, where, lookup, filter));
     return answers;
+}
+
+boost::test_tools::assertion_result has_the_query(boost::unit_test::test_unit_id) {
+    return test::unless_missing(vmio::has_fast_mapping_query(), "PROCMAP_QUERY (Linux 6.11)");
 }
 
 }  // namespace
@@ -190,6 +196,23 @@ BOOST_AUTO_TEST_CASE(the_support_of_the_kernel_is_asked_for_and_a_refusal_is_not
                        test::forbid({SYS_ioctl}, error);
                        return vmio::has_fast_mapping_query() ? 1 : 0;
                    }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_filter_of_one_thread_does_not_slow_down_the_others,
+                     *boost::unit_test::precondition(has_the_query)) {
+    BOOST_TEST(test::in_a_process([] {
+                   const process self = process::self();
+                   const address here = vmio::address_of(&self);
+                   bool slow = false;
+                   bool found = false;
+                   std::thread([&] {
+                       test::forbid_ioctl(vmio::detail::procmap::request, ENOTTY);
+                       found = query_mapping(self, here).has_value();
+                       slow = !vmio::has_fast_mapping_query();
+                   }).join();
+                   if (!found || !slow) return 1;
+                   return vmio::has_fast_mapping_query() && query_mapping(self, here) ? 0 : 2;
+               }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error_and_not_an_empty_place) {

@@ -9,7 +9,6 @@
 
 #include <boost/test/unit_test.hpp>
 
-
 using namespace std::string_literals;
 using vmio::mapping;
 using vmio::detail::maps_line;

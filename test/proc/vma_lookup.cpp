@@ -3,9 +3,7 @@
 #include "proc/vma_lookup.hpp"
 
 #include <cerrno>
-#include <fstream>
 #include <functional>
-#include <string>
 #include <vector>
 
 #include <sys/mman.h>
@@ -19,8 +17,10 @@
 #include "faults/seccomp.hpp"
 #include "proc/procmap_query.hpp"
 #include "processes/child.hpp"
+#include "support/bytes_read.hpp"
 #include "support/mapped.hpp"
 
+using test::bytes_read;
 using test::mapped;
 using vmio::address;
 using vmio::process;
@@ -49,15 +49,6 @@ void protect(mapped& m, std::size_t at, int protection) {
 /// Every other page may not be written, so each is a mapping.
 void split(mapped& m) {
     for (std::size_t i = 0; i < m.size() / page; i += 2) protect(m, i, PROT_READ);
-}
-
-/// What was read so far, in bytes.
-std::uint64_t bytes_read() {
-    std::ifstream io("/proc/self/io");
-    std::string key;
-    std::uint64_t value = 0;
-    io >> key >> value;
-    return value;
 }
 
 }  // namespace
