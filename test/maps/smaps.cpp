@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(of_a_private_file_mapping_only_written_pages_are_anonymous)
     BOOST_TEST(e.anonymous == page);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_swapped_is_counted, *boost::unit_test::precondition(test::can_swap)) {
+BOOST_AUTO_TEST_CASE(swapped_pages_are_counted, *boost::unit_test::precondition(test::can_swap)) {
     const test::swap_area area;
     const test::mapped some(12);
     for (std::size_t i = 1; i < 6; ++i) some.write(i);
