@@ -56,7 +56,10 @@ region_source::region_source(const process& target, const page_map* pages, const
         from_outside_ = region_piece::origin::gap;
         if (pages != nullptr) looked_for_ = unreadable | page_state::data | kept_out;
     };
-    if (m.file_backed() && file_system_of(target, m) == file_system_kind::may_stall) return only_resident();
+    if (m.file_backed() && file_system_of(target, m) == file_system_kind::may_stall) {
+        only_resident();
+        return;
+    }
     if (pages == nullptr) return;
     if (!options.read_swapped) looked_for_ = kept_out | unreadable;
     const bool anonymous = is_anonymous(target, m);
@@ -68,10 +71,12 @@ region_source::region_source(const process& target, const page_map* pages, const
             return;
         }
     }
-    if (resident_only) return only_resident();
-    if (!anonymous || !options.skip_untouched) return;
-    from_outside_ = region_piece::origin::zeros;
-    looked_for_ |= unreadable | page_state::data;
+    if (resident_only) {
+        only_resident();
+    } else if (anonymous && options.skip_untouched) {
+        from_outside_ = region_piece::origin::zeros;
+        looked_for_ |= unreadable | page_state::data;
+    }
 }
 
 }  // namespace vmio::detail
