@@ -18,6 +18,7 @@
 #include "capture/page_copier.hpp"
 #include "capture/process_snapshot_state.hpp"
 #include "maps/query_mapping.hpp"
+#include "process/check_program.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 #include "walk/region_source.hpp"
@@ -69,8 +70,7 @@ public:
             visit(std::move(*m));
             if (pause) pause->check();
         }
-        if (const std::error_code ec = detail::lost_program(target_))
-            throw memory_error("capture of a process", target_.id(), 0, ec);
+        detail::check_program(target_, "capture of a process");
         pause.reset();
         return finish();
     }
