@@ -70,8 +70,8 @@ void page_map::walk(address_range range, page_state wanted, bool (*each)(void*, 
     std::error_code ec;
     detail::walk_result result = detail::walk_by_scan(pagemap, at, end, wanted, runs, ec);
     if (result == detail::walk_result::refused) {
-        ec = target_.maps() < 0 ? detail::system_error_of(EACCES) : std::error_code();
-        result = ec ? detail::walk_result::failed : detail::walk_by_entries(pagemap, target_.maps(), at, end, runs, ec);
+        const int maps = detail::maps_of(target_, ec);
+        result = ec ? detail::walk_result::failed : detail::walk_by_entries(pagemap, maps, at, end, runs, ec);
     }
     if (const std::error_code why = lost(target_, pagemap)) {
         ec = why;
