@@ -33,8 +33,8 @@ std::error_code lost(const process& target, int pagemap) noexcept {
     std::uint64_t entry;
     const ssize_t got = detail::sys::pread(pagemap, &entry, sizeof entry, 0);
     if (got < 0) return detail::last_system_error();
-    if (!target.alive()) return detail::system_error_of(ESRCH);
-    return got == 0 ? detail::system_error_of(ESTALE) : std::error_code();
+    if (got == 0) return detail::gone_only_if_ended(target, detail::system_error_of(ESRCH));
+    return detail::lost_program(target);
 }
 
 }  // namespace
