@@ -34,8 +34,8 @@ std::error_code lost(const process& target, int pagemap) noexcept {
     std::uint64_t entry;
     const ssize_t got = detail::sys::pread(pagemap, &entry, sizeof entry, 0);
     if (got < 0) return detail::last_system_error();
-    if (!target.alive()) return detail::system_error_of(ESRCH);
-    return got == 0 ? detail::system_error_of(ESTALE) : std::error_code();
+    if (got == 0) return detail::gone_only_if_ended(target, detail::system_error_of(ESRCH));
+    return detail::lost_program(target);
 }
 
 /// Returns: large mappings of which no page is present or swapped, by address. To read an entry for each of their pages
@@ -56,15 +56,14 @@ std::vector<address_range> unused_mappings(const process& target, const address_
 }
 
 /// As detail::walk_by_entries(), but for what unused_mappings() leaves out.
-detail::walk_result walk_used_entries(const process& target, int pagemap, address& at, address end,
+detail::walk_result walk_used_entries(const process& target, int pagemap, int maps, address& at, address end,
                                       detail::page_runs& runs, std::error_code& ec) {
     for (const address_range& unused : unused_mappings(target, {at, end})) {
-        const detail::walk_result result =
-            detail::walk_by_entries(pagemap, target.maps(), at, unused.start(), runs, ec);
+        const detail::walk_result result = detail::walk_by_entries(pagemap, maps, at, unused.start(), runs, ec);
         if (result != detail::walk_result::over) return result;
         at = unused.end();
     }
-    return detail::walk_by_entries(pagemap, target.maps(), at, end, runs, ec);
+    return detail::walk_by_entries(pagemap, maps, at, end, runs, ec);
 }
 
 }  // namespace
@@ -100,8 +99,8 @@ void page_map::walk(address_range range, page_state wanted, bool (*each)(void*, 
     std::error_code ec;
     detail::walk_result result = detail::walk_by_scan(pagemap, at, end, wanted, runs, ec);
     if (result == detail::walk_result::refused) {
-        ec = target_.maps() < 0 ? detail::system_error_of(EACCES) : std::error_code();
-        result = ec ? detail::walk_result::failed : walk_used_entries(target_, pagemap, at, end, runs, ec);
+        const int maps = detail::maps_of(target_, ec);
+        result = ec ? detail::walk_result::failed : walk_used_entries(target_, pagemap, maps, at, end, runs, ec);
     }
     if (const std::error_code why = lost(target_, pagemap)) {
         ec = why;

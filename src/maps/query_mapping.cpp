@@ -49,11 +49,11 @@ std::optional<mapping> ask_kernel(const process& target, address where, mapping_
     q.query_flags = flags_of(lookup, filter);
     q.query_addr = where;
     std::string name;
-    ec = target.maps() >= 0 ? detail::procmap::ask(target.maps(), q, name) : detail::system_error_of(ESRCH);
-    // The target may have called exec since it was opened; its old memory remains where another process shares it.
-    if ((!ec || ec.value() == ENOENT) && detail::lost_program(target).value() == ESTALE)
-        ec = detail::system_error_of(ESRCH);
-    for (int tries = 0; ec.value() == ESRCH && tries < 8 && target.alive(); ++tries) {
+    const int kept = target.maps();
+    ec = kept >= 0 ? detail::procmap::ask(kept, q, name) : detail::system_error_of(ESRCH);
+    // Memory that others still use would answer for the program before an exec.
+    if ((!ec || ec.value() == ENOENT) && detail::lost_program(target)) ec = detail::system_error_of(ESRCH);
+    for (int tries = 0; ec.value() == ESRCH && tries < 8 && target.alive(); ++tries) {  // another program by now
         const detail::file_descriptor maps = detail::open_maps(target, ec);
         if (!ec) ec = detail::procmap::ask(maps.get(), q, name);
     }

@@ -31,6 +31,9 @@ public:
     std::size_t write_some(address to, std::span<const std::byte> from, protections,
                            std::error_code& ec) const noexcept;
 
+    /// Why nothing can be written, though it can be read.
+    const std::error_code& write_error() const noexcept { return write_error_; }
+
 private:
     template <class Move>
     std::size_t transfer(address remote, std::size_t size, bool writing, protections, Move&&,

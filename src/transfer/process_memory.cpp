@@ -57,6 +57,7 @@ std::error_code process_memory::open(process_memory_options options) {
     std::error_code ec;
     if (state_->by_mem(direction::reading) || options.force_write) {
         ec = state_->open_mem(target_);
+        if (!ec && options.force_write) ec = state_->mem->write_error();
         if (ec || state_->by_mem(direction::reading)) return gone(ec);
     }
     // A filter may refuse the call with any errno, also with those of a bad address and of a process that is gone.

@@ -44,7 +44,9 @@ address file_end(const process& target, const detail::vma_info& m) {
 /// What is wrong at `at`, which could not be read, and how far that goes.
 memory_gap examine(const process& target, detail::vma_lookup& mapped, address at, address end, bool protections_count) {
     detail::vma_info m;
-    const std::error_code none = target.maps() < 0 ? detail::system_error_of(EACCES) : mapped.at_or_above(at, m);
+    std::error_code none = detail::lost_program(target);
+    if (!none) detail::maps_of(target, none);
+    if (!none) none = mapped.at_or_above(at, m);
     if (none.value() == ENOENT) return {{at, end}, gap_reason::unmapped};
     if (none) throw memory_error("query of /proc/PID/maps", target.id(), at, detail::gone_only_if_ended(target, none));
     if (m.range.start() > at) return {{at, std::min(end, m.range.start())}, gap_reason::unmapped};
