@@ -115,7 +115,7 @@ std::vector<share> shares_of(std::span<const piece> pieces, std::size_t most) {
 /// Reads a share of the pieces, a batch of runs at a time.
 class share_reading {
 public:
-    share_reading(std::span<const piece> pieces, const block_scan::transfer& move, std::uint64_t unit,
+    share_reading(std::span<const piece> pieces, const detail::block_reader& move, std::uint64_t unit,
                   block_result* results)
         : left_(pieces), move_(move), unit_(unit), results_(results) {}
 
@@ -208,7 +208,7 @@ private:
     }
 
     std::span<const piece> left_;  // in no run yet
-    const block_scan::transfer& move_;
+    const detail::block_reader& move_;
     const std::uint64_t unit_;
     block_result* const results_;
     std::vector<run> runs_;
@@ -218,8 +218,8 @@ private:
 
 }  // namespace
 
-block_scan::block_scan(std::span<const memory_block> blocks, std::size_t max_bytes, const transfer& move,
-                       std::uint64_t unit, unsigned threads) {
+block_scan detail::scan_blocks_by(std::span<const memory_block> blocks, std::size_t max_bytes, const block_reader& move,
+                                  std::uint64_t unit, unsigned threads) {
     static_assert(std::is_trivially_destructible_v<block_result>, "they end with their storage");
     const piece_list pieces(blocks, max_bytes);
     const auto shares =
@@ -245,16 +245,18 @@ block_scan::block_scan(std::span<const memory_block> blocks, std::size_t max_byt
             policy, [&, pieces = s.pieces, to] { return share_reading(pieces, move, unit, results).read(to); }));
         to += s.room;
     }
-    for (auto i = kept.rbegin(); i != kept.rend(); ++i) bytes_kept_ += i->get();
-    results_ = {results, blocks.size()};
-    storage_ = storage;
+    block_scan scan;
+    for (auto i = kept.rbegin(); i != kept.rend(); ++i) scan.bytes_kept_ += i->get();
+    scan.results_ = {results, blocks.size()};
+    scan.storage_ = storage;
+    return scan;
 }
 
 block_scan scan_blocks(const process_memory& memory, std::span<const memory_block> blocks, std::size_t max_bytes) {
     const auto move = [&memory](std::span<const remote_block> wanted, std::span<block_transfer> results) {
         memory.read_blocks(wanted, results);
     };
-    return block_scan(blocks, max_bytes, move, page_size(), memory.options().threads);
+    return detail::scan_blocks_by(blocks, max_bytes, move, page_size(), memory.options().threads);
 }
 
 }  // namespace vmio

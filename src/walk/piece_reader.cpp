@@ -79,8 +79,9 @@ void piece_reader::read_past_gaps(address from, std::span<std::byte> to) {
 }
 
 void piece_reader::read_file(const region_source& source, const address_range& range) {
-    // Shorter holes are read, and after so many bytes of data the next one is asked for.
-    constexpr std::uint64_t worth_asking_for_holes = std::uint64_t{256} << 10;
+    // Shorter holes are read; and after so many bytes of data the next one is asked for.
+    constexpr std::uint64_t worth_asking_for_holes = std::uint64_t{32} << 10;
+    constexpr std::uint64_t most_at_once = std::uint64_t{256} << 10;
     const backing_file& file = *source.file();
     std::uint64_t size = file.size();
     for (address at = range.start(); at < range.end();) {
@@ -100,8 +101,10 @@ void piece_reader::read_file(const region_source& source, const address_range& r
             at = zeros.end();
             continue;
         }
-        const std::uint64_t wanted =
-            is_last ? last_page + page_size() - offset : std::min(last_page - offset, worth_asking_for_holes);
+        std::uint64_t wanted = is_last ? last_page + page_size() - offset : std::min(last_page - offset, most_at_once);
+        if (!is_last && asked)
+            wanted = std::clamp(region_source::end_of_data(file, offset) - offset,
+                                std::min(wanted, worth_asking_for_holes), wanted);
         const std::span<std::byte> room = sink_->room(address_range::of_size(at, std::min(left, wanted)));
         if (room.empty()) return sink_->add_gap({{at, range.end()}, gap_reason::over_limit});
         std::size_t got = room.size();

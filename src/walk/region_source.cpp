@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "walk/region_source.hpp"
 
+#include <algorithm>
 #include <string_view>
+
+#include <unistd.h>
 
 #include "proc/procmap_query.hpp"
 
@@ -58,6 +61,11 @@ region_source::region_source(const process& target, const page_map* pages, const
         looked_for_ |= page_state::guard | page_state::changed;
         file_.emplace(std::move(file));
     }
+}
+
+std::uint64_t region_source::end_of_data(const backing_file& file, std::uint64_t offset) noexcept {
+    const off_t hole = ::lseek(file.descriptor(), static_cast<off_t>(offset), SEEK_HOLE);
+    return hole > 0 ? std::max(offset, static_cast<std::uint64_t>(hole)) : offset;
 }
 
 }  // namespace vmio::detail

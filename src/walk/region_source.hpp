@@ -52,6 +52,13 @@ public:
         if (at < range.end()) each(region_piece{{at, range.end()}, rest});
     }
 
+    /// Calls each(const address_range&), which returns whether to go on, for the parts of `range` that page tables say
+    /// something of; by address. Precondition: infers().
+    template <class F>
+    void look_at(const address_range& range, F&& each) const {
+        pages_->scan(range, looked_for_, [&](const page_run& run) { return each(range.intersection(run.range)); });
+    }
+
     /// Whether some pieces are known without a look at memory: right only as long as this mapping is the one there.
     bool infers() const noexcept { return from_outside_ != region_piece::origin::memory; }
     /// Whether `m` is a part of this mapping.
@@ -62,6 +69,8 @@ public:
 
     /// For pieces that come from there; its addresses are offsets in the file.
     const std::optional<backing_file>& file() const noexcept { return file_; }
+    /// Where the data at `offset` of a file ends (lseek(2), SEEK_HOLE); `offset` where that cannot be known.
+    static std::uint64_t end_of_data(const backing_file&, std::uint64_t offset) noexcept;
     std::uint64_t offset_of(address a) const noexcept { return a - start_ + offset_; }
 
 private:

@@ -15,7 +15,6 @@
 
 #include "walk/region_source.hpp"
 #include "walk/seam_search.hpp"
-#include "walk/zero_run_skipper.hpp"
 
 namespace vmio {
 namespace {
@@ -33,7 +32,7 @@ public:
 
     search_summary run() {
         if (options_.threads > 1)
-            run_threads(slices(ranges()));
+            run_threads(slices(parts()));
         else {
             if (options_.progress) ranges();
             search_within(options_.regions.within, options_.regions.within.end());
@@ -55,24 +54,56 @@ private:
         return all;
     }
 
-    /// The same in parts for the threads: many, so that they end together, but each worth a reader of its own. A slice
-    /// may hold many small ranges.
-    std::vector<address_range> slices(const std::vector<address_range>& ranges) const {
+    struct part {
+        address_range range;
+        bool empty;  // known to hold no data
+    };
+
+    /// The same; of what is large, that which costs no time is told apart.
+    std::vector<part> parts() {
+        constexpr std::uint64_t large = std::uint64_t{1} << 30;
+        region_options how = region_options::from(options_.regions);
+        how.chunk_size = std::size_t{4} << 20;
+        how.max_fetched_size = std::numeric_limits<std::size_t>::max();
+        std::vector<part> all;
+        const auto add = [&](const address_range& range, bool empty) {
+            if (!all.empty() && all.back().empty == empty && all.back().range.end() == range.start())
+                all.back().range = {all.back().range.start(), range.end()};
+            else
+                all.push_back({range, empty});
+        };
+        for (const address_range& range : ranges()) {
+            if (range.size() < large || pattern_.matches_zeros()) {
+                add(range, false);
+                continue;
+            }
+            how.within = range;
+            region_reader reader(memory_, how);
+            while (reader.next()) add(reader.range(), reader.range().size() > how.chunk_size);
+        }
+        return all;
+    }
+
+    /// For the threads: many, so that they end together, but each worth a reader of its own. A slice may hold many
+    /// small ranges.
+    std::vector<address_range> slices(const std::vector<part>& parts) const {
         constexpr std::uint64_t least = std::uint64_t{4} << 20;
         constexpr std::uint64_t most = std::uint64_t{1} << 30;
-        const std::uint64_t size = align_down(std::clamp(total_ / options_.threads / 16, least, most), page_size());
+        std::uint64_t total = 0;
+        for (const part& p : parts) total += p.empty ? 0 : p.range.size();
+        const std::uint64_t size = align_down(std::clamp(total / options_.threads / 16, least, most), page_size());
         std::vector<address_range> all;
         std::uint64_t room = 0;
-        for (address_range rest : ranges)
-            while (!rest.empty()) {
-                if (room == 0) {
+        for (const part& p : parts)
+            for (address_range rest = p.range; !rest.empty();) {
+                if (all.empty() || (room == 0 && !p.empty)) {
                     all.emplace_back(rest.start(), rest.start());
                     room = size;
                 }
-                const std::uint64_t part = std::min(room, rest.size());
-                rest = {rest.start() + part, rest.end()};
+                const std::uint64_t taken = p.empty ? rest.size() : std::min(room, rest.size());
+                rest = {rest.start() + taken, rest.end()};
                 all.back() = {all.back().start(), rest.start()};
-                room -= part;
+                if (!p.empty) room -= taken;
             }
         return all;
     }
@@ -115,19 +146,16 @@ private:
         how.chunk_size = options_.chunk_size;
         how.max_fetched_size = std::numeric_limits<std::size_t>::max();
         how.within = range;
+        how.join_empty = !pattern_.matches_zeros();
         detail::seam_search seams(pattern_, options_.alignment);
-        detail::zero_run_skipper zeros(memory_.target(), pattern_.size() - 1);
         region_reader reader(memory_, std::move(how));
         while (!stopped_ && reader.next()) {
-            if (!zeros.covers(reader.range())) {
-                const std::span<const std::byte> bytes = reader.fetch();
-                const address start = reader.range().start();
-                each_part(reader, [&](const address_range& part) {
-                    return seams.add(part.start(), bytes.subspan(part.start() - start, part.size()),
-                                     [&](address at) { return report(at); });
-                });
-                if (!pattern_.matches_zeros()) zeros.look_beyond(reader);
-            }
+            const std::span<const std::byte> bytes = reader.fetch();
+            const address start = reader.range().start();
+            each_part(reader, [&](const address_range& part) {
+                return seams.add(part.start(), bytes.subspan(part.start() - start, part.size()),
+                                 [&](address at) { return report(at); });
+            });
             finish_chunk(reader, limit);
         }
     }

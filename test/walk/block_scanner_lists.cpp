@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(a_dense_list_over_a_large_hole_costs_a_try_a_page) {
         tries += all.size();
         for (auto& r : results) r = {0, {EFAULT, std::system_category()}};
     };
-    const vmio::block_scan scan(wanted, 4096, fail, page);
+    const vmio::block_scan scan = vmio::detail::scan_blocks_by(wanted, 4096, fail, page);
     BOOST_TEST(std::all_of(scan.begin(), scan.end(), [](const block_result& r) { return is_right(r, 0, EFAULT); }));
     BOOST_TEST(tries == pages);
 }

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Finds runs of a region that hold no data, so that a walk does not go through reserved memory chunk by chunk.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <vmio/address.hpp>
+#include <vmio/memory_gap.hpp>
+#include <vmio/page_map.hpp>
+
+#include "maps/maps_cursor.hpp"
+#include "walk/region_source.hpp"
+
+namespace vmio::detail {
+
+/// A run that is known without reading it.
+struct empty_run {
+    address_range range;                          // empty: there is no run
+    std::optional<gap_reason> gap;                // none: it is zero
+    std::chrono::steady_clock::time_point until;  // when the target may have changed it
+
+    bool is_known() const noexcept { return !range.empty() && std::chrono::steady_clock::now() < until; }
+};
+
+/// For addresses that go up, in one region: what the kernel says about many pages is kept for the chunks that follow,
+/// but only for some milliseconds, since the target may touch pages meanwhile.
+class empty_run_finder {
+public:
+    explicit empty_run_finder(process target) : maps_(std::move(target)) {}
+
+    /// The run that begins at `at`, inside of `region`; none if it has less than `least` bytes. memory_error.
+    empty_run find(const region_source& source, address at, address end, std::uint64_t least);
+
+    /// Before the first find() in another region.
+    void forget() noexcept;
+
+private:
+    using clock = std::chrono::steady_clock;
+
+    address end_of_hole(const region_source&, address at, address end, std::optional<gap_reason>&);
+    address first_in_page_tables(const region_source&, address at, address end);
+    void look_at_page_tables(const region_source&, address at, address end);
+    address end_of_mapping(const region_source&, address at, address end);
+
+    static constexpr std::uint64_t least_window = std::uint64_t{16} << 20;
+
+    maps_cursor maps_;
+    address_range looked_at_;          // in page tables
+    std::vector<address_range> data_;  // of these, what is not empty
+    clock::time_point until_;
+    std::uint64_t window_ = least_window;
+    address_range file_data_;  // offsets in the file that are known to hold data
+};
+
+}  // namespace vmio::detail
