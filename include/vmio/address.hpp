@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <limits>
 #include <stdexcept>
+#include <string>
 
 #include <vmio/detail/config.hpp>
 
@@ -38,6 +40,14 @@ constexpr address align_up(address a, std::uint64_t unit) {
     if (down > std::numeric_limits<address>::max() - unit)
         throw std::out_of_range("vmio::align_up: past the top of the address space");
     return down + unit;
+}
+
+/// The first multiple of `unit` (a power of two) above `a`; saturates at 2^64 - 1, which no address_range contains, so
+/// that a walk from boundary to boundary ends at the top of the address space.
+constexpr address next_boundary(address a, std::uint64_t unit) noexcept {
+    const address down = align_down(a, unit);
+    constexpr address last = std::numeric_limits<address>::max();
+    return unit > last - down ? last : down + unit;
 }
 
 /// The addresses from start() up to, and without, end(). All overflow arithmetic on ranges is done here; a part taken
@@ -98,5 +108,11 @@ private:
     address start_ = 0;
     address end_ = 0;
 };
+
+/// Formats a range as half-open interval of hexadecimal addresses: "[0x1000, 0x3000)".
+VMIO_EXPORT std::string to_string(const address_range&);
+
+/// Writes to_string() of the range, padded as a string is.
+VMIO_EXPORT std::ostream& operator<<(std::ostream&, const address_range&);
 
 }  // namespace vmio

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <system_error>
 #include <vector>
 
 #include <vmio/detail/config.hpp>
@@ -17,5 +18,7 @@ namespace vmio {
 ///
 /// memory_error: ESRCH if the process has ended; EPERM or EACCES if only its memory could tell, and may not be read.
 VMIO_EXPORT std::vector<std::byte> build_id(const process&, const mapping& m);
+/// The same without that exception: empty with an error where it would throw.
+VMIO_EXPORT std::vector<std::byte> build_id(const process&, const mapping& m, std::error_code& ec);
 
 }  // namespace vmio

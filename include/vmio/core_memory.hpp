@@ -78,6 +78,12 @@ public:
     /// 4 or 8.
     unsigned word_size() const noexcept;
 
+    /// Both share; a moved-from core_memory is unchanged.
+    /// @{
+    core_memory(const core_memory&) noexcept = default;
+    core_memory& operator=(const core_memory&) noexcept = default;
+    /// @}
+
 private:
     struct state;
     explicit core_memory(std::shared_ptr<const state> s) noexcept : state_(std::move(s)) {}

@@ -15,7 +15,7 @@ namespace vmio {
 
 class snapshot;
 
-/// Neighbouring pages of a view that were changed. The last page of a view counts up to the end of the view.
+/// Neighbouring pages of a view that were changed. The last page ends at the end of the view.
 struct changed_run {
     std::size_t offset = 0;  ///< in bytes, a multiple of page_size()
     std::size_t size = 0;    ///< in bytes
@@ -25,50 +25,54 @@ struct changed_run {
 
 /// What counts as a change of a page.
 enum class change {
-    written,    ///< it was written to, perhaps with what was there, as by mlock(2) to all that it locks
+    written,    ///< it was written to, perhaps with equal bytes; mlock(2) counts as a write to all that it locks
     different,  ///< its bytes differ from the snapshot's: they are compared
 };
 
-/// The bytes of a snapshot in our memory, to be read, written and put back. What is written stays in this view: the
-/// kernel copies a page when it is first written. The address never changes.
+/// The bytes of a snapshot, mapped privately into this process: they can be read, written and restored. Writes are seen
+/// by this view only: the kernel copies a page when it is first written. The address never changes.
 ///
-/// Bytes may be used by any threads like those of an array. Members that are not const must not run while others do, or
-/// while somebody writes to the bytes; const ones may run side by side, and with a writer they see old or new bytes.
-/// Keeps the snapshot alive. After a move only destruction and assignment make sense.
+/// Thread-safety: the bytes are those of an array. A member that is not const must not run concurrently with another
+/// member, or with a write to the bytes; const members may run concurrently, and see old or new bytes beside a writer.
+///
+/// Lifetime: keeps the snapshot alive; of spans and pointers see view_bytes. Moved-from: empty (bytes(), data(), size()
+/// and range() say so); otherwise only destruction and assignment are allowed.
 ///
 /// Errors are memory_error: ENOMEM, EMFILE.
 class VMIO_EXPORT cow_view : public view_bytes {
 public:
-    /// As said of view_bytes.
+    /// Moving: see view_bytes.
     /// @{
     cow_view(cow_view&&) noexcept;
     cow_view& operator=(cow_view&&) noexcept;
     /// @}
     ~cow_view();
 
-    /// mprotect(2) on a part: whole pages, of which the last may be cut off by the end of the view, and at least one;
-    /// else std::invalid_argument. What the new protection forbids raises SIGSEGV.
+    /// mprotect(2) of `size` bytes at `offset`: at least one page, whole pages; the last may end at the end of the view.
+    /// An access that the new protection forbids raises SIGSEGV. Errors: std::invalid_argument for another part.
     void protect(std::size_t offset, std::size_t size, protection allowed);
 
-    /// Makes it as a new view of the snapshot would be now, at the same address: no changes, no protections. Costs what
-    /// was changed: few pages are copied back, many are given back to the kernel to be mapped again when touched.
+    /// Makes this view equal to a new view of the snapshot, at the same address: no changes, no protections.
+    /// Cost: by the number of changed pages. Few are copied back, many are dropped (madvise(2)) and mapped again at their
+    /// next access.
     void restore();
 
-    /// The same for a part, whose pages are named as for protect(). They get the bytes that the snapshot had when this
-    /// view was made or last restored as a whole.
+    /// Restores a part, with the preconditions of protect(), to the bytes that the snapshot had when this view was made or
+    /// last restored as a whole.
     void restore(std::size_t offset, std::size_t size);
 
-    /// The pages that have been written to since the view was made or restored, by offset; of those put back by a
-    /// restore, or changed in the snapshot before, the ones that differ. Where the kernel does not let us see its page
-    /// map (/proc/self/pagemap), all pages are compared.
+    /// Returns: the pages that have been written to since the view was made or restored, by offset; of pages copied back
+    /// by a restore, and of those that the snapshot's own changes laid over, only the ones that differ.
+    /// Cost: one walk of the page tables; where /proc/self/pagemap cannot be read, all pages are compared.
     std::vector<changed_run> changed(change kind = change::written) const;
 
-    /// A snapshot of what the view holds now, whatever its protections; independent of both. Costs what was changed: an
-    /// unchanged view shares the snapshot that it was made from, a slightly changed one its unchanged pages.
+    /// Returns: a snapshot of the view's present bytes, whatever its protections; independent of the view and of its
+    /// snapshot. Cost: by the number of changed pages. An unchanged view shares the snapshot that it was made from, a
+    /// slightly changed one its unchanged pages.
     snapshot take_snapshot() const;
 
-    /// take_snapshot(), and from then on this is a view of that: nothing is changed, and restore() comes back to here.
-    /// Protections are undone. Returns the new snapshot; the old one stays as it is.
+    /// Calls take_snapshot() and makes this a view of the result: nothing counts as changed, restore() restores this
+    /// state, protections are undone. Returns: the new snapshot; the old one is unchanged.
     snapshot commit();
 
 private:

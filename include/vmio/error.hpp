@@ -32,21 +32,26 @@ VMIO_EXPORT const std::error_category& memory_category() noexcept;
 /// Found by std::error_condition, so that `error_code == errc` compiles.
 VMIO_EXPORT std::error_condition make_error_condition(errc) noexcept;
 
-/// A transfer that could not be completed, or a process that could not be opened. code() is the errno.
-/// Copying does not throw. what() names the operation, the process, the address and, where something helps, what to do.
+/// A transfer that could not be completed, or a process that could not be opened. code() is the errno. Copying does not
+/// throw. Constructing one makes no system call. One type for all shared libraries of a program.
 class VMIO_EXPORT memory_error : public std::ios_base::failure {
 public:
-    /// `operation` must outlive the exception: a string literal. `process` is 0 where there is none.
-    memory_error(const char* operation, pid_t process, address where, std::error_code code);
+    /// `operation` must outlive the exception: a string literal. `process` is 0 where there is none. `advice` explains
+    /// the failure and its remedy in what(); if it is empty, a sentence about the errno is used.
+    memory_error(const char* operation, pid_t process, address where, std::error_code code,
+                 const std::string& advice = {});
+    memory_error(const memory_error&) noexcept = default;
+    memory_error& operator=(const memory_error&) noexcept = default;
+    ~memory_error() override;
 
-    /// What failed: "process_vm_readv", say.
+    /// The operation that failed, such as "process_vm_readv".
     const char* operation() const noexcept { return operation_; }
-    /// Whose memory it was; 0 where there is no process.
+    /// The target; 0 where there is no process.
     pid_t process_id() const noexcept { return process_; }
     /// The first byte that was not moved; 0 for an operation that has no address.
     address where() const noexcept { return where_; }
-    /// All of it in a sentence or two, for people.
-    const char* what() const noexcept override { return text_->c_str(); }
+    /// The operation, the target, the address, the error and, where one is known, its remedy.
+    const char* what() const noexcept override;
 
 private:
     const char* operation_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// A file that stands in the way.
+/// File I/O or file-format error.
 #pragma once
 
 #include <filesystem>
@@ -20,11 +20,14 @@ public:
     /// `operation` must outlive the exception: a string literal. `problem` adds to what `code` says; it may be empty.
     file_error(const char* operation, std::filesystem::path path, std::error_code code,
                const std::string& problem = {});
+    file_error(const file_error&) noexcept = default;
+    file_error& operator=(const file_error&) noexcept = default;
+    ~file_error() override;
 
     /// As it was given to what failed.
     const std::filesystem::path& path() const noexcept { return said_->path; }
     /// All of it in a sentence or two, for people.
-    const char* what() const noexcept override { return said_->text.c_str(); }
+    const char* what() const noexcept override;
 
 private:
     struct words {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <string>
 
 #include <vmio/address.hpp>
+#include <vmio/detail/config.hpp>
 
 namespace vmio {
 
@@ -20,10 +22,12 @@ struct permissions {
     friend bool operator==(const permissions&, const permissions&) noexcept = default;  ///< member by member
 };
 
-/// As the kernel writes them: "rw-p".
+/// Returns: the permissions as the kernel writes them: "rw-p".
 inline std::string to_string(const permissions& p) {
     return {p.read ? 'r' : '-', p.write ? 'w' : '-', p.execute ? 'x' : '-', p.shared ? 's' : 'p'};
 }
+/// Writes to_string().
+VMIO_EXPORT std::ostream& operator<<(std::ostream&, const permissions&);
 
 /// A run of pages that are mapped from one thing with the same permissions.
 struct mapping {
@@ -51,5 +55,11 @@ struct mapping {
 
     friend bool operator==(const mapping&, const mapping&) noexcept = default;  ///< member by member
 };
+
+/// Returns: the mapping as a line of /proc/PID/maps, without padding and newline:
+/// "7f1c2000-7f1c5000 r-xp 00001000 08:01 4711 /usr/lib/libc.so.6".
+VMIO_EXPORT std::string to_string(const mapping& m);
+/// Writes to_string().
+VMIO_EXPORT std::ostream& operator<<(std::ostream&, const mapping&);
 
 }  // namespace vmio

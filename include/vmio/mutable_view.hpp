@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The view that changes a snapshot.
+/// A view that changes its snapshot.
 #pragma once
 
 #include <cstddef>
@@ -15,15 +15,15 @@ namespace vmio {
 
 class snapshot;
 
-/// The bytes of a snapshot themselves: what is written here is what views of the snapshot see that are made from now
-/// on. One that is made while this exists sees what is written later too, in the pages that it has not written itself.
-/// When this goes the snapshot is sealed against writing again. There is one at a time: snapshot::view_mutable().
+/// The bytes of a snapshot itself, writable: views of the snapshot that are made from now on see what is written here. A
+/// view that is made while this exists also sees later writes, in pages that it has not written itself. The destructor
+/// seals the snapshot against writing again. There is one mutable_view of a snapshot at a time: snapshot::view_mutable().
 ///
-/// Keeps the snapshot alive. Bytes and threads: as cow_view. A child of fork(2) does not have these bytes: touching
-/// them there raises SIGSEGV. After a move only destruction and assignment make sense.
+/// Lifetime, thread-safety and the moved-from state: as of cow_view. A child of fork(2) does not have these bytes: an
+/// access to them there raises SIGSEGV.
 class VMIO_EXPORT mutable_view : public view_bytes {
 public:
-    /// As said of view_bytes.
+    /// Moving: see view_bytes.
     /// @{
     mutable_view(mutable_view&&) noexcept;
     mutable_view& operator=(mutable_view&&) noexcept;
@@ -33,14 +33,14 @@ public:
     /// As cow_view::protect(); read_write undoes it.
     void protect(std::size_t offset, std::size_t size, protection allowed);
 
-    /// Nothing happens, and nothing differs: the snapshot is what this holds. For code that takes either kind of view.
+    /// No-ops, for generic code over either kind of view: the snapshot is the content of this view, so nothing differs.
     /// @{
     void restore() noexcept {}
     void restore(std::size_t /*offset*/, std::size_t /*size*/) noexcept {}
     std::vector<changed_run> changed(change = change::written) const { return {}; }
     /// @}
 
-    /// An independent copy of what the snapshot holds now.
+    /// Returns: an independent copy of the snapshot as it is now.
     snapshot take_snapshot() const;
 
 private:

@@ -10,57 +10,10 @@
 
 #include <vmio/address.hpp>
 #include <vmio/detail/config.hpp>
+#include <vmio/page_state.hpp>
 #include <vmio/process.hpp>
 
 namespace vmio {
-
-/// A set of flags, as the kernel has them in the process's page tables: Documentation/admin-guide/mm/pagemap.rst.
-enum class page_state : std::uint32_t {
-    none = 0,
-    present = 1 << 0,    ///< in memory
-    swapped = 1 << 1,    ///< in a swap area, from where reading brings it back; or just being moved
-    file = 1 << 2,       ///< of a file or of shared memory; with present or swapped
-    zero_page = 1 << 3,  ///< the kernel's page of zeros: private memory that was read but never written
-    huge = 1 << 4,       ///< part of a huge page; with present or swapped
-    guard = 1 << 5,      ///< MADV_GUARD_INSTALL of madvise(2): not to be touched, in a mapping that looks readable
-    absent = 1 << 6,     ///< none of these. In private anonymous memory it reads as zeros, in a mapping of a file or of
-                         ///< shared memory as that; and what is not mapped, and device memory, is absent too
-
-    data = 1 << 7,     ///< present or swapped, and not the zero page: what is worth reading
-    changed = 1 << 8,  ///< data, and not file. In a private mapping of a file: written, so that its content is no
-                       ///< longer the file's. Private anonymous memory that holds data has it always, shared never
-
-    all = (1 << 9) - 1,
-};
-
-/// Union, intersection, and what of `all` is not in `a`.
-/// @{
-constexpr page_state operator|(page_state a, page_state b) noexcept {
-    return static_cast<page_state>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
-}
-constexpr page_state operator&(page_state a, page_state b) noexcept {
-    return static_cast<page_state>(static_cast<std::uint32_t>(a) & static_cast<std::uint32_t>(b));
-}
-constexpr page_state operator~(page_state a) noexcept {
-    return static_cast<page_state>(~static_cast<std::uint32_t>(a)) & page_state::all;
-}
-constexpr page_state& operator|=(page_state& a, page_state b) noexcept {
-    return a = a | b;
-}
-/// @}
-
-/// Whether `state` has any of these flags.
-constexpr bool has(page_state state, page_state any_of) noexcept {
-    return (state & any_of) != page_state::none;
-}
-
-/// Neighbouring pages of one state.
-struct page_run {
-    address_range range;                  ///< whole pages
-    page_state state = page_state::none;  ///< of each of them
-
-    friend bool operator==(const page_run&, const page_run&) noexcept = default;  ///< member by member
-};
 
 /// The page tables of a process, /proc/PID/pagemap opened once. Copies are cheap and share it; all members are
 /// thread-safe. The target is not touched: nothing becomes present or comes back from swap by looking.
@@ -98,8 +51,13 @@ public:
     /// bool. After an exception of ours the runs handed out before mean nothing.
     template <class F>
     void scan(address_range range, page_state wanted, F&& each) const {
-        walk(range, wanted, &call<std::remove_reference_t<F>>,
-             const_cast<void*>(static_cast<const void*>(std::addressof(each))));
+        using callable = std::remove_reference_t<F>;
+        if constexpr (std::is_function_v<callable>) {
+            callable* function = &each;  // no void* can point to a function
+            walk(range, wanted, &call<callable*>, &function);
+        } else {
+            walk(range, wanted, &call<callable>, const_cast<void*>(static_cast<const void*>(std::addressof(each))));
+        }
     }
 
 private:

@@ -19,6 +19,7 @@
 
 #include <vmio/address.hpp>
 #include <vmio/capture_options.hpp>
+#include <vmio/core_progress.hpp>
 #include <vmio/cow_view.hpp>
 #include <vmio/detail/config.hpp>
 #include <vmio/memory_gap.hpp>
@@ -27,7 +28,6 @@
 #include <vmio/process_memory.hpp>
 #include <vmio/snapshot.hpp>
 #include <vmio/thread_registers.hpp>
-#include <vmio/write_core.hpp>
 
 namespace vmio {
 
@@ -141,6 +141,12 @@ public:
     core_summary save_core(std::ostream& out, const core_progress& progress = {}) const;
     /// file_error too.
     core_summary save_core(const std::filesystem::path& path, const core_progress& progress = {}) const;
+
+    /// Both share; a moved-from process_snapshot is unchanged.
+    /// @{
+    process_snapshot(const process_snapshot&) noexcept = default;
+    process_snapshot& operator=(const process_snapshot&) noexcept = default;
+    /// @}
 
 private:
     struct state;

@@ -82,4 +82,10 @@ struct smaps_entry {
 VMIO_EXPORT std::vector<smaps_entry> read_smaps(const process& target,
                                                 address_range range = {0, std::numeric_limits<address>::max()});
 
+/// Returns: the mappings in `range` that the program wants left out of core files (madvise(2), MADV_DONTDUMP), by
+/// address; a mapping in part inside counts in whole.
+/// Errors, Cost, Races: as read_smaps().
+VMIO_EXPORT std::vector<address_range> dontdump_ranges(const process& target,
+                                                       address_range range = {0, std::numeric_limits<address>::max()});
+
 }  // namespace vmio

@@ -2,22 +2,16 @@
 /// Writing a core file of a process that goes on.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <iosfwd>
-#include <vector>
 
+#include <vmio/core_progress.hpp>
 #include <vmio/detail/config.hpp>
 #include <vmio/mapping.hpp>
-#include <vmio/memory_gap.hpp>
 #include <vmio/process.hpp>
 
 namespace vmio {
-
-/// Called now and then with the bytes that are written, and that there will be. What it throws ends the writing.
-using core_progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// What of a process goes into a core file, and how it is taken.
 struct core_options {
@@ -30,15 +24,6 @@ struct core_options {
     std::function<bool(const mapping&)> wanted{};
     /// How far it is.
     core_progress progress{};
-};
-
-/// What a core file holds.
-struct core_summary {
-    std::uint64_t size = 0;   ///< of the file
-    std::size_t threads = 0;  ///< whose registers are in it
-    /// What is mapped and not in the file, sorted. What turned out only while it was read is zero in the file; these
-    /// are pages past the end of a mapped file, and such that were taken away from a target that was not paused.
-    std::vector<memory_gap> gaps;
 };
 
 /// Writes an ELF core file, for gdb, core_memory and whatever reads the kernel's: memory with all that is mapped from

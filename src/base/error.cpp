@@ -4,8 +4,6 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "process/advice.hpp"
-
 namespace vmio {
 namespace {
 
@@ -51,7 +49,34 @@ private:
     }
 };
 
-std::string compose(const char* operation, pid_t process, address where, const std::error_code& code) {
+/// Explanation and remedy for an errno where no better advice was handed in; empty where its message says all.
+const char* explanation(const std::error_code& code, bool of_a_target) noexcept {
+    if (code.category() != std::system_category()) return "";
+    switch (code.value()) {
+        case EFAULT: return "nothing is mapped there, or its protection forbids it";
+        case EBADF: return "the device or stream is not open";
+        case EOVERFLOW: return "the position does not fit a signed 64-bit stream offset";
+        case ENOSPC: return "the window ends here";
+        case ESTALE:
+            return "the process has called exec or ended since it was opened: open it again; or its first thread alone "
+                   "has ended: open another one by its own id";
+        default: break;
+    }
+    if (!of_a_target) return "";
+    switch (code.value()) {
+        case ESRCH: return "the process has ended, or has no memory";
+        case EPERM:
+        case EACCES:
+            return "the kernel refuses access, see ptrace(2); vmio::diagnose_access() tells what prevents it";
+        case EIO:
+            return "the kernel cannot give or take this page: device memory, a guard page, past the end of a file, or "
+                   "a forced write that it refuses (shared read-only file, proc_mem.force_override)";
+        default: return "";
+    }
+}
+
+std::string compose(const char* operation, pid_t process, address where, const std::error_code& code,
+                    const std::string& advice) {
     std::string text = "vmio: ";
     text += operation;
     if (process != 0) text += ", process " + std::to_string(process);
@@ -61,7 +86,8 @@ std::string compose(const char* operation, pid_t process, address where, const s
         text += number;
     }
     text += ": " + code.message();
-    if (const std::string help = detail::advice(code, process); !help.empty()) text += " (" + help + ")";
+    const std::string help = advice.empty() ? explanation(code, process != 0 || where != 0) : advice;
+    if (!help.empty()) text += " (" + help + ")";
     return text;
 }
 
@@ -76,11 +102,20 @@ std::error_condition make_error_condition(errc e) noexcept {
     return {static_cast<int>(e), memory_category()};
 }
 
-memory_error::memory_error(const char* operation, pid_t process, address where, std::error_code code)
+memory_error::memory_error(const char* operation, pid_t process, address where, std::error_code code,
+                           const std::string& advice)
     : std::ios_base::failure(operation, code),
       operation_(operation),
       process_(process),
       where_(where),
-      text_(std::make_shared<const std::string>(compose(operation, process, where, code))) {}
+      text_(std::make_shared<const std::string>(compose(operation, process, where, code, advice))) {}
+
+// The key functions: the type's vtable and typeinfo are defined here only, so that a plugin opened by dlopen(3) throws
+// and catches this very type.
+memory_error::~memory_error() = default;
+
+const char* memory_error::what() const noexcept {
+    return text_->c_str();
+}
 
 }  // namespace vmio

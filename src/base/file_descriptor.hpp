@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include <unistd.h>
+#include "base/system_call.hpp"
 
 namespace vmio::detail {
 
@@ -18,7 +18,7 @@ public:
         return *this;
     }
     ~file_descriptor() {
-        if (fd_ >= 0) ::close(fd_);
+        if (fd_ >= 0) sys::close(fd_);
     }
 
     int get() const noexcept { return fd_; }

@@ -13,4 +13,10 @@ file_error::file_error(const char* operation, std::filesystem::path path, std::e
     said_ = std::make_shared<const words>(words{std::move(path), std::move(text)});
 }
 
+file_error::~file_error() = default;  // the key function, see memory_error
+
+const char* file_error::what() const noexcept {
+    return said_->text.c_str();
+}
+
 }  // namespace vmio

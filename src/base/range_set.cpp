@@ -5,9 +5,14 @@
 
 namespace vmio::detail {
 
-std::vector<address_range> made_set(std::vector<address_range> ranges) {
-    std::sort(ranges.begin(), ranges.end(),
-              [](const address_range& a, const address_range& b) { return a.start() < b.start(); });
+namespace {
+
+bool starts_before(const address_range& a, const address_range& b) noexcept {
+    return a.start() < b.start();
+}
+
+/// Of ranges by start.
+void join_neighbours(std::vector<address_range>& ranges) {
     std::size_t kept = 0;
     for (const address_range& r : ranges) {
         if (r.empty()) continue;
@@ -17,6 +22,13 @@ std::vector<address_range> made_set(std::vector<address_range> ranges) {
             ranges[kept++] = r;
     }
     ranges.resize(kept);
+}
+
+}  // namespace
+
+std::vector<address_range> made_set(std::vector<address_range> ranges) {
+    std::sort(ranges.begin(), ranges.end(), starts_before);
+    join_neighbours(ranges);
     return ranges;
 }
 
@@ -46,9 +58,10 @@ std::vector<address_range> intersected(range_span a, range_span b) {
 }
 
 std::vector<address_range> united(range_span a, range_span b) {
-    std::vector<address_range> both(a.begin(), a.end());
-    both.insert(both.end(), b.begin(), b.end());
-    return made_set(std::move(both));
+    std::vector<address_range> both(a.size() + b.size());
+    std::merge(a.begin(), a.end(), b.begin(), b.end(), both.begin(), starts_before);
+    join_neighbours(both);
+    return both;
 }
 
 std::vector<address_range> without(range_span a, range_span b) {
@@ -60,7 +73,7 @@ std::vector<address_range> without(range_span a, range_span b) {
         for (; hole != end && hole->start() < r.end(); ++hole) {
             if (hole->start() > at) rest.emplace_back(at, hole->start());
             at = std::max(at, hole->end());
-            if (hole->end() > r.end()) break;  // it goes on in the next one
+            if (hole->end() > r.end()) break;  // its rest overlaps the next range
         }
         if (at < r.end()) rest.emplace_back(at, r.end());
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Sets of addresses: ranges that are sorted and neither empty nor overlap.
+/// Sets of addresses: ranges that are sorted, not empty, and do not overlap. The addresses of a snapshot are its
+/// offsets, so the parts of a memfd that hold data are such a set too.
 #pragma once
 
 #include <span>
@@ -11,21 +12,22 @@ namespace vmio::detail {
 
 using range_span = std::span<const address_range>;
 
-/// Sorts and joins ranges that may be in any order, empty or overlap.
+/// Makes a set of ranges that may be unsorted, empty or overlapping; neighbours are joined.
 std::vector<address_range> made_set(std::vector<address_range> ranges);
 
 std::vector<address_range> intersected(range_span a, range_span b);
+/// Neighbours are joined.
 std::vector<address_range> united(range_span a, range_span b);
-/// What of `a` is not in `b`.
+/// The parts of `a` that are not in `b`.
 std::vector<address_range> without(range_span a, range_span b);
 
 /// Adds a range that lies behind the others; joins it to the last one if they touch.
 void append(std::vector<address_range>& ranges, const address_range& range);
 
-/// The first that ends above `a`.
+/// The first range that ends above `a`; one past the last if there is none.
 const address_range* first_above(range_span set, address a) noexcept;
 
-/// Whether any of them has a byte in common with `range`.
+/// Whether any range of `set` has an address in common with `range`.
 bool overlaps(range_span set, const address_range& range) noexcept;
 
 }  // namespace vmio::detail

@@ -6,18 +6,19 @@
 #include <optional>
 #include <tuple>
 
+#include <vmio/build_id.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/process_snapshot.hpp>
+#include <vmio/smaps.hpp>
 
 #include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
 #include "capture/page_copier.hpp"
 #include "capture/process_snapshot_state.hpp"
-#include "maps/dontdump.hpp"
-#include "maps/mapping_walk.hpp"
-#include "maps/permitted_build_id.hpp"
+#include "maps/query_mapping.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 #include "walk/region_source.hpp"
 
@@ -62,9 +63,12 @@ public:
         if (options_.pause) pause.emplace(target_);
         record_.time = std::chrono::system_clock::now();
         record_.paused = options_.pause;
-        static_cast<detail::process_info&>(record_) = detail::read_facts(target_, pause ? &*pause : nullptr);
+        static_cast<detail::process_info&>(record_) = detail::read_process_info(target_, pause ? &*pause : nullptr);
         start();
-        while (std::optional<mapping> m = next_mapping()) visit(std::move(*m));
+        while (std::optional<mapping> m = next_mapping()) {
+            visit(std::move(*m));
+            if (pause) pause->check();
+        }
         if (const std::error_code ec = detail::lost_program(target_))
             throw memory_error("capture of a process", target_.id(), 0, ec);
         pause.reset();
@@ -76,15 +80,14 @@ private:
         std::error_code ec;
         pages_.emplace(target_, ec);
         if (ec == errc::no_such_process || detail::is_exhaustion(ec))
-            throw memory_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
+            throw detail::opening_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
         if (ec) pages_.reset();  // this kernel has none: do without
-        known_.emplace(target_);
-        if (options_.regions.skip_dontdump) dontdump_ = detail::dontdump_ranges(target_, options_.regions.within);
+        if (options_.regions.skip_dontdump) dontdump_ = dontdump_ranges(target_, options_.regions.within);
     }
 
     /// As it is now: a list would be out of date before we come to its end.
     std::optional<mapping> next_mapping() {
-        std::optional<mapping> m = known_->at_or_above(beyond_);
+        std::optional<mapping> m = detail::query_mapping(target_, beyond_, list_);
         if (!m || m->range.end() <= beyond_) return std::nullopt;
         if (m->range.start() < beyond_) {
             // It has grown together with what was there before.
@@ -133,7 +136,11 @@ private:
     void learn_build_id(const mapping& m) {
         if (m.name != "[vdso]" && !(m.file_backed() && m.perms.execute)) return;
         const auto [known, is_new] = build_ids_.try_emplace(key_of(m));
-        if (is_new) known->second = detail::permitted_build_id(target_, m);
+        if (!is_new) return;
+        std::error_code ec;
+        known->second = build_id(target_, m, ec);
+        // Only the memory could tell, and may not be read, though the maps may.
+        if (ec && ec != errc::permission_denied) throw memory_error("build_id", target_.id(), m.range.start(), ec);
     }
 
     std::vector<std::byte> known_build_id(const mapping& m) const {
@@ -159,7 +166,7 @@ private:
     const capture_options& options_;
     const std::vector<address_range> chosen_;
     std::optional<page_map> pages_;
-    std::optional<detail::mapping_walk> known_;
+    std::optional<memory_map> list_;  // where single mappings cannot be asked for
     std::vector<address_range> dontdump_;
     address beyond_ = 0;
 

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <stdexcept>
 
-#include <unistd.h>
+#include <vmio/memory.hpp>
 
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
@@ -13,6 +13,9 @@
 #include "snapshot/snapshot_state.hpp"
 
 namespace vmio {
+
+static_assert(memory_reader<process_snapshot>);
+
 namespace {
 
 std::vector<address_range> ranges_of(const std::vector<memory_gap>& gaps) {
@@ -24,8 +27,7 @@ std::vector<address_range> ranges_of(const std::vector<memory_gap>& gaps) {
 
 /// Makes it as large as it shall be: what is zero at its end was not written.
 detail::file_descriptor resized(detail::file_descriptor file, std::uint64_t size) {
-    if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0)
-        throw memory_error("capture of a process", 0, 0, detail::last_system_error());
+    detail::resize(file.get(), size);
     return file;
 }
 

@@ -41,37 +41,36 @@ std::vector<memory_gap> gaps_of(const memory_map& map, detail::range_span captur
     return gaps;
 }
 
-core_summary write(const process_snapshot& from, const detail::process_info& facts, detail::core_output& out,
+core_summary write(const process_snapshot& from, const detail::process_info& info, detail::core_sink& out,
                    const core_progress& progress) {
-    detail::core_image image{facts, {from.map().begin(), from.map().end()}, {}, {}};
+    detail::core_image image{info, {from.map().begin(), from.map().end()}, {}};
     core_summary summary;
     summary.threads = image.threads.size();
     summary.gaps = gaps_of(from.map(), from.ranges(), from.gaps());
     for (const memory_gap& gap : summary.gaps) image.left_out.push_back(gap.range);
-    image.read = [&](const detail::core_sink& put) {
-        std::vector<std::byte> buffer(buffer_size);
-        for (address_range rest : from.stored())
-            while (!rest.empty()) {
-                const address_range step = rest.part(0, std::min<std::uint64_t>(rest.size(), buffer.size()));
-                const std::span<std::byte> bytes = std::span(buffer).first(static_cast<std::size_t>(step.size()));
-                from.read(step.start(), bytes);
-                put(step.start(), bytes);
-                rest = {step.end(), rest.end()};
-            }
-    };
-    summary.size = write_core(image, out, progress);
+    detail::core_writer writer(image, out, progress);
+    std::vector<std::byte> buffer(buffer_size);
+    for (address_range rest : from.stored())
+        while (!rest.empty()) {
+            const address_range step = rest.part(0, std::min<std::uint64_t>(rest.size(), buffer.size()));
+            const std::span<std::byte> bytes = std::span(buffer).first(static_cast<std::size_t>(step.size()));
+            from.read(step.start(), bytes);
+            writer.put(step.start(), bytes);
+            rest = {step.end(), rest.end()};
+        }
+    summary.size = writer.finish();
     return summary;
 }
 
 }  // namespace
 
 core_summary process_snapshot::save_core(std::ostream& out, const core_progress& progress) const {
-    detail::core_stream stream(out);
+    detail::stream_core_sink stream(out);
     return write(*this, state_->record, stream, progress);
 }
 
 core_summary process_snapshot::save_core(const std::filesystem::path& path, const core_progress& progress) const {
-    detail::core_sparse_file file(path);
+    detail::file_core_sink file(path);
     core_summary summary = write(*this, state_->record, file, progress);
     file.finish();
     return summary;

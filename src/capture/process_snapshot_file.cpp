@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/atomic_file_writer.hpp"
 #include "base/crc32.hpp"
-#include "base/saved_file.hpp"
+#include "base/input_file.hpp"
 #include "capture/process_snapshot_format.hpp"
 #include "capture/process_snapshot_state.hpp"
 
@@ -17,9 +18,9 @@ constexpr const char* saving = "save of a captured process to";
 constexpr const char* loading = "load of a captured process from";
 constexpr std::size_t buffer_size = std::size_t{1} << 18;
 
-format::header read_head(detail::saved_file& from, detail::capture_record& record, detail::region_layout& layout) {
+format::header read_head(detail::input_file& from, detail::capture_record& record, detail::region_layout& layout) {
     std::vector<std::byte> bytes(static_cast<std::size_t>(std::min<std::uint64_t>(format::header_size, from.left())));
-    from.read(bytes);
+    from.read_next(bytes);
     if (!format::is_magic(bytes)) from.fail(EINVAL, "it is not a saved process");
     if (bytes.size() < format::header_size) from.fail(EBADMSG, "its end is missing");
     const format::header head = format::decoded(std::span<const std::byte, format::header_size>(bytes));
@@ -28,7 +29,7 @@ format::header read_head(detail::saved_file& from, detail::capture_record& recor
     if (head.record_size > format::largest_record) from.fail(EBADMSG, "its header makes no sense");
     bytes.resize(format::header_size + static_cast<std::size_t>(head.record_size));
     const std::span<std::byte> rest = std::span(bytes).subspan(format::header_size);
-    from.read(rest);
+    from.read_next(rest);
     detail::crc32 checksum;
     checksum.add(std::span<const std::byte>(bytes).subspan(format::start_of_checked));
     if (checksum.value() != head.checksum) from.fail(EBADMSG, "its header is damaged");
@@ -66,7 +67,7 @@ void process_snapshot::save(const std::filesystem::path& path) const {
 }
 
 process_snapshot process_snapshot::load(const std::filesystem::path& path) {
-    detail::saved_file from(path, loading);
+    detail::input_file from(path, loading);
     detail::capture_record record;
     detail::region_layout layout;
     const format::header head = read_head(from, record, layout);
@@ -79,7 +80,7 @@ process_snapshot process_snapshot::load(const std::filesystem::path& path) {
         while (to < end) {
             const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end - to));
             const std::span<std::byte> bytes = std::span(buffer).first(most);
-            from.read(bytes);
+            from.read_next(bytes);
             checksum.add(bytes);
             detail::write_all(file.get(), to, bytes);
             to += most;

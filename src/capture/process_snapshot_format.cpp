@@ -6,8 +6,8 @@
 #include <string>
 
 #include "base/crc32.hpp"
+#include "base/little_endian.hpp"
 #include "base/range_set.hpp"
-#include "snapshot/snapshot_format.hpp"
 
 namespace vmio::detail::process_snapshot_format {
 namespace {
@@ -21,7 +21,7 @@ public:
     template <class T>
     void add(T value) {
         std::byte bytes[sizeof value];
-        snapshot_format::put(bytes, value);
+        put_little_endian(bytes, value);
         bytes_.insert(bytes_.end(), bytes, bytes + sizeof value);
     }
     void add(const address_range& r) {
@@ -52,7 +52,7 @@ public:
     template <class T>
     T get() noexcept {
         const std::span<const std::byte> bytes = take(sizeof(T));
-        return good_ ? snapshot_format::get<T>(bytes.data()) : T{0};
+        return good_ ? get_little_endian<T>(bytes.data()) : T{0};
     }
     address_range range() {
         const auto start = get<address>();
@@ -132,10 +132,9 @@ bool is_magic(std::span<const std::byte> bytes) noexcept {
 }
 
 header decoded(std::span<const std::byte, header_size> bytes) noexcept {
-    using snapshot_format::get;
     const std::byte* const at = bytes.data();
-    return {get<std::uint32_t>(at + 8), get<std::uint32_t>(at + 12), get<std::uint64_t>(at + 16),
-            get<std::uint64_t>(at + 24), get<std::uint32_t>(at + 32)};
+    return {get_little_endian<std::uint32_t>(at + 8), get_little_endian<std::uint32_t>(at + 12), get_little_endian<std::uint64_t>(at + 16),
+            get_little_endian<std::uint64_t>(at + 24), get_little_endian<std::uint32_t>(at + 32)};
 }
 
 std::vector<std::byte> encoded(const capture_record& record, const std::vector<address_range>& regions,
@@ -180,15 +179,14 @@ std::vector<std::byte> encoded(const capture_record& record, const std::vector<a
 
     std::vector<std::byte>& bytes = to.bytes();
     std::byte* const at = bytes.data();
-    using snapshot_format::put;
     std::memcpy(at, magic.data(), magic.size());
-    put(at + 8, version);
-    put(at + 16, std::uint64_t{bytes.size() - header_size});
-    put(at + 24, data_size);
-    put(at + 32, data_checksum);
+    put_little_endian(at + 8, version);
+    put_little_endian(at + 16, std::uint64_t{bytes.size() - header_size});
+    put_little_endian(at + 24, data_size);
+    put_little_endian(at + 32, data_checksum);
     crc32 checksum;
     checksum.add(std::span<const std::byte>(bytes).subspan(start_of_checked));
-    put(at + 12, checksum.value());
+    put_little_endian(at + 12, checksum.value());
     return std::move(to.bytes());
 }
 

@@ -11,16 +11,16 @@
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
 #include "capture/compare_live.hpp"
-#include "maps/mapping_walk.hpp"
+#include "maps/query_mapping.hpp"
 
 namespace vmio {
 namespace {
 
-/// Calls each(address_range) for the parts of `range` where nothing is mapped.
+/// Calls each(address_range) for the parts of `range` where nothing is mapped in `target`.
 template <class F>
-void for_each_hole(const detail::mapping_walk& mappings, const address_range& range, F&& each) {
+void for_each_hole(const process& target, std::optional<memory_map>& list, const address_range& range, F&& each) {
     for (address at = range.start(); at < range.end();) {
-        const auto m = mappings.at_or_above(at);
+        const auto m = detail::query_mapping(target, at, list);
         const address start = m ? std::min(range.end(), std::max(at, m->range.start())) : range.end();
         if (start > at) each(address_range(at, start));
         at = m ? std::max(start, m->range.end()) : range.end();
@@ -107,8 +107,7 @@ private:
     /// What the process may not read it may yet write, or be forced to have written.
     void put_unread(const address_range& range) {
         std::vector<address_range> holes;
-        if (!mappings_) mappings_.emplace(to_.target());
-        for_each_hole(*mappings_, range, [&](const address_range& hole) { holes.push_back(hole); });
+        for_each_hole(to_.target(), list_, range, [&](const address_range& hole) { holes.push_back(hole); });
         for (const address_range& hole : holes) fail(hole, detail::system_error_of(EFAULT));
         for (address_range rest : detail::without({&range, 1}, holes))
             while (!rest.empty()) {
@@ -122,7 +121,7 @@ private:
 
     const process_snapshot& from_;
     const process_memory& to_;
-    std::optional<detail::mapping_walk> mappings_;
+    std::optional<memory_map> list_;  // where single mappings cannot be asked for
     std::vector<std::byte> buffer_;
     std::vector<remote_block> blocks_;
     std::vector<block_transfer> results_;

@@ -38,7 +38,7 @@ void put_in_order(std::vector<core_segment>& segments) {
 }
 
 template <class Segment>
-void add(core_headers& headers, const Segment& s, const core_source& from) {
+void add(core_headers& headers, const Segment& s, const input_file& from) {
     constexpr std::uint64_t top = std::numeric_limits<std::uint64_t>::max();
     const std::uint64_t offset = s.p_offset;
     const std::uint64_t start = s.p_vaddr;
@@ -54,7 +54,7 @@ void add(core_headers& headers, const Segment& s, const core_source& from) {
 }
 
 template <class Header, class Segment, class Section>
-core_headers read(const core_source& from) {
+core_headers read(const input_file& from) {
     Header header;
     if (!from.read_one(0, header)) from.fail(EBADMSG, "its end is missing, and all of its memory");
     if (header.e_type != ET_CORE) from.fail(EINVAL, "it is an ELF file, but no core file");
@@ -83,7 +83,7 @@ core_headers read(const core_source& from) {
 
 }  // namespace
 
-core_headers read_core_headers(const core_source& from) {
+core_headers read_core_headers(const input_file& from) {
     unsigned char identification[EI_NIDENT]{};
     const bool whole = from.read_one(0, identification);
     if (whole && is_compressed(identification)) from.fail(EINVAL, "it is compressed: unpack it first");

@@ -8,7 +8,7 @@
 #include <vmio/address.hpp>
 #include <vmio/mapping.hpp>
 
-#include "core/core_source.hpp"
+#include "base/input_file.hpp"
 
 namespace vmio::detail {
 
@@ -19,7 +19,8 @@ struct core_segment {
     std::uint64_t file_size = 0;  // as it should be; at most the size of the range, and offset + file_size fits
 };
 
-struct core_notes {
+/// Where notes lie in the file: a PT_NOTE segment.
+struct core_note_segment {
     std::uint64_t offset = 0;
     std::uint64_t size = 0;
 };
@@ -28,10 +29,10 @@ struct core_headers {
     unsigned machine = 0;
     unsigned word_size = 8;
     std::vector<core_segment> segments;  // by address, none empty, without overlap
-    std::vector<core_notes> notes;
+    std::vector<core_note_segment> notes;
 };
 
 /// file_error as core_memory::open().
-core_headers read_core_headers(const core_source&);
+core_headers read_core_headers(const input_file&);
 
 }  // namespace vmio::detail

@@ -8,13 +8,19 @@
 
 #include <unistd.h>
 
+#include <vmio/memory.hpp>
+#include "base/system_call.hpp"
+
+#include "base/input_file.hpp"
 #include "base/system_error.hpp"
 #include "core/core_headers.hpp"
 #include "core/core_note_reader.hpp"
-#include "core/core_source.hpp"
 #include "proc/maps_text.hpp"
 
 namespace vmio {
+
+static_assert(memory_reader<core_memory>);
+
 namespace {
 
 /// Memory that the file holds.
@@ -45,7 +51,7 @@ mapping mapping_of(const address_range& range, const detail::core_mapped_file* f
 }  // namespace
 
 struct VMIO_HIDDEN core_memory::state {
-    explicit state(detail::core_source&&);
+    explicit state(detail::input_file&&);
 
     void add(const detail::core_segment&, std::uint64_t size_of_file);
 
@@ -53,14 +59,14 @@ struct VMIO_HIDDEN core_memory::state {
     unsigned machine = 0;
     unsigned word_size = 0;
     bool cut_off = false;
-    detail::core_process process;
+    detail::core_notes process;
     std::vector<stored> data;  // by address
     std::vector<address_range> ranges;
     std::vector<memory_gap> gaps;
     std::vector<mapping> mappings;
 };
 
-core_memory::state::state(detail::core_source&& from) {
+core_memory::state::state(detail::input_file&& from) {
     const detail::core_headers headers = detail::read_core_headers(from);
     machine = headers.machine;
     word_size = headers.word_size;
@@ -113,7 +119,7 @@ void core_memory::state::add(const detail::core_segment& s, std::uint64_t size_o
 }
 
 core_memory core_memory::open(const std::filesystem::path& path) {
-    return core_memory(std::make_shared<const state>(detail::core_source(path)));
+    return core_memory(std::make_shared<const state>(detail::input_file(path, "open of core file")));
 }
 
 std::size_t core_memory::read_some(address where, std::span<std::byte> to, std::error_code& ec) const noexcept {
@@ -130,7 +136,8 @@ std::size_t core_memory::read_some(address where, std::span<std::byte> to, std::
         }
         const auto size = std::min<std::uint64_t>(part->range.end() - at, to.size() - done);
         const auto offset = static_cast<off_t>(part->offset + (at - part->range.start()));
-        const ssize_t got = ::pread(state_->file.get(), to.data() + done, static_cast<std::size_t>(size), offset);
+        const ssize_t got =
+            detail::sys::pread(state_->file.get(), to.data() + done, static_cast<std::size_t>(size), offset);
         if (got < 0 && detail::last_system_error().value() == EINTR) continue;
         if (got <= 0) {  // 0: it became shorter
             if (done == 0) ec = got < 0 ? detail::last_system_error() : detail::system_error_of(EIO);
@@ -155,7 +162,7 @@ const std::vector<mapping>& core_memory::mappings() const noexcept {
     return state_->mappings;
 }
 pid_t core_memory::process_id() const noexcept {
-    return state_->process.id;
+    return state_->process.process_id;
 }
 const std::string& core_memory::program() const noexcept {
     return state_->process.program;

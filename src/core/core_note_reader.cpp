@@ -82,7 +82,7 @@ std::vector<core_mapped_file> mapped_files(std::span<const std::byte> note, unsi
     return files;
 }
 
-void add_thread(core_process& process, std::span<const std::byte> note, const core_note_layout& layout) {
+void add_thread(core_notes& process, std::span<const std::byte> note, const core_note_layout& layout) {
     if (note.size() < layout.registers + layout.after_registers) return;
     thread_registers& thread = process.threads.emplace_back();
     thread.id = word_reader::at<std::int32_t>(note, layout.thread_id);
@@ -91,14 +91,14 @@ void add_thread(core_process& process, std::span<const std::byte> note, const co
     thread.sets.push_back({NT_PRSTATUS, {general.begin(), general.end()}});
 }
 
-void take_process(core_process& process, std::span<const std::byte> note) {
+void take_process(core_notes& process, std::span<const std::byte> note) {
     if (note.size() < process_note::from_end_of_id) return;
-    process.id = word_reader::at<std::int32_t>(note, note.size() - process_note::from_end_of_id);
+    process.process_id = word_reader::at<std::int32_t>(note, note.size() - process_note::from_end_of_id);
     process.program = text_at(note, note.size() - process_note::from_end_of_name, process_note::name_size);
     process.arguments = text_at(note, note.size() - process_note::arguments_size, process_note::arguments_size);
 }
 
-void take(core_process& process, std::uint32_t type, std::vector<std::byte>&& note, unsigned word_size) {
+void take(core_notes& process, std::uint32_t type, std::vector<std::byte>&& note, unsigned word_size) {
     switch (type) {
         case NT_PRSTATUS: return add_thread(process, note, core_note_layout(word_size));
         case NT_PRPSINFO: return take_process(process, note);
@@ -115,8 +115,8 @@ std::uint64_t padded(std::uint64_t size) {
 }
 
 /// False where the file ends before the notes do.
-bool read_notes(const core_source& from, const core_notes& where, unsigned word_size, std::uint64_t& room,
-                core_process& process) {
+bool read_notes(const input_file& from, const core_note_segment& where, unsigned word_size, std::uint64_t& room,
+                core_notes& process) {
     Elf64_Nhdr header;  // the same for 32 bits
     for (std::uint64_t at = 0; where.size - at >= sizeof header;) {
         if (!from.read_one(where.offset + at, header)) return false;
@@ -145,12 +145,12 @@ bool read_notes(const core_source& from, const core_notes& where, unsigned word_
 
 }  // namespace
 
-core_process read_core_notes(const core_source& from, const core_headers& headers, bool& cut_off) {
-    core_process process;
+core_notes read_core_notes(const input_file& from, const core_headers& headers, bool& cut_off) {
+    core_notes process;
     std::uint64_t room = std::min(most_note_bytes, from.size());  // no note is in two places
-    for (const core_notes& where : headers.notes)
+    for (const core_note_segment& where : headers.notes)
         if (!read_notes(from, where, headers.word_size, room, process)) cut_off = true;
-    if (process.id == 0 && !process.threads.empty()) process.id = process.threads.front().id;
+    if (process.process_id == 0 && !process.threads.empty()) process.process_id = process.threads.front().id;
     return process;
 }
 

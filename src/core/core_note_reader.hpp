@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What the notes of a core file say of the process.
+/// The notes of a core file: core(5), elf(5).
 #pragma once
 
 #include <cstddef>
@@ -7,13 +7,11 @@
 #include <string>
 #include <vector>
 
-#include <sys/types.h>
-
 #include <vmio/address.hpp>
-#include <vmio/thread_registers.hpp>
 
+#include "base/input_file.hpp"
 #include "core/core_headers.hpp"
-#include "core/core_source.hpp"
+#include "process/process_info.hpp"
 
 namespace vmio::detail {
 
@@ -24,16 +22,12 @@ struct core_mapped_file {
     std::string name;
 };
 
-struct core_process {
-    pid_t id = 0;
-    std::string program;
-    std::string arguments;
-    std::vector<thread_registers> threads;
-    std::vector<std::byte> auxiliary_vector;
+/// All that the notes say.
+struct core_notes : process_info {
     std::vector<core_mapped_file> files;  // by address, none empty, without overlap
 };
 
-/// What makes no sense in them is left out. Sets `cut_off` where the file ends inside.
-core_process read_core_notes(const core_source&, const core_headers&, bool& cut_off);
+/// Notes that are not valid are left out. Sets `cut_off` if the file ends inside of one.
+core_notes read_core_notes(const input_file&, const core_headers&, bool& cut_off);
 
 }  // namespace vmio::detail

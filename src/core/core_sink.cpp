@@ -12,27 +12,27 @@
 namespace vmio::detail {
 namespace {
 
-constexpr std::size_t block = 4096;  // what file systems make holes of, at the least
+constexpr std::size_t block = 4096;  // the smallest hole of common file systems
 
-/// Up to the next block of the file.
+/// The bytes up to the next block boundary of the file.
 std::span<const std::byte> first_block(std::span<const std::byte> bytes, std::uint64_t at) {
     return bytes.first(std::min<std::size_t>(bytes.size(), block - at % block));
 }
 
 }  // namespace
 
-void core_stream::write(std::span<const std::byte> bytes) {
+void stream_core_sink::write(std::span<const std::byte> bytes) {
     if (!out_.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())))
         throw memory_error("write of a core file", 0, 0, system_error_of(EIO));
 }
 
-void core_stream::skip(std::uint64_t size) {
+void stream_core_sink::skip(std::uint64_t size) {
     static constexpr std::byte zeros[std::size_t{1} << 16]{};
     for (; size > 0; size -= std::min<std::uint64_t>(size, sizeof zeros))
         write(std::span(zeros).first(static_cast<std::size_t>(std::min<std::uint64_t>(size, sizeof zeros))));
 }
 
-void core_sparse_file::write(std::span<const std::byte> bytes) {
+void file_core_sink::write(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
         std::size_t data = 0;
         std::size_t zeros = 0;
@@ -46,11 +46,6 @@ void core_sparse_file::write(std::span<const std::byte> bytes) {
         at_ += data + zeros;
         bytes = bytes.subspan(data + zeros);
     }
-}
-
-void core_sparse_file::finish() {
-    file_.set_size(at_);
-    file_.put_in_place();
 }
 
 }  // namespace vmio::detail

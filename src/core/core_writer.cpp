@@ -192,38 +192,44 @@ std::vector<std::byte> head_of(const core_image& image, std::vector<segment_head
 
 }  // namespace
 
-std::uint64_t write_core(const core_image& image, core_output& out, const core_progress& progress) {
-    std::vector<segment_header> segments = segments_of(image);
-    std::uint64_t size = 0;
-    const std::vector<std::byte> head = head_of(image, segments, size);
-    out.write(head);
-    std::uint64_t at = head.size();
-    auto segment = segments.begin();
-    image.read([&](address where, std::span<const std::byte> bytes) {
-        while (!bytes.empty()) {
-            while (segment != segments.end() && segment->p_vaddr + segment->p_filesz <= where) ++segment;
-            if (segment == segments.end()) break;
-            if (where < segment->p_vaddr) {  // mapped since
-                const std::uint64_t outside = std::min<std::uint64_t>(bytes.size(), segment->p_vaddr - where);
-                bytes = bytes.subspan(static_cast<std::size_t>(outside));
-                where += outside;
-                continue;
-            }
-            const std::uint64_t offset = where - segment->p_vaddr;
-            const auto part = bytes.first(
-                static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), segment->p_filesz - offset)));
-            const std::uint64_t place = segment->p_offset + offset;
-            out.skip(place - at);
-            out.write(part);
-            at = place + part.size();
-            bytes = bytes.subspan(part.size());
-            where += part.size();
+core_writer::core_writer(const core_image& image, core_sink& out, const core_progress& progress)
+    : out_(out), progress_(progress), segments_(segments_of(image)) {
+    const std::vector<std::byte> head = head_of(image, segments_, size_);
+    out_.begin(size_);
+    out_.write(head);
+    at_ = head.size();
+}
+
+void core_writer::put(address where, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const auto ends_below = [where](const auto& s) { return s.p_vaddr + s.p_filesz <= where; };
+        while (segment_ < segments_.size() && ends_below(segments_[segment_])) ++segment_;
+        if (segment_ == segments_.size()) break;
+        const segment_header& segment = segments_[segment_];
+        if (where < segment.p_vaddr) {  // mapped since
+            const std::uint64_t outside = std::min<std::uint64_t>(bytes.size(), segment.p_vaddr - where);
+            bytes = bytes.subspan(static_cast<std::size_t>(outside));
+            where += outside;
+            continue;
         }
-        if (progress) progress(at, size);
-    });
-    out.skip(size - at);
-    if (progress) progress(size, size);
-    return size;
+        const std::uint64_t offset = where - segment.p_vaddr;
+        const auto part =
+            bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), segment.p_filesz - offset)));
+        const std::uint64_t place = segment.p_offset + offset;
+        out_.skip(place - at_);
+        out_.write(part);
+        at_ = place + part.size();
+        bytes = bytes.subspan(part.size());
+        where += part.size();
+    }
+    if (progress_) progress_(at_, size_);
+}
+
+std::uint64_t core_writer::finish() {
+    out_.skip(size_ - at_);
+    at_ = size_;
+    if (progress_) progress_(size_, size_);
+    return size_;
 }
 
 }  // namespace vmio::detail

@@ -6,30 +6,47 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
+#include <link.h>
+
 #include <vmio/address.hpp>
 #include <vmio/mapping.hpp>
-#include <vmio/write_core.hpp>
+#include <vmio/core_progress.hpp>
 
 #include "core/core_sink.hpp"
 #include "process/process_info.hpp"
 
 namespace vmio::detail {
 
-/// Takes bytes of the process, by address. Ranges need not touch; what is left out between them is zero.
-using core_sink = std::function<void(address where, std::span<const std::byte> bytes)>;
-
-/// What a core file is made of; whose word size is not ours has no threads here.
+/// What the headers and notes of a core file are made of.
 struct core_image : process_info {
     std::vector<mapping> mappings;        // by address, in whole pages; NT_FILE names those whose name is a path
     std::vector<address_range> left_out;  // by address, without overlap: has no bytes in the file
-    std::function<void(const core_sink&)> read;
 };
 
-/// Returns the size of the file. memory_error with EOPNOTSUPP for registers of another word size than ours.
-std::uint64_t write_core(const core_image&, core_output&, const core_progress&);
+/// Writes a core file of an image: headers and notes at once, then the memory, by address.
+class core_writer {
+public:
+    /// Both must outlive it. Errors: memory_error with EOPNOTSUPP for registers of another word size than ours; those of
+    /// the sink.
+    core_writer(const core_image&, core_sink&, const core_progress&);
+
+    /// The bytes at `where`, which lies above those of the calls before. Parts of segments that no call has are zero;
+    /// bytes outside of segments are dropped.
+    void put(address where, std::span<const std::byte> bytes);
+
+    /// Writes the rest. Returns: the size of the file, in bytes.
+    std::uint64_t finish();
+
+private:
+    core_sink& out_;
+    const core_progress& progress_;
+    std::vector<ElfW(Phdr)> segments_;
+    std::size_t segment_ = 0;  // the first that can still get bytes
+    std::uint64_t at_ = 0;     // where the sink is in the file
+    std::uint64_t size_ = 0;
+};
 
 }  // namespace vmio::detail

@@ -9,12 +9,12 @@
 #include <vmio/page_map.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/region_reader.hpp>
+#include <vmio/smaps.hpp>
 
 #include "base/gap_set.hpp"
 #include "base/range_set.hpp"
 #include "core/core_writer.hpp"
-#include "maps/dontdump.hpp"
-#include "maps/mapping_walk.hpp"
+#include "maps/query_mapping.hpp"
 #include "process/proc_file.hpp"
 #include "process/process_info.hpp"
 #include "walk/region_source.hpp"
@@ -37,14 +37,15 @@ class writing {
 public:
     writing(const process& target, const core_options& options) : target_(target), options_(options) {
         if (options.pause) pause_.emplace(target);
-        static_cast<detail::process_info&>(image_) = detail::read_facts(target, pause_ ? &*pause_ : nullptr);
-        choose(memory_map::load(target));
-        image_.read = [this](const detail::core_sink& put) { read(put); };
+        static_cast<detail::process_info&>(image_) = detail::read_process_info(target, pause_ ? &*pause_ : nullptr);
+        choose(memory_map::load(target, options.pause ? memory_map_check::none : memory_map_check::gaps));
     }
 
-    core_summary to(detail::core_output& out) {
+    core_summary to(detail::core_sink& out) {
         core_summary summary;
-        summary.size = write_core(image_, out, options_.progress);
+        detail::core_writer writer(image_, out, options_.progress);
+        read(writer);
+        summary.size = writer.finish();
         summary.threads = image_.threads.size();
         detail::join(gaps_);
         summary.gaps = std::move(gaps_);
@@ -58,7 +59,7 @@ private:
         if (map.empty()) return;
         const address_range all(map.begin()->range.start(), (map.end() - 1)->range.end());
         std::vector<address_range> dontdump;
-        if (options_.skip_dontdump) dontdump = detail::dontdump_ranges(target_, all);
+        if (options_.skip_dontdump) dontdump = dontdump_ranges(target_, all);
         const std::vector<address_range> guards = guard_pages(target_, all);
         auto guard = guards.begin();
         for (const mapping& m : map) {
@@ -82,7 +83,7 @@ private:
         image_.left_out.push_back(gap.range);
     }
 
-    void read(const detail::core_sink& put) {
+    void read(detail::core_writer& to) {
         region_options how;
         how.chunk_size = chunk_size;
         how.wanted = [this](const mapping& m) { return detail::overlaps(dumped_, m.range); };
@@ -91,26 +92,27 @@ private:
         while (reader.next()) {
             detail::append(passed, reader.range());
             const std::span<const std::byte> bytes = reader.fetch();
+            if (pause_) pause_->check();
             const address start = reader.range().start();
             address at = start;
             for (const address_range& zeros : reader.untouched()) {
-                if (at < zeros.start()) put(at, bytes.subspan(at - start, zeros.start() - at));
+                if (at < zeros.start()) to.put(at, bytes.subspan(at - start, zeros.start() - at));
                 at = zeros.end();
             }
-            if (at < reader.range().end()) put(at, bytes.subspan(at - start));
+            if (at < reader.range().end()) to.put(at, bytes.subspan(at - start));
             for (const memory_gap& gap : reader.memory_gaps())
                 if (gap.reason != gap_reason::guard_page) gaps_.push_back(gap);
         }
         const std::vector<address_range> vanished = detail::without(detail::without(dumped_, image_.left_out), passed);
         if (vanished.empty()) return;
-        const detail::mapping_walk mappings(target_);
-        for (const address_range& part : vanished) add_vanished(mappings, part);
+        std::optional<memory_map> list;
+        for (const address_range& part : vanished) add_vanished(list, part);
     }
 
     /// The reader has not met it any more.
-    void add_vanished(const detail::mapping_walk& mappings, const address_range& range) {
+    void add_vanished(std::optional<memory_map>& list, const address_range& range) {
         for (address at = range.start(); at < range.end(); at = gaps_.back().range.end()) {
-            const auto m = mappings.at_or_above(at);
+            const auto m = detail::query_mapping(target_, at, list);
             const bool mapped = m && m->range.start() <= at;
             const address end = !m ? range.end() : mapped ? m->range.end() : m->range.start();
             gaps_.push_back(
@@ -129,12 +131,12 @@ private:
 }  // namespace
 
 core_summary write_core(const process& target, std::ostream& out, const core_options& options) {
-    detail::core_stream stream(out);
+    detail::stream_core_sink stream(out);
     return detail::told_from_exec(target, [&] { return writing(target, options).to(stream); });
 }
 
 core_summary write_core(const process& target, const std::filesystem::path& path, const core_options& options) {
-    detail::core_sparse_file file(path);
+    detail::file_core_sink file(path);
     core_summary summary = detail::told_from_exec(target, [&] { return writing(target, options).to(file); });
     file.finish();
     return summary;

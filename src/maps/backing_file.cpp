@@ -13,6 +13,7 @@
 #include <vmio/error.hpp>
 
 #include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/map_files_link.hpp"
 
@@ -68,14 +69,14 @@ file_refusal refusal_of_opening(const process& target, const mapping& m) {
 file_refusal open_at(const process& target, const mapping& m, int directory, const char* path, identity how,
                      detail::file_descriptor& file) {
     const detail::file_descriptor place(
-        ::openat(directory, path, O_PATH | O_CLOEXEC | (how == identity::by_inode ? 0 : O_NOFOLLOW)));
+        detail::sys::openat(directory, path, O_PATH | O_CLOEXEC | (how == identity::by_inode ? 0 : O_NOFOLLOW)));
     struct stat status {};
     if (!place || ::fstat(place.get(), &status) != 0) return refusal_of_opening(target, m);
     if (const file_refusal refusal = refusal_of(status, m, how); refusal != file_refusal::none) return refusal;
     if (is_layered(place.get())) return file_refusal::layered;
     char link[48];
     std::snprintf(link, sizeof link, "/proc/thread-self/fd/%d", place.get());
-    detail::file_descriptor opened(::open(link, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    detail::file_descriptor opened(detail::sys::open(link, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!opened || ::fstat(opened.get(), &status) != 0) return refusal_of_opening(target, m);
     const file_refusal refusal = refusal_of(status, m, how);
     if (refusal == file_refusal::none) file = std::move(opened);
@@ -90,7 +91,8 @@ file_refusal open_map_file(const process& target, const mapping& m, detail::file
 file_refusal open_path(const process& target, const mapping& m, detail::file_descriptor& file) {
     if (!m.name.starts_with('/')) return file_refusal::not_found;
     file_refusal refusal = file_refusal::not_found;
-    const detail::file_descriptor root(::openat(target.proc_directory(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const detail::file_descriptor root(
+        detail::sys::openat(target.proc_directory(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (root)
         refusal = open_at(target, m, root.get(), m.name.c_str() + 1, identity::by_device_and_inode, file);
     else
@@ -148,7 +150,7 @@ std::uint64_t backing_file::next_data(std::uint64_t offset) const {
 std::size_t backing_file::read_some(address offset, std::span<std::byte> to, std::error_code& ec) const noexcept {
     ec.clear();
     if (to.empty()) return 0;
-    const ssize_t got = ::pread(descriptor(), to.data(), to.size(), static_cast<off_t>(offset));
+    const ssize_t got = detail::sys::pread(descriptor(), to.data(), to.size(), static_cast<off_t>(offset));
     if (got > 0) return static_cast<std::size_t>(got);
     ec = got < 0 ? detail::last_system_error() : detail::system_error_of(EIO);
     return 0;

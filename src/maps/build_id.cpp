@@ -78,4 +78,14 @@ std::vector<std::byte> build_id(const process& target, const mapping& m) {
     return id;
 }
 
+std::vector<std::byte> build_id(const process& target, const mapping& m, std::error_code& ec) {
+    ec.clear();
+    try {
+        return build_id(target, m);
+    } catch (const memory_error& e) {
+        ec = e.code();
+        return {};
+    }
+}
+
 }  // namespace vmio

@@ -6,8 +6,10 @@
 #include <stdexcept>
 #include <tuple>
 
-#include "maps/mapping_walk.hpp"
-#include "maps/permitted_build_id.hpp"
+#include <vmio/build_id.hpp>
+#include <vmio/error.hpp>
+
+#include "maps/query_mapping.hpp"
 
 namespace vmio {
 namespace {
@@ -20,9 +22,12 @@ public:
     std::size_t index_of(const mapping& m) {
         const auto [known, added] =
             known_.try_emplace({m.device_major, m.device_minor, m.inode, m.name}, files_.size());
-        if (added)
-            files_.push_back(
-                {m.name, m.deleted, m.device_major, m.device_minor, m.inode, detail::permitted_build_id(target_, m)});
+        if (!added) return known->second;
+        std::error_code ec;
+        std::vector<std::byte> id = build_id(target_, m, ec);
+        // Only the memory could tell, and may not be read, though the maps may.
+        if (ec && ec != errc::permission_denied) throw memory_error("build_id", target_.id(), m.range.start(), ec);
+        files_.push_back({m.name, m.deleted, m.device_major, m.device_minor, m.inode, std::move(id)});
         return known->second;
     }
 
@@ -43,13 +48,13 @@ file_offsets file_offset(const process& target, std::span<const address> address
     result.locations.reserve(addresses.size());
     file_table files(target, result.files);
     if (addresses.empty()) return result;
-    const detail::mapping_walk mappings(target);
+    std::optional<memory_map> list;
     std::optional<mapping> m;  // the one that covers the address, or the next above it
     bool any_left = true;
     std::optional<std::size_t> file;
     for (const address where : addresses) {
         if (any_left && (!m || where >= m->range.end())) {
-            m = mappings.at_or_above(where);
+            m = detail::query_mapping(target, where, list);
             any_left = m.has_value();
             file.reset();
         }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 
 namespace vmio::detail {
@@ -17,7 +18,7 @@ file_descriptor open_maps(const process& target, std::error_code& ec) noexcept {
         ec = system_error_of(target.alive() ? EACCES : ESRCH);
         return {};
     }
-    file_descriptor maps(::openat(target.proc_directory(), "maps", O_RDONLY | O_CLOEXEC));
+    file_descriptor maps(sys::openat(target.proc_directory(), "maps", O_RDONLY | O_CLOEXEC));
     ec = maps ? std::error_code() : last_system_error();
     if (ec.value() == ENOENT) ec = system_error_of(ESRCH);
     return maps;
@@ -27,7 +28,7 @@ std::string_view maps_buffer::read(int maps, std::error_code& ec) {
     ec.clear();
     for (std::size_t used = 0;;) {
         if (used == size_) grow(used);
-        const ssize_t got = ::read(maps, bytes_.get() + used, size_ - used);
+        const ssize_t got = sys::read(maps, bytes_.get() + used, size_ - used);
         if (got < 0) {
             ec = last_system_error();
             return {};

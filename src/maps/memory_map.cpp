@@ -7,10 +7,12 @@
 #include <vmio/error.hpp>
 
 #include "base/system_error.hpp"
+#include "maps/gap_filler.hpp"
 #include "maps/mapping_name_resolver.hpp"
 #include "maps/maps_reader.hpp"
 #include "proc/maps_text.hpp"
 #include "proc/vma_lookup.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio {
@@ -18,9 +20,10 @@ namespace {
 
 constexpr int most_readings = 8;
 
-/// One reading, from a descriptor of its own. ESRCH: the memory went away meanwhile, and what was read may lack its
-/// end.
-detail::maps_list read_list(const process& target, detail::maps_buffer& buffer, std::error_code& ec) {
+/// Reads the list once, from a descriptor of its own.
+/// Errors: ESRCH, the memory went away meanwhile, so the list may lack its end.
+detail::maps_list read_list(const process& target, memory_map_check check, detail::maps_buffer& buffer,
+                            std::error_code& ec) {
     const detail::file_descriptor maps = detail::open_maps(target, ec);
     if (ec) return {};
     const std::string_view text = buffer.read(maps.get(), ec);
@@ -29,16 +32,17 @@ detail::maps_list read_list(const process& target, detail::maps_buffer& buffer, 
     detail::maps_list list = detail::parse_maps(text);
     detail::mapping_name_resolver names(target);
     for (mapping& m : list.mappings) names.resolve(m, maps.get());
+    if (check == memory_map_check::gaps && !list.torn) detail::fill_gaps(list.mappings, maps.get(), names);
     return list;
 }
 
 }  // namespace
 
-memory_map memory_map::load(const process& target, std::error_code& ec) {
+memory_map memory_map::load(const process& target, memory_map_check check, std::error_code& ec) {
     detail::maps_buffer buffer;
     detail::maps_list list;
     for (int readings = 0; readings < most_readings; ++readings) {
-        list = read_list(target, buffer, ec);
+        list = read_list(target, check, buffer, ec);
         const bool replaced = ec.value() == ESRCH && target.alive();  // by exec
         if (!replaced && (ec || !list.torn)) break;
     }
@@ -47,13 +51,14 @@ memory_map memory_map::load(const process& target, std::error_code& ec) {
     if (ec) return map;
     map.assign(std::move(list));
     map.target_ = target;
+    map.check_ = check;
     return map;
 }
 
-memory_map memory_map::load(const process& target) {
+memory_map memory_map::load(const process& target, memory_map_check check) {
     std::error_code ec;
-    memory_map map = load(target, ec);
-    if (ec) throw memory_error("memory_map::load", target.id(), 0, ec);
+    memory_map map = load(target, check, ec);
+    if (ec) throw detail::opening_error("memory_map::load", target.id(), 0, ec);
     return map;
 }
 
@@ -84,12 +89,12 @@ void memory_map::assign(detail::maps_list&& list) {
 }
 
 void memory_map::refresh() {
-    if (!target_) throw std::logic_error("vmio::memory_map::refresh: it was not loaded from a process");
-    *this = load(*target_);
+    if (!target_) throw std::logic_error("vmio::memory_map::refresh: the map was not loaded from a process");
+    *this = load(*target_, check_);
 }
 
 memory_map::const_iterator memory_map::at_or_above(address a) const noexcept {
-    // A binary search without a branch to guess wrong: a third of the time of std::upper_bound.
+    // A branchless binary search takes a third of the time of std::upper_bound.
     const address* from = ends_.data();
     for (std::size_t left = ends_.size(); left > 0;) {
         const std::size_t half = left / 2;

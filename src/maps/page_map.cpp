@@ -11,9 +11,11 @@
 #include <vmio/error.hpp>
 
 #include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/page_runs.hpp"
 #include "proc/pagemap_walk.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio {
@@ -29,7 +31,7 @@ constexpr const char* operation = "scan of /proc/PID/pagemap";
 /// Whether what was seen was this program's: the file has no entries once its memory is gone.
 std::error_code lost(const process& target, int pagemap) noexcept {
     std::uint64_t entry;
-    const ssize_t got = ::pread(pagemap, &entry, sizeof entry, 0);
+    const ssize_t got = detail::sys::pread(pagemap, &entry, sizeof entry, 0);
     if (got < 0) return detail::last_system_error();
     if (!target.alive()) return detail::system_error_of(ESRCH);
     return got == 0 ? detail::system_error_of(ESTALE) : std::error_code();
@@ -54,7 +56,7 @@ page_map::page_map(process target, std::error_code& ec) noexcept
 page_map::page_map(process target) : target_(std::move(target)) {
     std::error_code ec;
     state_ = open(target_, ec);
-    if (ec) throw memory_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
+    if (ec) throw detail::opening_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
 }
 
 void page_map::walk(address_range range, page_state wanted, bool (*each)(void*, const page_run&), void* context) const {

@@ -8,11 +8,13 @@
 #include <vmio/error.hpp>
 #include <vmio/memory_map.hpp>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "maps/mapping_name_resolver.hpp"
 #include "maps/maps_reader.hpp"
-#include "proc/maps_text.hpp"
+#include "maps/query_mapping.hpp"
 #include "proc/procmap_query.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio {
@@ -23,6 +25,10 @@ std::uint64_t flags_of(mapping_lookup lookup, const mapping_filter& filter) noex
            (filter.readable ? detail::procmap::readable : 0) | (filter.writable ? detail::procmap::writable : 0) |
            (filter.executable ? detail::procmap::executable : 0) | (filter.shared ? detail::procmap::shared : 0) |
            (filter.file_backed ? detail::procmap::file_backed : 0);
+}
+
+bool needs_list(const std::error_code& ec) noexcept {
+    return ec.value() == ENOTTY || ec.value() == ENAMETOOLONG;
 }
 
 std::optional<mapping> find_in_list(const process& target, address where, mapping_lookup lookup,
@@ -36,10 +42,9 @@ std::optional<mapping> find_in_list(const process& target, address where, mappin
     return {};
 }
 
-}  // namespace
-
-std::optional<mapping> query_mapping(const process& target, address where, mapping_lookup lookup, mapping_filter filter,
-                                     std::error_code& ec) {
+/// Errors: ENOTTY or ENAMETOOLONG, the kernel cannot answer in this way.
+std::optional<mapping> ask_kernel(const process& target, address where, mapping_lookup lookup,
+                                  const mapping_filter& filter, std::error_code& ec) {
     detail::procmap::query q{};
     q.query_flags = flags_of(lookup, filter);
     q.query_addr = where;
@@ -50,35 +55,49 @@ std::optional<mapping> query_mapping(const process& target, address where, mappi
         if (!ec) ec = detail::procmap::ask(maps.get(), q, name);
     }
     ec = detail::gone_only_if_ended(target, ec);
-    if (ec.value() == ENOTTY || ec.value() == ENAMETOOLONG) return find_in_list(target, where, lookup, filter, ec);
     const bool none = ec.value() == ENOENT;
     if (ec && !none) return {};
     // The memory outlives the process where another one shares it.
     ec = target.alive() ? std::error_code() : detail::system_error_of(ESRCH);
     if (ec || none) return {};
-    mapping m{{q.vma_start, q.vma_end},
-              detail::procmap::permissions_of(q),
-              q.vma_offset,
-              q.dev_major,
-              q.dev_minor,
-              q.inode,
-              std::move(name),
-              false};
-    detail::take_deleted_mark(m);
+    mapping m = detail::procmap::mapping_of(q, std::move(name));
     detail::mapping_name_resolver(target).resolve_deleted(m);
     return m;
+}
+
+}  // namespace
+
+std::optional<mapping> query_mapping(const process& target, address where, mapping_lookup lookup, mapping_filter filter,
+                                     std::error_code& ec) {
+    std::optional<mapping> found = ask_kernel(target, where, lookup, filter, ec);
+    return needs_list(ec) ? find_in_list(target, where, lookup, filter, ec) : found;
 }
 
 std::optional<mapping> query_mapping(const process& target, address where, mapping_lookup lookup,
                                      mapping_filter filter) {
     std::error_code ec;
     std::optional<mapping> found = query_mapping(target, where, lookup, filter, ec);
-    if (ec) throw memory_error("query_mapping", target.id(), where, ec);
+    if (ec) throw detail::opening_error("query_mapping", target.id(), where, ec);
     return found;
 }
 
+std::optional<mapping> detail::query_mapping(const process& target, address where, std::optional<memory_map>& list) {
+    if (!list) {
+        std::error_code ec;
+        std::optional<mapping> found = ask_kernel(target, where, mapping_lookup::next_after, {}, ec);
+        // Linux 6.17 and later look without the mmap lock: a walk must not take one glimpse of a gap for a gap.
+        if (!ec && (!found || found->range.start() > where))
+            found = ask_kernel(target, where, mapping_lookup::next_after, {}, ec);
+        if (!ec) return found;
+        if (!needs_list(ec)) throw memory_error("query_mapping", target.id(), where, ec);
+        list = memory_map::load(target);
+    }
+    const auto m = list->at_or_above(where);
+    return m == list->end() || m->name == "[vsyscall]" ? std::nullopt : std::optional(*m);
+}
+
 bool has_fast_mapping_query() noexcept {
-    const detail::file_descriptor maps(::open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC));
+    const detail::file_descriptor maps(detail::sys::open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC));
     detail::procmap::query q{};
     q.query_flags = detail::procmap::covering_or_next;
     return maps && !detail::procmap::ask(maps.get(), q);

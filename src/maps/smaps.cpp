@@ -8,7 +8,8 @@
 #include <vmio/error.hpp>
 
 #include "proc/line_reader.hpp"
-#include "proc/maps_range.hpp"
+#include "proc/maps_text.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio {
@@ -89,8 +90,15 @@ std::vector<smaps_entry> read_smaps(const process& target, address_range range) 
         ec = detail::gone_only_if_ended(target, lines.error());
         if (const std::error_code why = detail::lost_program(target)) ec = why;
     }
-    if (ec) throw memory_error("read of /proc/PID/smaps", target.id(), 0, ec);
+    if (ec) throw detail::opening_error("read of /proc/PID/smaps", target.id(), 0, ec);
     return entries;
+}
+
+std::vector<address_range> dontdump_ranges(const process& target, address_range range) {
+    std::vector<address_range> ranges;
+    for (const smaps_entry& entry : read_smaps(target, range))
+        if (entry.flags.has("dd")) ranges.push_back(entry.range);
+    return ranges;
 }
 
 }  // namespace vmio

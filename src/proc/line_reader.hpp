@@ -9,6 +9,7 @@
 
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 
 namespace vmio::detail {
@@ -38,6 +39,14 @@ public:
         }
     }
 
+    /// From the start of the file again.
+    void restart() noexcept {
+        offset_ = 0;
+        error_.clear();
+        at_ = have_ = 0;
+        skipping_ = false;
+    }
+
     std::error_code error() const noexcept { return error_; }
 
     /// Where in the file the next line starts; 0 within one that is too long.
@@ -50,7 +59,7 @@ private:
         std::memmove(buffer_, buffer_ + at_, have_ - at_);
         have_ -= at_;
         at_ = 0;
-        const ssize_t got = ::pread(file_, buffer_ + have_, sizeof buffer_ - have_, offset_);
+        const ssize_t got = sys::pread(file_, buffer_ + have_, sizeof buffer_ - have_, offset_);
         if (got < 0) error_ = last_system_error();
         if (got <= 0) return false;
         offset_ += got;

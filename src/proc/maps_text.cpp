@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <limits>
 
 namespace vmio::detail {
@@ -130,6 +131,17 @@ void to_mapping(const maps_line& line, mapping& to) {
     to.name.assign(line.name);
     take_deleted_mark(to);
     if (line.name.find('\\') != std::string_view::npos) replace_all(to.name, newline_mark, "\n");
+}
+
+address_range range_of_line(std::string_view line) noexcept {
+    address start = 0;
+    address end = 0;
+    const char* const stop = line.data() + line.size();
+    const auto first = std::from_chars(line.data(), stop, start, 16);
+    if (first.ec != std::errc() || first.ptr == stop || *first.ptr != '-') return {};
+    const auto second = std::from_chars(first.ptr + 1, stop, end, 16);
+    if (second.ec != std::errc() || end < start) return {};
+    return {start, end};
 }
 
 void take_deleted_mark(mapping& m) {

@@ -33,6 +33,9 @@ constexpr std::string_view newline_mark = "\\012";
 
 void to_mapping(const maps_line& line, mapping& to);
 
+/// Returns: the range at the start of a line of /proc/PID/maps or smaps; an empty one if there is none.
+address_range range_of_line(std::string_view line) noexcept;
+
 /// Of a name as the kernel gives it: the mark becomes `deleted`.
 void take_deleted_mark(mapping& m);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <vmio/page_map.hpp>
+#include <vmio/page_state.hpp>
 
 namespace vmio::detail {
 
@@ -23,6 +23,7 @@ public:
 
 private:
     static page_state told(page_state state) noexcept {
+        if (has(state, page_state::poisoned)) return page_state::poisoned;
         if (has(state, page_state::guard)) return page_state::guard;
         if (!has(state, page_state::present | page_state::swapped)) return page_state::absent;
         if (has(state, page_state::zero_page)) return state;

@@ -7,9 +7,10 @@
 
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/line_reader.hpp"
-#include "proc/maps_range.hpp"
+#include "proc/maps_text.hpp"
 #include "proc/pagemap_scan.hpp"
 
 namespace vmio::detail {
@@ -29,8 +30,37 @@ page_state state_of_categories(std::uint64_t c) noexcept {
 }
 
 page_state state_of_entry(std::uint64_t e) noexcept {
+    if (pagemap::is_marker(e)) {
+        const std::uint64_t flags = pagemap::swap_offset(e);
+        return flag(flags, pagemap::marker_poisoned, page_state::poisoned) |
+               flag(flags, pagemap::marker_guard, page_state::guard);
+    }
     return flag(e, pagemap::entry_present, page_state::present) | flag(e, pagemap::entry_swapped, page_state::swapped) |
            flag(e, pagemap::entry_file, page_state::file) | flag(e, pagemap::entry_guard, page_state::guard);
+}
+
+/// Adds pages that a scan has called swapped and that are no guards. A scan calls PTE markers so too, which hold
+/// nothing; only the entries tell, and only to a reader with CAP_SYS_ADMIN, else `readable` becomes false.
+bool add_swapped(int pagemap, const pagemap::region& r, page_state state, bool& readable, page_runs& runs) {
+    std::array<std::uint64_t, 512> entries;
+    address at = r.start;
+    while (readable && at < r.end) {
+        const auto most = std::min<std::uint64_t>(entries.size(), (r.end - at) / page_size());
+        const ssize_t got = sys::pread(pagemap, entries.data(), static_cast<std::size_t>(most) * sizeof entries[0],
+                                       static_cast<off_t>(at / page_size() * sizeof entries[0]));
+        if (got < static_cast<ssize_t>(sizeof entries[0])) break;
+        const std::size_t count = static_cast<std::size_t>(got) / sizeof entries[0];
+        for (std::size_t i = 0; i < count; ++i, at += page_size()) {
+            const std::uint64_t e = entries[i];
+            if ((e & pagemap::entry_swapped) != 0 && pagemap::swap_offset(e) == 0) {
+                readable = false;
+                break;
+            }
+            // It may have changed since the scan: then that counts.
+            if (!runs.add(at, at + page_size(), pagemap::is_marker(e) ? state_of_entry(e) : state)) return false;
+        }
+    }
+    return at == r.end || runs.add(at, r.end, state);
 }
 
 /// What the kernel has to find out: less is faster, and makes fewer regions.
@@ -72,6 +102,9 @@ bool is_refusal(int error) noexcept {
 walk_result walk_by_scan(int pagemap, address& at, address end, page_state wanted, page_runs& runs,
                          std::error_code& ec) {
     std::array<pagemap::region, 512> found;
+    constexpr page_state doubtful =
+        page_state::swapped | page_state::data | page_state::changed | page_state::absent | page_state::poisoned;
+    bool swap_types_known = true;  // until an entry shows that they are kept from us
     pagemap::scan scan{};
     scan.size = sizeof scan;
     scan.vec = reinterpret_cast<std::uintptr_t>(found.data());
@@ -98,7 +131,11 @@ walk_result walk_by_scan(int pagemap, address& at, address end, page_state wante
         if (scan.walk_end <= at) return walk_result::refused;  // or it would never end
         for (int i = 0; i < count; ++i) {
             const pagemap::region& r = found[static_cast<std::size_t>(i)];
-            if (!runs.add(r.start, r.end, state_of_categories(r.categories))) return walk_result::enough;
+            const page_state state = state_of_categories(r.categories);
+            const bool in_doubt =
+                has(wanted, doubtful) && has(state, page_state::swapped) && !has(state, page_state::guard);
+            if (!(in_doubt ? add_swapped(pagemap, r, state, swap_types_known, runs) : runs.add(r.start, r.end, state)))
+                return walk_result::enough;
         }
         at = scan.walk_end;
     }
@@ -112,8 +149,8 @@ walk_result walk_entries(int pagemap, address& at, address end, page_runs& runs,
     std::array<std::uint64_t, 1024> entries;
     while (at < end) {
         const auto most = std::min<std::uint64_t>(entries.size(), (end - at) / page_size());
-        const ssize_t got = ::pread(pagemap, entries.data(), static_cast<std::size_t>(most) * sizeof entries[0],
-                                    static_cast<off_t>(at / page_size() * sizeof entries[0]));
+        const ssize_t got = sys::pread(pagemap, entries.data(), static_cast<std::size_t>(most) * sizeof entries[0],
+                                       static_cast<off_t>(at / page_size() * sizeof entries[0]));
         if (got < 0) {
             ec = last_system_error();
             return walk_result::failed;

@@ -4,7 +4,7 @@
 
 #include <system_error>
 
-#include <vmio/process.hpp>
+#include <vmio/address.hpp>
 
 #include "proc/page_runs.hpp"
 

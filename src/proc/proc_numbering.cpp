@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/line_reader.hpp"
 
@@ -15,7 +16,7 @@ namespace vmio::detail {
 std::error_code check_proc_number(int pidfd, pid_t id) noexcept {
     char path[48] = "/proc/thread-self/status";
     if (pidfd >= 0) std::snprintf(path, sizeof path, "/proc/thread-self/fdinfo/%d", pidfd);
-    const file_descriptor file(::open(path, O_RDONLY | O_CLOEXEC));
+    const file_descriptor file(sys::open(path, O_RDONLY | O_CLOEXEC));
     if (!file) {
         const std::error_code ec = last_system_error();
         // Of a program that is not dumpable, before Linux 5.14.

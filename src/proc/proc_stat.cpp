@@ -9,13 +9,14 @@
 #include <unistd.h>
 
 #include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 
 namespace vmio::detail {
 
 std::error_code read_proc_stat(int file, proc_stat& status) noexcept {
     char text[1024];
-    const ssize_t length = ::pread(file, text, sizeof text - 1, 0);
+    const ssize_t length = sys::pread(file, text, sizeof text - 1, 0);
     if (length < 0) return last_system_error();
     if (length == 0) return system_error_of(ESRCH);
     text[length] = 0;
@@ -27,7 +28,7 @@ std::error_code read_proc_stat(int file, proc_stat& status) noexcept {
 }
 
 std::error_code read_proc_stat(int directory, const char* name, proc_stat& status) noexcept {
-    const file_descriptor file(::openat(directory, name, O_RDONLY | O_CLOEXEC));
+    const file_descriptor file(sys::openat(directory, name, O_RDONLY | O_CLOEXEC));
     return file ? read_proc_stat(file.get(), status) : last_system_error();
 }
 

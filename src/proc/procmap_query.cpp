@@ -5,8 +5,10 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <utility>
 
 #include "base/system_error.hpp"
+#include "proc/maps_text.hpp"
 
 namespace vmio::detail::procmap {
 
@@ -41,6 +43,19 @@ std::error_code ask(int maps, query& q, std::string& name) {
     }
     name.assign(room, ec || q.vma_name_size == 0 ? 0 : q.vma_name_size - 1);
     return ec;
+}
+
+mapping mapping_of(const query& q, std::string name) {
+    mapping m{{q.vma_start, q.vma_end},
+              permissions_of(q),
+              q.vma_offset,
+              q.dev_major,
+              q.dev_minor,
+              q.inode,
+              std::move(name),
+              false};
+    take_deleted_mark(m);
+    return m;
 }
 
 }  // namespace vmio::detail::procmap

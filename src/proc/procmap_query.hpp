@@ -57,4 +57,7 @@ std::error_code ask(int maps, query& q) noexcept;
 /// The same, and the mapping's name: all of it, or ENAMETOOLONG for one that is longer than a path can be.
 std::error_code ask(int maps, query& q, std::string& name);
 
+/// Returns: what a query with a name has found. A deleted file's mark is taken off the name.
+mapping mapping_of(const query& q, std::string name);
+
 }  // namespace vmio::detail::procmap

@@ -4,50 +4,56 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <string_view>
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <unistd.h>
 
+#include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/proc_stat.hpp"
 
 namespace vmio::detail {
 
 std::vector<pid_t> list_threads(int directory, std::error_code& ec) {
+    const auto fail = [&](int error) {
+        ec = system_error_of(error == ENOENT ? ESRCH : error);
+        return std::vector<pid_t>();
+    };
+    if (directory < 0) return fail(EACCES);
+    const file_descriptor task(sys::openat(directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!task) return fail(last_system_error().value());
     std::vector<pid_t> ids;
-    const int fd = ::openat(directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR* const list = fd >= 0 ? ::fdopendir(fd) : nullptr;
-    if (list == nullptr) {
-        ec = last_system_error();
-        if (fd >= 0) ::close(fd);
-        if (directory < 0) ec = system_error_of(EACCES);  // hidden from us
-        if (ec.value() == ENOENT) ec = system_error_of(ESRCH);
-        return ids;
-    }
-    try {
-        while (const dirent* entry = ::readdir(list)) {
-            const std::string_view name = entry->d_name;
+    // Not by readdir(3), which ends at an error as it does at the end: threads would be left out without a word.
+    alignas(dirent64) char entries[4096];
+    while (true) {
+        const long got = sys::getdents64(task.get(), entries, sizeof entries);
+        if (got < 0) return fail(last_system_error().value());
+        if (got == 0) return ids;
+        for (long at = 0; at < got;) {
+            const char* const entry = entries + at;
+            unsigned short length = 0;
+            std::memcpy(&length, entry + offsetof(dirent64, d_reclen), sizeof length);
+            const std::string_view name = entry + offsetof(dirent64, d_name);
             pid_t id = 0;
             if (std::from_chars(name.data(), name.data() + name.size(), id).ec == std::errc()) ids.push_back(id);
+            at += length;
         }
-    } catch (...) {
-        ::closedir(list);
-        throw;
     }
-    ::closedir(list);
-    return ids;
 }
 
-bool is_ending(int directory, pid_t thread, std::error_code& ec) noexcept {
+thread_life life_of(int directory, pid_t thread, std::error_code& ec) noexcept {
     char place[32];
     std::snprintf(place, sizeof place, "task/%d/stat", thread);
     proc_stat status;
     ec = read_proc_stat(directory, place, status);
-    const bool gone = ec.value() == ESRCH || ec.value() == ENOENT;
-    if (gone) ec.clear();
-    return gone || (!ec && status.ended());
+    if (ec.value() == ESRCH || ec.value() == ENOENT) {
+        ec.clear();
+        return thread_life::gone;
+    }
+    return !ec && status.ended() ? thread_life::zombie : thread_life::running;
 }
 
 }  // namespace vmio::detail

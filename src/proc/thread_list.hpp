@@ -9,11 +9,24 @@
 
 namespace vmio::detail {
 
-/// `directory`: a descriptor of /proc/PID. The state of a moment, and incomplete if a thread ends meanwhile. ESRCH if
-/// the process is gone, EACCES for a directory of -1.
+/// The ids of the threads of a process. Incomplete if a thread ends while they are listed.
+/// `directory`: a descriptor of /proc/PID; -1: /proc is hidden.
+/// Errors: ESRCH, the process has ended; EACCES, `directory` is -1; those of openat(2) and getdents64(2).
 std::vector<pid_t> list_threads(int directory, std::error_code& ec);
 
-/// Whether a thread is a zombie, or gone. An error is that of not being able to look: EMFILE, say.
-bool is_ending(int directory, pid_t thread, std::error_code& ec) noexcept;
+enum class thread_life {
+    running,  ///< or stopped, or asleep
+    zombie,   ///< ended, and not yet waited for
+    gone,     ///< not, or no longer, a thread of that process
+};
+
+/// `directory`: a descriptor of /proc/PID.
+/// Errors: the thread could not be looked at: EMFILE, say.
+thread_life life_of(int directory, pid_t thread, std::error_code& ec) noexcept;
+
+inline bool is_ending(int directory, pid_t thread, std::error_code& ec) noexcept {
+    const thread_life life = life_of(directory, thread, ec);
+    return !ec && life != thread_life::running;
+}
 
 }  // namespace vmio::detail

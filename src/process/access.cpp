@@ -12,7 +12,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/cancellation.hpp"
 #include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/proc_numbering.hpp"
 #include "proc/proc_stat.hpp"
@@ -105,6 +107,7 @@ access_diagnosis refused(pid_t id, const std::string& directory) {
 
 access_diagnosis diagnose_access(pid_t id) {
     if (id <= 0) return {access_obstacle::invalid_id, "a process id is at least 1; 0 does not mean oneself"};
+    const detail::cancellation_disabled now;  // a std::ifstream closes its file in its destructor
     const std::string target = "process " + std::to_string(id);
     const std::string directory = "/proc/" + std::to_string(id);
 
@@ -121,7 +124,7 @@ access_diagnosis diagnose_access(pid_t id) {
     }
     if (reached) return {};
 
-    const detail::file_descriptor place(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const detail::file_descriptor place(detail::sys::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     detail::proc_stat status;
     const std::error_code unseen =
         place ? detail::read_proc_stat(place.get(), "stat", status) : detail::last_system_error();
@@ -141,12 +144,13 @@ access_diagnosis diagnose_access(pid_t id) {
     if (status.kernel_thread())
         return {access_obstacle::kernel_thread, target + " is a kernel thread and has no memory"};
     if (ec.value() == ESRCH) return {access_obstacle::gone, target + " has no memory any more: it is about to end"};
-    const detail::file_descriptor mem(::openat(place.get(), "mem", O_RDONLY | O_CLOEXEC));
+    const detail::file_descriptor mem(detail::sys::openat(place.get(), "mem", O_RDONLY | O_CLOEXEC));
     if (!mem && detail::is_exhaustion(detail::last_system_error())) return cannot_look();
     if (mem)
         return {access_obstacle::forbidden_call,
-                "process_vm_readv is refused by a seccomp filter or missing in this kernel: use "
-                "transfer_method::proc_mem or automatic, or allow the call in the container's profile"};
+                "process_vm_readv is refused by a seccomp filter or missing in this kernel, but /proc/PID/mem can be "
+                "opened: transfer_method::automatic and proc_mem use that; or allow the call in the container's "
+                "profile"};
     return refused(id, directory);
 }
 

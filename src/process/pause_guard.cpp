@@ -1,46 +1,64 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <vmio/pause_guard.hpp>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <exception>
 #include <mutex>
-#include <thread>
+#include <string>
 
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <vmio/error.hpp>
 
+#include "base/cancellation.hpp"
 #include "base/system_error.hpp"
+#include "base/worker_thread.hpp"
+#include "process/opening_error.hpp"
 #include "process/register_sets.hpp"
 #include "process/traced_threads.hpp"
+#include "process/waiting_reader.hpp"
 
 namespace vmio {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+/// No limit if it is not positive, or beyond what the clock can tell.
+clock::time_point deadline_after(std::chrono::milliseconds limit) {
+    const clock::time_point now = clock::now();
+    const bool limited = limit.count() > 0 && limit < clock::time_point::max() - now;
+    return limited ? now + limit : clock::time_point::max();
+}
+
+}  // namespace
 
 /// ptrace(2) serves only the thread that attached, so there is one that does nothing else.
 class VMIO_HIDDEN pause_guard::tracer {
 public:
-    explicit tracer(const process& target) : target_(target), threads_(target, mutex_) {
-        try {
-            thread_ = std::thread([this] { run(); });
-        } catch (const std::system_error& e) {
-            throw memory_error("pause", target.id(), 0, detail::system_error_of(e.code().value()));
-        }
-        std::unique_lock lock(mutex_);
-        while (!changed_.wait_for(lock, std::chrono::milliseconds(5), [this] { return finished_; }))
-            threads_.reap_dead();
+    tracer(const process& target, const pause_options& options)
+        : target_(target),
+          options_(options),
+          threads_(target, mutex_, deadline_after(options.stop_timeout)),
+          readers_(target.id()) {
+        const detail::cancellation_disabled now;
+        do {
+            finished_ = false;
+            start();
+        } while (error_ && threads_.has_strayed() && threads_.forget());
         if (!error_) return;
-        lock.unlock();
-        thread_.join();
-        throw memory_error("pause", target.id(), 0, error_);
+        if (explanation_.empty()) throw detail::opening_error("pause", target.id(), 0, error_);
+        throw memory_error("pause", target.id(), 0, error_, explanation_);
     }
     ~tracer() { resume(); }
 
     void resume() noexcept {
         if (!thread_.joinable()) return;
+        const detail::cancellation_disabled now;
         {
             const std::lock_guard lock(mutex_);
             released_ = true;
@@ -51,7 +69,18 @@ public:
 
     const std::vector<pid_t>& threads() const noexcept { return ids_; }
 
+    bool holds() const noexcept { return thread_.joinable() && !over_; }
+
+    void check() const {
+        if (waited_for_)
+            throw memory_error(
+                "pause", target_.id(), 0, detail::system_error_of(EDEADLK),
+                "a read of its memory waited for a page that only its own threads can bring, as a user-space "
+                "pager or file server does: it was let go, and what was read is not of one moment");
+    }
+
     std::vector<thread_registers> registers(std::span<const std::uint32_t> types) {
+        const detail::cancellation_disabled now;
         request asked{types, {}, {}, false};
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [this] { return asked_ == nullptr; });
@@ -63,11 +92,11 @@ public:
         return std::move(asked.answer);
     }
 
-    /// In a fork of our process there is no thread to join, and nothing of ours to let go.
+    /// In a fork of our process there is no thread to join, and no target of its own.
     bool belongs_to_another_process() const noexcept { return owner_ != ::getpid(); }
 
 private:
-    /// For the tracing thread, by another that waits.
+    /// To the tracing thread, by another that waits for the answer.
     struct request {
         std::span<const std::uint32_t> types;
         std::vector<thread_registers> answer;
@@ -75,14 +104,28 @@ private:
         bool done = false;
     };
 
+    /// Starts the tracing thread, and waits until all threads of the target have stopped, or that has failed.
+    void start() {
+        try {
+            thread_ = detail::worker_thread([this] { run(); });
+        } catch (const std::system_error& e) {
+            throw memory_error("pause", target_.id(), 0, detail::system_error_of(e.code().value()));
+        }
+        std::unique_lock lock(mutex_);
+        while (!changed_.wait_for(lock, std::chrono::milliseconds(5), [this] { return finished_; }))
+            threads_.reap_dead();
+        if (!error_) return;
+        lock.unlock();
+        thread_.join();
+    }
+
     void run() noexcept {
-        sigset_t all;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_BLOCK, &all, nullptr);  // the program's handlers are not for this thread
         std::error_code ec;
         std::vector<pid_t> ids;
+        std::string explanation;
         try {
             ec = threads_.stop_all();
+            if (ec) explanation = threads_.explain(ec);
             ids = threads_.stopped();
         } catch (const std::bad_alloc&) {
             ec = detail::system_error_of(ENOMEM);
@@ -90,16 +133,32 @@ private:
         std::unique_lock lock(mutex_);
         ids_ = std::move(ids);
         error_ = ec;
+        explanation_ = std::move(explanation);
         finished_ = true;
         changed_.notify_all();
         // A killed target stays half dead until its tracer lets go, and its parent waits: look from time to time.
-        while (!error_ && !released_ && !threads_.all_ended()) {
+        while (!error_ && !released_ && !waited_for_ && !threads_.all_ended()) {
             changed_.wait_for(lock, std::chrono::milliseconds(20), [this] { return released_ || asked_ != nullptr; });
             answer();
+            waited_for_ = is_waited_for();
         }
         over_ = true;
         answer();
         threads_.let_go();
+    }
+
+    /// Whether a thread of ours has waited too long for a page that the target cannot bring while it is stopped.
+    bool is_waited_for() noexcept {
+        constexpr auto between_looks = std::chrono::milliseconds(200);
+        const clock::time_point now = clock::now();
+        if (options_.page_timeout.count() <= 0 || now - looked_ < between_looks) return false;
+        const bool first = looked_ == clock::time_point();
+        looked_ = now;
+        try {
+            return !first && readers_.look() >= options_.page_timeout;
+        } catch (const std::bad_alloc&) {
+            return false;  // the next look may have the memory
+        }
     }
 
     void answer() noexcept {
@@ -120,27 +179,32 @@ private:
     }
 
     const process target_;
+    const pause_options options_;
     const pid_t owner_ = ::getpid();
     std::mutex mutex_;
     std::condition_variable changed_;
     bool finished_ = false;
     bool released_ = false;
-    bool over_ = false;
+    std::atomic<bool> over_{false};
+    std::atomic<bool> waited_for_{false};
     request* asked_ = nullptr;
     std::error_code error_;
+    std::string explanation_;
     detail::traced_threads threads_;
+    detail::waiting_reader readers_;
+    clock::time_point looked_;
     std::vector<pid_t> ids_;
-    std::thread thread_;
+    detail::worker_thread thread_;
 };
 
-pause_guard::pause_guard(const process& target) {
+pause_guard::pause_guard(const process& target, const pause_options& options) {
     if (target.id() == 0)
         throw memory_error("pause of a process that was opened by in_proc(): it has no id here", 0, 0,
                            detail::system_error_of(EOPNOTSUPP));
-    // No signal: it only tells whether there is such a thread of ours.
+    // Signal 0 is not sent: it only tells whether there is such a thread of ours.
     if (::syscall(SYS_tgkill, ::getpid(), target.id(), 0) == 0)
         throw memory_error("pause", target.id(), 0, detail::system_error_of(EINVAL));
-    tracer_.reset(new tracer(target));
+    tracer_.reset(new tracer(target, options));
 }
 
 void pause_guard::resumer::operator()(tracer* t) const noexcept {
@@ -153,6 +217,14 @@ pause_guard::~pause_guard() = default;
 
 void pause_guard::resume() noexcept {
     if (tracer_ && !tracer_->belongs_to_another_process()) tracer_->resume();
+}
+
+bool pause_guard::holds() const noexcept {
+    return tracer_ && !tracer_->belongs_to_another_process() && tracer_->holds();
+}
+
+void pause_guard::check() const {
+    tracer_->check();
 }
 
 const std::vector<pid_t>& pause_guard::threads() const noexcept {

@@ -9,6 +9,7 @@
 #include <vmio/process.hpp>
 
 #include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/vma_lookup.hpp"
 
@@ -43,7 +44,7 @@ inline std::error_code lost_program(const process& target) noexcept {
 /// A file of /proc/PID for reading, of the program that `target` was opened on. Errors: those of lost_program(); EACCES
 /// or EPERM; ENOSYS, this kernel has no such file.
 inline file_descriptor open_proc_file(const process& target, const char* name, std::error_code& ec) noexcept {
-    file_descriptor file(::openat(target.proc_directory(), name, O_RDONLY | O_CLOEXEC));
+    file_descriptor file(sys::openat(target.proc_directory(), name, O_RDONLY | O_CLOEXEC));
     ec = file ? std::error_code() : last_system_error();
     if (target.proc_directory() < 0) ec = system_error_of(EACCES);  // /proc is hidden from us, or not mounted
     if (ec.value() == ENOENT) ec = system_error_of(ENOSYS);

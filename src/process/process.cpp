@@ -15,10 +15,12 @@
 #include <vmio/error.hpp>
 
 #include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/proc_numbering.hpp"
 #include "proc/proc_stat.hpp"
 #include "proc/vma_lookup.hpp"
+#include "process/opening_error.hpp"
 
 namespace vmio {
 
@@ -32,12 +34,12 @@ struct VMIO_HIDDEN process::state {
 
     /// What lies in the directory. ESRCH of what has ended, or has no memory; the maps may be forbidden.
     std::error_code open_files() noexcept {
-        stat = detail::file_descriptor(::openat(directory.get(), "stat", O_RDONLY | O_CLOEXEC));
+        stat = detail::file_descriptor(detail::sys::openat(directory.get(), "stat", O_RDONLY | O_CLOEXEC));
         detail::proc_stat status;
         if (const std::error_code ec = stat ? detail::read_proc_stat(stat.get(), status) : detail::last_system_error())
             return ec;
         if (status.ended() || status.kernel_thread()) return detail::system_error_of(ESRCH);
-        maps = detail::file_descriptor(::openat(directory.get(), "maps", O_RDONLY | O_CLOEXEC));
+        maps = detail::file_descriptor(detail::sys::openat(directory.get(), "maps", O_RDONLY | O_CLOEXEC));
         const std::error_code ec = maps ? std::error_code() : detail::last_system_error();
         return detail::is_exhaustion(ec) ? ec : std::error_code();
     }
@@ -107,7 +109,7 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
 
     char path[32];
     std::snprintf(path, sizeof path, "/proc/%d", id);
-    found.directory = detail::file_descriptor(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    found.directory = detail::file_descriptor(detail::sys::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!found.directory) {
         ec = detail::last_system_error();
         // The pidfd will do.
@@ -145,7 +147,7 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
 process::process(pid_t id) : id_(id) {
     std::error_code ec;
     state_ = open(id, ec);
-    if (ec) throw memory_error("open", id, 0, ec);
+    if (ec) throw detail::opening_error("open", id, 0, ec);
 }
 
 process::process(pid_t id, std::error_code& ec) noexcept : id_(id), state_(open(id, ec)) {}
@@ -153,7 +155,7 @@ process::process(pid_t id, std::error_code& ec) noexcept : id_(id), state_(open(
 process process::in_proc(const std::string& path) {
     const auto fail = [](const std::error_code& ec) { throw memory_error("open", 0, 0, ec); };
     state found;
-    found.directory = detail::file_descriptor(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    found.directory = detail::file_descriptor(detail::sys::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!found.directory) {
         const std::error_code ec = detail::last_system_error();
         fail(ec.value() == ENOENT ? detail::system_error_of(ESRCH) : ec);
@@ -181,7 +183,7 @@ bool process::alive() const noexcept {
 
 bool process::same_program() const {
     if (!alive()) return false;
-    if (maps() < 0) throw memory_error("same_program", id_, 0, detail::system_error_of(EACCES));
+    if (maps() < 0) throw detail::opening_error("same_program", id_, 0, detail::system_error_of(EACCES));
     const std::error_code ec = detail::memory_behind(maps());
     if (ec.value() == ESRCH) return false;
     if (ec) throw memory_error("same_program", id_, 0, ec);

@@ -7,6 +7,8 @@
 
 #include <vmio/error.hpp>
 
+#include "base/system_call.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio::detail {
@@ -20,12 +22,12 @@ std::vector<std::byte> read_proc_file(const process& target, const char* name) {
     while (!ec) {
         const std::size_t have = bytes.size();
         bytes.resize(have + 4096);
-        const ssize_t got = ::read(file.get(), bytes.data() + have, 4096);
+        const ssize_t got = sys::read(file.get(), bytes.data() + have, 4096);
         if (got < 0) ec = last_system_error();
         bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
         if (got <= 0) break;
     }
-    if (ec) throw memory_error("read of a file of /proc/PID", target.id(), 0, ec);
+    if (ec) throw opening_error("read of a file of /proc/PID", target.id(), 0, ec);
     return bytes;
 }
 
@@ -38,14 +40,14 @@ std::string text_of(const std::vector<std::byte>& bytes) {
 
 }  // namespace
 
-process_info read_facts(const process& target, const pause_guard* pause) {
-    process_info facts;
-    facts.process_id = target.id();
-    facts.program = text_of(read_proc_file(target, "comm"));
-    facts.arguments = text_of(read_proc_file(target, "cmdline"));
-    facts.auxiliary_vector = read_proc_file(target, "auxv");
-    if (pause != nullptr) facts.threads = pause->registers();
-    return facts;
+process_info read_process_info(const process& target, const pause_guard* pause) {
+    process_info info;
+    info.process_id = target.id();
+    info.program = text_of(read_proc_file(target, "comm"));
+    info.arguments = text_of(read_proc_file(target, "cmdline"));
+    info.auxiliary_vector = read_proc_file(target, "auxv");
+    if (pause != nullptr) info.threads = pause->registers();
+    return info;
 }
 
 }  // namespace vmio::detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What a core file tells of a process beside its memory.
+/// What a core file and a capture hold of a process beside its memory.
 #pragma once
 
 #include <cstddef>
@@ -19,10 +19,10 @@ struct process_info {
     std::string program;
     std::string arguments;
     std::vector<std::byte> auxiliary_vector;
-    std::vector<thread_registers> threads;  // the one that a debugger shows first is the first
+    std::vector<thread_registers> threads;  // the current one of a debugger comes first
 };
 
-/// With the registers if it is paused. memory_error.
-process_info read_facts(const process& target, const pause_guard* pause);
+/// Reads it from /proc/PID; the registers if it is paused. Errors: memory_error.
+process_info read_process_info(const process& target, const pause_guard* pause);
 
 }  // namespace vmio::detail

@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/thread_list.hpp"
+#include "proc/thread_wait.hpp"
 
 namespace vmio::detail {
 namespace {
@@ -18,6 +21,13 @@ namespace {
 bool is_stopped(pid_t id, siginfo_t& info) noexcept {
     info = {};
     return ::ptrace(PTRACE_GETSIGINFO, id, nullptr, &info) == 0 || last_system_error().value() == EINVAL;
+}
+
+/// Whether a thread that has been seized, whose id therefore is not given away, is one of the process.
+bool is_member(const process& target, pid_t thread) noexcept {
+    char place[32];
+    std::snprintf(place, sizeof place, "task/%d", thread);
+    return ::faccessat(target.proc_directory(), place, F_OK, 0) == 0;
 }
 
 }  // namespace
@@ -35,9 +45,31 @@ std::error_code traced_threads::stop_all() {
         if (ec) return ec;
         if (ec = wait_for_stops(); ec) return ec;
         clean = fresh ? 0 : clean + 1;
+        if (fresh && is_late()) return system_error_of(ETIMEDOUT);  // it makes threads faster than they can be stopped
     }
     const bool any = std::any_of(threads_.begin(), threads_.end(), [](const auto& t) { return t.stopped; });
     return any && target_.alive() ? std::error_code() : system_error_of(ESRCH);
+}
+
+std::string traced_threads::explain(const std::error_code& ec) const {
+    const int directory = target_.proc_directory();
+    if (ec.value() == EPERM && refused_ != 0) {
+        const pid_t tracer = read_thread_status(directory, refused_).tracer;
+        if (tracer == 0) return {};
+        if (tracer == ::getpid()) return "this process traces it already; a process can have one tracer";
+        return "process " + std::to_string(tracer) + " (" + name_of_process(tracer) +
+               ") traces it already; a process can have one tracer";
+    }
+    if (ec.value() != ETIMEDOUT) return {};
+    for (const traced_thread& t : threads_)
+        if (!t.stopped && !t.ended) return describe_wait(directory, t.id) + "; no thread is kept stopped";
+    return "it makes threads faster than they can be stopped; no thread is kept stopped";
+}
+
+bool traced_threads::forget() noexcept {
+    threads_.clear();
+    strayed_ = false;
+    return true;
 }
 
 std::vector<pid_t> traced_threads::stopped() const {
@@ -64,41 +96,55 @@ void traced_threads::add(pid_t id) {
     threads_.push_back({.id = id});
 }
 
+/// Seizes a thread and asks it to stop. Between the list and this its id may have become that of another process's
+/// thread, which is not even interrupted.
+std::error_code traced_threads::seize_one(pid_t id) noexcept {
+    if (::ptrace(PTRACE_SEIZE, id, nullptr, nullptr) != 0) return last_system_error();
+    if (!is_member(target_, id)) {
+        strayed_ = true;
+        return system_error_of(EAGAIN);
+    }
+    ::ptrace(PTRACE_INTERRUPT, id, nullptr, nullptr);
+    return {};
+}
+
 std::error_code traced_threads::seize(traced_thread& thread) noexcept {
     for (int tries = 0;; ++tries) {
-        if (::ptrace(PTRACE_SEIZE, thread.id, nullptr, nullptr) == 0) {
-            ::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr);
-            return {};
-        }
-        const std::error_code refusal = last_system_error();
+        const std::error_code refusal = seize_one(thread.id);
+        if (!refusal || strayed_) return refusal;
         if (::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr) == 0) return {};  // ours already, by another id
         // A thread that is ending cannot be seized and needs no stopping.
         std::error_code ec;
         thread.ended = refusal.value() == ESRCH || is_ending(target_.proc_directory(), thread.id, ec);
         if (thread.ended || ec) return ec;
         // An exec kept us waiting for a leader that died of it; now the id is that of the thread that called it.
-        if (refusal.value() != EPERM || tries == 8) return refusal;
+        if (refusal.value() != EPERM || tries == 8) {
+            refused_ = thread.id;
+            return refusal;
+        }
     }
 }
 
-/// What cannot be looked at could be waited for without end: an error.
+/// A thread that cannot be looked at could be waited for without end: an error.
 std::error_code traced_threads::wait_for_stops() noexcept {
     std::error_code ec;
     for (unsigned pause = 20;; pause = std::min(2 * pause, 1000u)) {
+        const bool late = is_late();  // before the look, so that there is one after any delay of ours
         bool waiting = false;
         for (traced_thread& t : threads_) waiting |= !(ec || t.stopped || t.ended || look_at(t, ec));
         if (!waiting || ec) return ec;
+        if (late) return system_error_of(ETIMEDOUT);
         ::usleep(pause);
     }
 }
 
-/// True if it has stopped or ended. Asks the thread's state rather than waiting for the report of it, which
-/// somebody else's wait(2) may have taken.
+/// True if it has stopped or ended. Asks the thread's state rather than waiting for the report of it, which a wait(2)
+/// elsewhere may have taken.
 bool traced_threads::look_at(traced_thread& thread, std::error_code& ec) noexcept {
     siginfo_t info;
     if (is_stopped(thread.id, info)) {
         siginfo_t report{};
-        ::waitid(P_PID, static_cast<id_t>(thread.id), &report, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
+        sys::waitid(P_PID, static_cast<id_t>(thread.id), &report, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
         const bool signal_arrived = info.si_signo != 0 && info.si_code >> 8 != PTRACE_EVENT_STOP;
         if (signal_arrived) {
             // Delivered at once, so that it is never ours to lose; the interrupt comes before any instruction.
@@ -108,36 +154,44 @@ bool traced_threads::look_at(traced_thread& thread, std::error_code& ec) noexcep
         thread.stopped = true;
         return true;
     }
-    if (is_ending(target_.proc_directory(), thread.id, ec)) {
-        reap(thread.id);
+    const thread_life life = life_of(target_.proc_directory(), thread.id, ec);
+    if (ec) return false;
+    if (life != thread_life::running) {
+        if (life == thread_life::zombie) reap(thread.id);
         thread.ended = true;
         return true;
     }
-    if (ec) return false;
-    // After an exec the thread that called it goes on under the leader's id: perhaps not seized yet, perhaps seized
+    // After an exec the thread that called it continues under the leader's id: perhaps not seized yet, perhaps seized
     // under its old id and never asked to stop. Asking twice does no harm.
-    ::ptrace(PTRACE_SEIZE, thread.id, nullptr, nullptr);
-    ::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr);
+    if (seize_one(thread.id) && !strayed_) ::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr);
+    if (strayed_) ec = system_error_of(EAGAIN);
     return false;
 }
 
-/// A dead thread that we traced is ours to wait for; the process itself is its parent's, which may be us.
+/// A dead thread that we traced is ours to wait for; the process itself is its parent's, which may be us. Precondition:
+/// a zombie of the target, whose id is not given away before this.
 void traced_threads::reap(pid_t id) const noexcept {
-    if (id != target_.id()) ::waitpid(id, nullptr, WNOHANG | __WALL);
+    if (id != target_.id()) {
+        siginfo_t report{};
+        sys::waitid(P_PID, static_cast<id_t>(id), &report, WEXITED | WNOHANG | __WALL);
+    }
 }
 
-/// All where nobody can tell: another report of theirs nobody needs.
+/// Those that cannot be looked at too: their report is of no other use.
 void traced_threads::reap_dead() noexcept {
-    std::error_code ec;
-    for (const traced_thread& t : threads_)
-        if (is_ending(target_.proc_directory(), t.id, ec) || ec) reap(t.id);
+    for (const traced_thread& t : threads_) {
+        std::error_code ec;
+        if (life_of(target_.proc_directory(), t.id, ec) == thread_life::zombie || ec) reap(t.id);
+    }
 }
 
 bool traced_threads::all_ended() noexcept {
     for (traced_thread& t : threads_) {
         std::error_code ec;
-        if (t.ended || !is_ending(target_.proc_directory(), t.id, ec)) continue;
-        reap(t.id);
+        if (t.ended) continue;
+        const thread_life life = life_of(target_.proc_directory(), t.id, ec);
+        if (ec || life == thread_life::running) continue;
+        if (life == thread_life::zombie) reap(t.id);
         t.ended = true;
     }
     return std::all_of(threads_.begin(), threads_.end(), [](const auto& t) { return t.ended; });

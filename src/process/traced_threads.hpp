@@ -2,8 +2,10 @@
 /// The threads of a process, stopped one by one: ptrace(2).
 #pragma once
 
+#include <chrono>
 #include <csignal>
 #include <mutex>
+#include <string>
 #include <system_error>
 #include <vector>
 
@@ -11,16 +13,31 @@
 
 namespace vmio::detail {
 
-/// For the thread that traces, but where another is named. Nothing is waited for that somebody else's wait(2) could
-/// take.
+/// For the thread that traces, except where another is named. Nothing is waited for that a wait(2) elsewhere in the
+/// program could take.
 class traced_threads {
 public:
-    /// The list changes its size under `mutex`.
-    traced_threads(const process& target, std::mutex& mutex) : target_(target), mutex_(mutex) {}
+    using clock = std::chrono::steady_clock;
 
-    /// Until two passes over the threads find none that was not stopped: those that still run may make more, and one
-    /// that ends cuts the list short.
+    /// The list changes its size under `mutex`. No stop is waited for beyond `deadline`.
+    traced_threads(const process& target, std::mutex& mutex, clock::time_point deadline)
+        : target_(target), mutex_(mutex), deadline_(deadline) {}
+
+    /// Stops all threads: until two passes over them find none that was not stopped, since those that still run may
+    /// make more, and one that ends cuts the list short.
+    /// Errors: ETIMEDOUT; EPERM; ESRCH; EAGAIN, has_strayed(): the calling thread must end, and another may try again.
     std::error_code stop_all();
+
+    /// Explanation of the error of stop_all(): names the thread that does not stop, or the process that traces. Before
+    /// let_go().
+    std::string explain(const std::error_code& ec) const;
+
+    /// A thread of another process has been seized, whose id was one of the target's when they were listed. Only the
+    /// end of the tracing thread lets it go without a stop.
+    bool has_strayed() const noexcept { return strayed_; }
+
+    /// Begins anew, for another tracing thread. True.
+    bool forget() noexcept;
 
     std::vector<pid_t> stopped() const;
 
@@ -30,7 +47,7 @@ public:
 
     bool all_ended() noexcept;
 
-    /// Those that were killed meanwhile are let go of when this thread ends.
+    /// Threads that have not stopped, or were killed, are let go of when the calling thread ends.
     void let_go() noexcept;
 
 private:
@@ -42,14 +59,19 @@ private:
 
     bool is_settled(pid_t id) const noexcept;
     void add(pid_t id);
+    std::error_code seize_one(pid_t id) noexcept;
     std::error_code seize(traced_thread& thread) noexcept;
     std::error_code wait_for_stops() noexcept;
     bool look_at(traced_thread& thread, std::error_code& ec) noexcept;
     void reap(pid_t id) const noexcept;
+    bool is_late() const noexcept { return clock::now() >= deadline_; }
 
     const process target_;
     std::mutex& mutex_;
+    const clock::time_point deadline_;
     std::vector<traced_thread> threads_;
+    pid_t refused_ = 0;  // could not be seized
+    bool strayed_ = false;
 };
 
 }  // namespace vmio::detail

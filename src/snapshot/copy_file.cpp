@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_writing.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "snapshot/sealed_memfd.hpp"
 
@@ -17,8 +19,7 @@ namespace {
 
 constexpr std::size_t buffer_size = std::size_t{1} << 18;
 
-std::error_code failure() {
-    const std::error_code ec = last_system_error();
+std::error_code failure(const std::error_code& ec) {
     return ec.value() == ENOSPC ? system_error_of(ENOMEM) : ec;  // how a memfd says it
 }
 
@@ -26,7 +27,7 @@ std::error_code failure() {
 ssize_t read_at(int from, std::vector<std::byte>& to, off_t offset) {
     for (;;) {
         const ssize_t got =
-            offset < 0 ? ::read(from, to.data(), to.size()) : ::pread(from, to.data(), to.size(), offset);
+            offset < 0 ? sys::read(from, to.data(), to.size()) : sys::pread(from, to.data(), to.size(), offset);
         if (got >= 0 || last_system_error().value() != EINTR) return got;
     }
 }
@@ -58,16 +59,18 @@ std::uint64_t read_to_end(int from, int to, std::error_code& ec) {
 
 }  // namespace
 
-std::error_code copy_part(int from, int to, const extent& part, std::uint64_t start) {
+std::error_code copy_part(int from, int to, const address_range& part, std::uint64_t start) {
     const auto shift = static_cast<off_t>(start);
-    auto at = static_cast<off_t>(part.offset) + shift;
+    auto at = static_cast<off_t>(part.start()) + shift;
     const auto end = static_cast<off_t>(part.end()) + shift;
     if (::lseek(to, at - shift, SEEK_SET) < 0) return last_system_error();
+    file_size_signal_blocked guard;
     while (at < end) {
         const ssize_t done = ::sendfile(to, from, &at, static_cast<std::size_t>(end - at));
         if (done > 0) continue;
         if (done == 0) return system_error_of(ENODATA);
-        const std::error_code ec = failure();
+        const std::error_code ec = failure(last_system_error());
+        guard.failed(ec);
         if (ec.value() == EINVAL || ec.value() == ENOSYS) return copy_by_reading(from, to, at, end, shift);
         if (ec.value() != EINTR) return ec;
     }
@@ -89,8 +92,9 @@ std::uint64_t copy_whole(int from, int to, std::error_code& ec) {
 
     const off_t size = status.st_size;
     std::error_code why;
-    if (::ftruncate(to, size) != 0) return ec = failure(), 0;
-    for (const extent& e : data_extents(from, static_cast<std::uint64_t>(size)))
+    ec = failure(set_file_size(to, static_cast<std::uint64_t>(size)));
+    if (ec) return 0;
+    for (const address_range& e : data_extents(from, static_cast<std::uint64_t>(size)))
         if (!why) why = copy_part(from, to, e);
     if (why && why.value() != ENODATA) return ec = why, 0;
     if (!look()) return 0;
@@ -98,7 +102,9 @@ std::uint64_t copy_whole(int from, int to, std::error_code& ec) {
     if (status.st_size < size) return ec = system_error_of(ENODATA), 0;
     if (!why) return static_cast<std::uint64_t>(size);
     // It ends before the end that it tells, as those of /sys do.
-    if (::ftruncate(to, 0) != 0 || ::lseek(from, 0, SEEK_SET) != 0) return ec = failure(), 0;
+    ec = set_file_size(to, 0);
+    if (!ec && ::lseek(from, 0, SEEK_SET) != 0) ec = last_system_error();
+    if (ec) return 0;
     return read_to_end(from, to, ec);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/range_set.hpp"
 #include "snapshot/anon_pages.hpp"
 #include "snapshot/cow_mapping.hpp"
 #include "snapshot/self_reader.hpp"
@@ -82,16 +83,16 @@ cow_view::mapping::content_pointer cow_view::mapping::layered(const std::vector<
 
 /// Holes stay holes.
 cow_view::mapping::content_pointer cow_view::mapping::copied(const std::vector<detail::page_interval>& changed) const {
-    std::vector<detail::extent> own_extents;
+    std::vector<address_range> own_extents;
     for (const detail::page_interval& run : changed) {
         const std::uint64_t start = std::uint64_t{run.first} * page_size();
-        own_extents.push_back({start, std::min<std::uint64_t>(std::uint64_t{run.end} * page_size(), size()) - start});
+        own_extents.emplace_back(start, std::min<std::uint64_t>(std::uint64_t{run.end} * page_size(), size()));
     }
     detail::self_reader own(bytes_.data(), !unreadable_);
     detail::file_descriptor file = detail::new_memfd(size());
     constexpr std::uint64_t most = std::uint64_t{1} << 20;
-    for (const detail::extent& e : detail::united(content_->data(), own_extents))
-        for (std::uint64_t at = e.offset; at < e.end(); at += most)
+    for (const address_range& e : detail::united(content_->data(), own_extents))
+        for (std::uint64_t at = e.start(); at < e.end(); at += most)
             detail::write_all(
                 file.get(), at,
                 own.get(static_cast<std::size_t>(at), static_cast<std::size_t>(std::min(most, e.end() - at))));

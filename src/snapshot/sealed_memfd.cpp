@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 #include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/file_writing.hpp"
+#include "base/system_call.hpp"
 
 namespace vmio::detail {
 namespace {
@@ -33,31 +35,26 @@ file_descriptor new_memfd(std::uint64_t size) {
     file_descriptor file(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
     if (!file) file = file_descriptor(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!file) fail("memfd_create");
-    if (size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
-        fail("memfd_create", system_error_of(EFBIG));
-    if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0) fail("memfd_create");
+    resize(file.get(), size);
     return file;
 }
 
 void write_all(int fd, std::uint64_t offset, std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-        const ssize_t done = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-        if (done < 0 && last_system_error().value() == EINTR) continue;
-        if (done < 0) fail("pwrite to a snapshot");
-        if (done == 0) fail("pwrite to a snapshot", system_error_of(EIO));
-        bytes = bytes.subspan(static_cast<std::size_t>(done));
-        offset += static_cast<std::uint64_t>(done);
-    }
+    if (const std::error_code ec = write_whole(fd, offset, bytes)) fail("pwrite to a snapshot", ec);
+}
+
+void resize(int fd, std::uint64_t size) {
+    if (const std::error_code ec = set_file_size(fd, size)) fail("ftruncate of a snapshot", ec);
 }
 
 void make_hole(int fd, std::uint64_t offset, std::uint64_t size) {
-    if (::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
-                    static_cast<off_t>(size)) != 0)
+    if (sys::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                       static_cast<off_t>(size)) != 0)
         fail("fallocate of a snapshot");  // GCOVR_EXCL_LINE: only in a race, and a memfd can
 }
 
-std::vector<extent> data_extents(int fd, std::uint64_t size, std::uint64_t start) {
-    std::vector<extent> found;
+std::vector<address_range> data_extents(int fd, std::uint64_t size, std::uint64_t start) {
+    std::vector<address_range> found;
     const std::uint64_t stop = start + size;
     for (std::uint64_t at = start; at < stop;) {
         const off_t data = ::lseek(fd, static_cast<off_t>(at), SEEK_DATA);
@@ -66,7 +63,7 @@ std::vector<extent> data_extents(int fd, std::uint64_t size, std::uint64_t start
         if (hole <= data) return {{0, size}};
         const std::uint64_t end = std::min(static_cast<std::uint64_t>(hole), stop);
         if (static_cast<std::uint64_t>(data) >= end) break;
-        found.push_back({static_cast<std::uint64_t>(data) - start, end - static_cast<std::uint64_t>(data)});
+        found.emplace_back(static_cast<std::uint64_t>(data) - start, end - start);
         at = end;
     }
     return found;
@@ -94,7 +91,7 @@ bool sealed_memfd::freeze() const noexcept {
 std::uint64_t sealed_memfd::memory_used() const noexcept {
     if (whole_) {
         std::uint64_t sum = 0;
-        for (const extent& e : data()) sum += e.size;
+        for (const address_range& e : data()) sum += e.size();
         return sum;
     }
     struct stat status;
@@ -109,7 +106,7 @@ std::size_t sealed_memfd::read_some(std::uint64_t offset, std::span<std::byte> t
         return 0;
     }
     to = to.first(static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), size_ - offset)));
-    const ssize_t done = ::pread(descriptor(), to.data(), to.size(), static_cast<off_t>(offset_ + offset));
+    const ssize_t done = sys::pread(descriptor(), to.data(), to.size(), static_cast<off_t>(offset_ + offset));
     if (done > 0) return static_cast<std::size_t>(done);
     ec = done < 0 ? last_system_error() : system_error_of(EIO);
     return 0;

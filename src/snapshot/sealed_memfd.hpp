@@ -10,7 +10,8 @@
 #include <system_error>
 #include <vector>
 
-#include "base/extent.hpp"
+#include <vmio/address.hpp>
+
 #include "base/file_descriptor.hpp"
 #include "base/mmap_region.hpp"
 
@@ -18,6 +19,9 @@ namespace vmio::detail {
 
 /// A memfd of `size` zeros, to be filled; not sealed yet. memory_error.
 file_descriptor new_memfd(std::uint64_t size);
+
+/// Changes its size. memory_error: EFBIG past RLIMIT_FSIZE, which holds for memfds too.
+void resize(int fd, std::uint64_t size);
 
 /// All of it, or memory_error.
 void write_all(int fd, std::uint64_t offset, std::span<const std::byte> bytes);
@@ -27,7 +31,7 @@ void make_hole(int fd, std::uint64_t offset, std::uint64_t size);
 
 /// The parts of `size` bytes of `fd`, from `start` on, that are not holes; the whole where it cannot tell. Their
 /// offsets count from `start`.
-std::vector<extent> data_extents(int fd, std::uint64_t size, std::uint64_t start = 0);
+std::vector<address_range> data_extents(int fd, std::uint64_t size, std::uint64_t start = 0);
 
 /// A memfd that cannot shrink or grow, nor be written to but through the mapping that it was made with. All members
 /// are thread-safe.
@@ -51,7 +55,7 @@ public:
     std::uint64_t offset() const noexcept { return offset_; }
     std::size_t size() const noexcept { return size_; }
     std::uint64_t memory_used() const noexcept;
-    std::vector<extent> data() const { return data_extents(descriptor(), size_, offset_); }
+    std::vector<address_range> data() const { return data_extents(descriptor(), size_, offset_); }
 
     /// Up to the end; 0 with EFAULT from there on.
     std::size_t read_some(std::uint64_t offset, std::span<std::byte> to, std::error_code& ec) const noexcept;

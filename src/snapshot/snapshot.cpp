@@ -6,7 +6,9 @@
 #include <fcntl.h>
 
 #include <vmio/file_error.hpp>
+#include <vmio/memory.hpp>
 
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "snapshot/copy_file.hpp"
 #include "snapshot/cow_mapping.hpp"
@@ -14,6 +16,8 @@
 #include "snapshot/snapshot_state.hpp"
 
 namespace vmio {
+
+static_assert(memory_reader<snapshot>);
 
 snapshot snapshot::zeroed(std::size_t size) {
     return state::sealed(detail::new_memfd(size), size);
@@ -27,7 +31,7 @@ snapshot snapshot::from_bytes(std::span<const std::byte> bytes) {
 }
 
 snapshot snapshot::from_file(const std::filesystem::path& path) {
-    const detail::file_descriptor from(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    const detail::file_descriptor from(detail::sys::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
     if (!from) throw file_error("open of", path, detail::last_system_error());
     detail::file_descriptor to = detail::new_memfd(0);
     std::error_code ec;

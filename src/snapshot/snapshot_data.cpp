@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/range_set.hpp"
 #include "snapshot/copy_file.hpp"
 
 namespace vmio::detail {
@@ -39,11 +40,11 @@ std::size_t snapshot_data::read_some(std::uint64_t offset, std::span<std::byte> 
     return static_cast<std::size_t>(at - offset);
 }
 
-std::vector<extent> snapshot_data::data() const {
-    std::vector<extent> own;
+std::vector<address_range> snapshot_data::data() const {
+    std::vector<address_range> own;
     for (const cow_pages::entry& e : overlay_.entries()) {
         const std::uint64_t start = std::uint64_t{e.page} * page_size();
-        own.push_back({start, std::min<std::uint64_t>(page_size(), size() - start)});
+        own.emplace_back(start, std::min<std::uint64_t>(start + page_size(), size()));
     }
     return united(file_->data(), own);
 }
@@ -55,7 +56,7 @@ bool snapshot_data::has_room_for(std::size_t more) const noexcept {
 
 file_descriptor snapshot_data::copy() const {
     file_descriptor to = new_memfd(size());
-    for (const extent& e : file_->data())
+    for (const address_range& e : file_->data())
         if (const std::error_code ec = copy_part(file_->descriptor(), to.get(), e, file_->offset()))
             throw memory_error("copy of a snapshot", 0, 0, ec);
     for (const cow_pages::entry& e : overlay_.entries()) {

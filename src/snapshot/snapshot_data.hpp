@@ -48,7 +48,7 @@ public:
     std::size_t read_some(std::uint64_t offset, std::span<std::byte> to, std::error_code& ec) const noexcept;
 
     /// All but holes.
-    std::vector<extent> data() const;
+    std::vector<address_range> data() const;
 
     std::uint64_t memory_used() const noexcept { return file_->memory_used() + overlay_.size() * page_size(); }
 

@@ -4,7 +4,8 @@
 #include <cerrno>
 #include <limits>
 
-#include "base/saved_file.hpp"
+#include "base/atomic_file_writer.hpp"
+#include "base/input_file.hpp"
 #include "snapshot/snapshot_format.hpp"
 #include "snapshot/snapshot_state.hpp"
 
@@ -19,9 +20,9 @@ constexpr const char* loading = "load of a snapshot from";
 constexpr std::size_t buffer_size = std::size_t{1} << 18;
 
 /// The extents; `head` is what they and their checksum are for.
-std::vector<detail::extent> read_head(detail::saved_file& from, format::header& head) {
+std::vector<address_range> read_head(detail::input_file& from, format::header& head) {
     std::vector<std::byte> bytes(std::min<std::uint64_t>(format::header_size, from.left()));
-    from.read(bytes);
+    from.read_next(bytes);
     if (!format::is_magic(bytes)) from.fail(EINVAL, "it is not a saved snapshot");
     if (bytes.size() < format::header_size) from.fail(EBADMSG, "its end is missing");
     head = format::decoded(std::span<const std::byte, format::header_size>(bytes));
@@ -29,11 +30,11 @@ std::vector<detail::extent> read_head(detail::saved_file& from, format::header& 
     if (head.extents > from.left() / format::extent_size) from.fail(EBADMSG, "its end is missing, or it is damaged");
     bytes.resize(format::header_size + static_cast<std::size_t>(head.extents) * format::extent_size);
     const std::span<std::byte> table = std::span(bytes).subspan(format::header_size);
-    from.read(table);
+    from.read_next(table);
     detail::crc32 checksum;
     checksum.add(std::span<const std::byte>(bytes).subspan(format::start_of_checked));
     if (checksum.value() != head.checksum) from.fail(EBADMSG, "its header is damaged");
-    std::vector<detail::extent> extents;
+    std::vector<address_range> extents;
     if (head.size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()) ||
         !format::decode_extents(head, table, extents))
         from.fail(EBADMSG, "its header makes no sense");
@@ -46,17 +47,17 @@ std::vector<detail::extent> read_head(detail::saved_file& from, format::header& 
 
 void snapshot::save(const fs::path& path) const {
     const state::content_pointer content = state_->now();
-    const std::vector<detail::extent> extents = content->data();
+    const std::vector<address_range> extents = content->data();
     detail::atomic_file_writer file(path, saving);
     std::uint64_t at = format::header_size + extents.size() * format::extent_size;
     std::vector<std::byte> buffer(buffer_size);
     detail::crc32 checksum;
-    for (const detail::extent& e : extents)
-        for (std::uint64_t done = 0; done < e.size;) {
+    for (const address_range& e : extents)
+        for (std::uint64_t done = 0; done < e.size();) {
             std::error_code ec;
-            const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), e.size - done));
-            const std::size_t got = content->read_some(e.offset + done, std::span(buffer).first(most), ec);
-            if (got == 0) throw memory_error(read_operation(), 0, e.offset + done, ec);
+            const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), e.size() - done));
+            const std::size_t got = content->read_some(e.start() + done, std::span(buffer).first(most), ec);
+            if (got == 0) throw memory_error(read_operation(), 0, e.start() + done, ec);
             const std::span<const std::byte> bytes(buffer.data(), got);
             checksum.add(bytes);
             file.write(at, bytes);
@@ -68,19 +69,19 @@ void snapshot::save(const fs::path& path) const {
 }
 
 snapshot snapshot::load(const fs::path& path) {
-    detail::saved_file from(path, loading);
+    detail::input_file from(path, loading);
     format::header head;
-    const std::vector<detail::extent> extents = read_head(from, head);
+    const std::vector<address_range> extents = read_head(from, head);
     detail::file_descriptor file = detail::new_memfd(head.size);
     std::vector<std::byte> buffer(buffer_size);
     detail::crc32 checksum;
-    for (const detail::extent& e : extents)
-        for (std::uint64_t done = 0; done < e.size;) {
-            const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), e.size - done));
+    for (const address_range& e : extents)
+        for (std::uint64_t done = 0; done < e.size();) {
+            const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), e.size() - done));
             const std::span<std::byte> bytes = std::span(buffer).first(most);
-            from.read(bytes);
+            from.read_next(bytes);
             checksum.add(bytes);
-            detail::write_all(file.get(), e.offset + done, bytes);
+            detail::write_all(file.get(), e.start() + done, bytes);
             done += most;
         }
     if (checksum.value() != head.data_checksum) from.fail(EBADMSG, "its data are damaged");

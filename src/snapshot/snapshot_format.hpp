@@ -20,8 +20,10 @@
 #include <span>
 #include <vector>
 
+#include <vmio/address.hpp>
+
 #include "base/crc32.hpp"
-#include "base/extent.hpp"
+#include "base/little_endian.hpp"
 
 namespace vmio::detail::snapshot_format {
 
@@ -40,38 +42,26 @@ struct header {
     std::uint32_t data_checksum = 0;
 };
 
-template <class T>
-void put(std::byte* to, T value) noexcept {
-    for (std::size_t i = 0; i < sizeof value; ++i) to[i] = static_cast<std::byte>(value >> 8 * i);
-}
-
-template <class T>
-T get(const std::byte* from) noexcept {
-    T value = 0;
-    for (std::size_t i = 0; i < sizeof value; ++i) value |= static_cast<T>(static_cast<T>(from[i]) << 8 * i);
-    return value;
-}
-
 /// The header and the extents, with their checksum.
-inline std::vector<std::byte> encoded(std::uint64_t size, const std::vector<extent>& extents,
+inline std::vector<std::byte> encoded(std::uint64_t size, const std::vector<address_range>& extents,
                                       std::uint32_t data_checksum) {
     std::vector<std::byte> bytes(header_size + extents.size() * extent_size);
     std::byte* const at = bytes.data();
     std::memcpy(at, magic.data(), magic.size());
-    put(at + 8, version);
-    put(at + 16, size);
-    put(at + 24, std::uint64_t{extents.size()});
-    put(at + 40, data_checksum);
+    put_little_endian(at + 8, version);
+    put_little_endian(at + 16, size);
+    put_little_endian(at + 24, std::uint64_t{extents.size()});
+    put_little_endian(at + 40, data_checksum);
     std::uint64_t data_size = 0;
     for (std::size_t i = 0; i < extents.size(); ++i) {
-        put(at + header_size + i * extent_size, extents[i].offset);
-        put(at + header_size + i * extent_size + 8, extents[i].size);
-        data_size += extents[i].size;
+        put_little_endian(at + header_size + i * extent_size, extents[i].start());
+        put_little_endian(at + header_size + i * extent_size + 8, extents[i].size());
+        data_size += extents[i].size();
     }
-    put(at + 32, data_size);
+    put_little_endian(at + 32, data_size);
     crc32 checksum;
     checksum.add(std::span<const std::byte>(bytes).subspan(start_of_checked));
-    put(at + 12, checksum.value());
+    put_little_endian(at + 12, checksum.value());
     return bytes;
 }
 
@@ -81,23 +71,22 @@ inline bool is_magic(std::span<const std::byte> bytes) noexcept {
 
 inline header decoded(std::span<const std::byte, header_size> bytes) noexcept {
     const std::byte* const at = bytes.data();
-    return {get<std::uint32_t>(at + 8),  get<std::uint32_t>(at + 12), get<std::uint64_t>(at + 16),
-            get<std::uint64_t>(at + 24), get<std::uint64_t>(at + 32), get<std::uint32_t>(at + 40)};
+    return {get_little_endian<std::uint32_t>(at + 8),  get_little_endian<std::uint32_t>(at + 12), get_little_endian<std::uint64_t>(at + 16),
+            get_little_endian<std::uint64_t>(at + 24), get_little_endian<std::uint64_t>(at + 32), get_little_endian<std::uint32_t>(at + 40)};
 }
 
-/// Of the bytes that follow the header. False if they make no sense for it.
-inline bool decode_extents(const header& h, std::span<const std::byte> bytes, std::vector<extent>& extents) {
-    extents.resize(bytes.size() / extent_size);
+/// `bytes` follow the header. Returns: false if they are not valid, or not for that header.
+inline bool decode_extents(const header& h, std::span<const std::byte> bytes, std::vector<address_range>& extents) {
     std::uint64_t end = 0;
     std::uint64_t data_size = 0;
-    for (std::size_t i = 0; i < extents.size(); ++i) {
+    for (std::size_t i = 0; i < bytes.size() / extent_size; ++i) {
         const std::byte* const at = bytes.data() + i * extent_size;
-        extents[i] = {get<std::uint64_t>(at), get<std::uint64_t>(at + 8)};
-        const bool fits = extents[i].offset >= end && extents[i].offset <= h.size && extents[i].size > 0 &&
-                          extents[i].size <= h.size - extents[i].offset;
-        if (!fits) return false;
-        end = extents[i].end();
-        data_size += extents[i].size;
+        const auto offset = get_little_endian<std::uint64_t>(at);
+        const auto size = get_little_endian<std::uint64_t>(at + 8);
+        if (offset < end || offset > h.size || size == 0 || size > h.size - offset) return false;
+        end = offset + size;
+        extents.emplace_back(offset, end);
+        data_size += size;
     }
     return data_size == h.data_size;
 }

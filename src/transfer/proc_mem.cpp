@@ -8,13 +8,14 @@
 #include <unistd.h>
 
 #include "base/iovec_batch.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/vma_lookup.hpp"
 
 namespace vmio::detail {
 
 proc_mem::proc_mem(const process& target, std::error_code& ec) noexcept
-    : target_(target), file_(::openat(target.proc_directory(), "mem", O_RDWR | O_CLOEXEC)) {
+    : target_(target), file_(sys::openat(target.proc_directory(), "mem", O_RDWR | O_CLOEXEC)) {
     ec = file_ ? std::error_code() : last_system_error();
     if (target.proc_directory() < 0) ec = system_error_of(EACCES);
     if (ec.value() == ENOENT) ec = system_error_of(ESRCH);
@@ -57,7 +58,9 @@ std::size_t proc_mem::read_some(address from, std::span<std::byte> to, protectio
                                 std::error_code& ec) const noexcept {
     return transfer(
         from, to.size(), false, protection,
-        [&](off_t at, std::size_t done, std::size_t size) { return ::pread(file_.get(), to.data() + done, size, at); },
+        [&](off_t at, std::size_t done, std::size_t size) {
+            return sys::pread(file_.get(), to.data() + done, size, at);
+        },
         ec);
 }
 
@@ -66,7 +69,7 @@ std::size_t proc_mem::write_some(address to, std::span<const std::byte> from, pr
     return transfer(
         to, from.size(), true, protection,
         [&](off_t at, std::size_t done, std::size_t size) {
-            return ::pwrite(file_.get(), from.data() + done, size, at);
+            return sys::pwrite(file_.get(), from.data() + done, size, at);
         },
         ec);
 }

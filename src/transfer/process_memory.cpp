@@ -4,11 +4,39 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <vmio/access.hpp>
+
 #include "base/system_error.hpp"
+#include "process/opening_error.hpp"
 #include "transfer/process_memory_state.hpp"
 #include "transfer/vm_call.hpp"
 
 namespace vmio {
+namespace {
+
+/// Explanation and remedy for the refusal `ec` at opening. `mem_error`: that of opening /proc/PID/mem, if it was tried.
+std::string advice(const process& target, const process_memory_options& options, const std::error_code& mem_error,
+                   const std::error_code& ec) {
+    if (ec.value() == EOPNOTSUPP)
+        return "process_vm_readv needs a process id, and a process opened by in_proc() has none here: use "
+               "transfer_method::automatic or proc_mem";
+    const std::string text = detail::opening_advice(target.id(), ec);
+    if (ec != errc::permission_denied && ec != errc::not_supported) return text;
+    const access_obstacle obstacle = target.id() == 0 ? access_obstacle::none : diagnose_access(target.id()).obstacle;
+    const std::string call = "process_vm_readv is refused by a seccomp filter or missing in this kernel";
+    const std::string file = "/proc/PID/mem cannot be opened" + (mem_error ? ": " + mem_error.message() : "");
+    if (obstacle == access_obstacle::none && mem_error)
+        return file + "; a filter or security module refuses it" +
+               (target.id() == 0      ? ""
+                : options.force_write ? "; only force_write needs it"
+                                      : "; transfer_method::process_vm does not need it");
+    if (obstacle != access_obstacle::forbidden_call) return text;
+    if (mem_error) return call + ", and " + file + ": allow one of them";
+    return call + ": use transfer_method::" + (options.method == transfer_method::automatic ? "" : "automatic or ") +
+           "proc_mem, or allow the call in the container's profile";
+}
+
+}  // namespace
 
 process_memory::process_memory(process target, process_memory_options options, std::error_code& ec)
     : target_(std::move(target)), state_(std::make_shared<state>(options, target_)) {
@@ -17,7 +45,8 @@ process_memory::process_memory(process target, process_memory_options options, s
 
 process_memory::process_memory(process target, process_memory_options options)
     : target_(std::move(target)), state_(std::make_shared<state>(options, target_)) {
-    if (const std::error_code ec = open(options)) throw memory_error("open", target_.id(), 0, ec);
+    if (const std::error_code ec = open(options))
+        throw memory_error("open", target_.id(), 0, ec, advice(target_, state_->options, state_->opening_error, ec));
 }
 
 std::error_code process_memory::open(process_memory_options options) {

@@ -3,9 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <exception>
-#include <functional>
-#include <thread>
+
+#include "base/worker_thread.hpp"
 
 namespace vmio::detail {
 
@@ -36,7 +35,7 @@ struct share {
     std::size_t size = 0;
     std::size_t done = 0;
     std::error_code error;
-    std::thread worker;
+    worker_thread worker;
 };
 
 }  // namespace
@@ -61,13 +60,8 @@ std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byt
     const auto move = [&](share& s) {
         s.done = one_after_the_other(call, id, remote + s.offset, local + s.offset, s.size, s.error);
     };
-    for (std::size_t i = 1; i < count; ++i) {
-        try {
-            shares[i].worker = std::thread(move, std::ref(shares[i]));
-        } catch (const std::exception&) {
-            // No thread to be had: done below.
-        }
-    }
+    for (std::size_t i = 1; i < count; ++i)  // one that gets no thread is moved below
+        run_in(shares[i].worker, [&move, &s = shares[i]] { move(s); });
     move(shares[0]);
     for (std::size_t i = 1; i < count; ++i) {
         if (shares[i].worker.joinable())

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <future>
+#include <exception>
 #include <limits>
 #include <memory>
 #include <new>
@@ -12,9 +12,11 @@
 
 #include <boost/sort/pdqsort/pdqsort.hpp>
 
+#include "base/cancellation.hpp"
 #include "base/huge_buffer.hpp"
 #include "base/iovec_batch.hpp"
 #include "base/system_error.hpp"
+#include "base/worker_thread.hpp"
 
 namespace vmio {
 namespace {
@@ -86,6 +88,10 @@ std::size_t sum(std::size_t a, std::size_t b) {
 struct share {
     std::span<const piece> pieces;
     std::size_t room = 0;
+    std::byte* to = nullptr;
+    std::size_t kept = 0;
+    std::exception_ptr failure{};
+    detail::worker_thread worker{};
 };
 
 /// Cuts the pieces into at most `most` shares, where no piece reaches into the next.
@@ -99,7 +105,8 @@ std::vector<share> shares_of(std::span<const piece> pieces, std::size_t most) {
     for (std::size_t i = 0; i <= pieces.size(); ++i) {
         const bool last = i == pieces.size();
         if (last || (pieces[i].start > end && i - first >= each)) {
-            shares.push_back({pieces.subspan(first, i - first), sum(wanted, std::min(in_gaps, most_in_gaps))});
+            shares.push_back(
+                {.pieces = pieces.subspan(first, i - first), .room = sum(wanted, std::min(in_gaps, most_in_gaps))});
             if (last) break;
             first = i;
             wanted = in_gaps = 0;
@@ -222,7 +229,7 @@ block_scan detail::scan_blocks_by(std::span<const memory_block> blocks, std::siz
                                   std::uint64_t unit, unsigned threads) {
     static_assert(std::is_trivially_destructible_v<block_result>, "they end with their storage");
     const piece_list pieces(blocks, max_bytes);
-    const auto shares =
+    auto shares =
         shares_of(pieces.get(), std::clamp<std::size_t>(blocks.size() / worth_a_thread, 1, std::max(threads, 1u)));
     const std::size_t size_of_results = blocks.size() * sizeof(block_result);
     std::size_t size_of_all = size_of_results;
@@ -236,17 +243,29 @@ block_scan detail::scan_blocks_by(std::span<const memory_block> blocks, std::siz
             start, size, {}, size > max_bytes, past_the_top ? detail::system_error_of(EFAULT) : std::error_code()};
     }
 
-    std::vector<std::future<std::size_t>> kept;  // read here, when their number is asked for, if there is no thread
     std::byte* to = storage.get() + size_of_results;
-    for (const share& s : shares) {
-        const bool ours = &s == &shares.back();
-        const auto policy = ours ? std::launch::deferred : std::launch::async | std::launch::deferred;
-        kept.push_back(std::async(
-            policy, [&, pieces = s.pieces, to] { return share_reading(pieces, move, unit, results).read(to); }));
+    const auto read = [&](share& s) noexcept {
+        try {
+            s.kept = share_reading(s.pieces, move, unit, results).read(s.to);
+        } catch (...) {
+            s.failure = std::current_exception();
+        }
+    };
+    const detail::cancellation_disabled now;  // read() and the threads would not survive it
+    for (share& s : shares) {
+        s.to = to;
         to += s.room;
+        if (&s != &shares.back()) detail::run_in(s.worker, [&] { read(s); });
     }
+    for (share& s : shares)
+        if (!s.worker.joinable()) read(s);
+    for (share& s : shares)
+        if (s.worker.joinable()) s.worker.join();
     block_scan scan;
-    for (auto i = kept.rbegin(); i != kept.rend(); ++i) scan.bytes_kept_ += i->get();
+    for (const share& s : shares) {
+        if (s.failure) std::rethrow_exception(s.failure);
+        scan.bytes_kept_ += s.kept;
+    }
     scan.results_ = {results, blocks.size()};
     scan.storage_ = storage;
     return scan;

@@ -11,7 +11,7 @@
 #include <vmio/memory_gap.hpp>
 #include <vmio/page_map.hpp>
 
-#include "maps/maps_cursor.hpp"
+#include "proc/vma_lookup.hpp"
 #include "walk/region_source.hpp"
 
 namespace vmio::detail {
@@ -29,7 +29,8 @@ struct empty_run {
 /// but only for some milliseconds, since the target may touch pages meanwhile.
 class empty_run_finder {
 public:
-    explicit empty_run_finder(process target) : maps_(std::move(target)) {}
+    /// `target` must outlive it.
+    explicit empty_run_finder(const process& target) : maps_(target.maps(), target.proc_directory()) {}
 
     /// The run that begins at `at`, inside of `region`; none if it has less than `least` bytes. memory_error.
     empty_run find(const region_source& source, address at, address end, std::uint64_t least);
@@ -47,7 +48,7 @@ private:
 
     static constexpr std::uint64_t least_window = std::uint64_t{16} << 20;
 
-    maps_cursor maps_;
+    vma_lookup maps_;
     address_range looked_at_;          // in page tables
     std::vector<address_range> data_;  // of these, what is not empty
     clock::time_point until_;

@@ -13,6 +13,7 @@
 
 #include "base/file_descriptor.hpp"
 #include "base/range_set.hpp"
+#include "base/system_call.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio::detail {
@@ -26,10 +27,10 @@ bool read_last_page(int file, std::uint64_t offset, std::span<std::byte> to) noe
     const std::uint64_t start = align_down(offset, page_size());
     void* const p = ::mmap(nullptr, page_size(), PROT_READ, MAP_SHARED, file, static_cast<off_t>(start));
     if (p == MAP_FAILED) return false;
-    const file_descriptor mem(::open("/proc/thread-self/mem", O_RDONLY | O_CLOEXEC));
+    const file_descriptor mem(sys::open("/proc/thread-self/mem", O_RDONLY | O_CLOEXEC));
     const address from = address_of(p) + (offset - start);
     const bool all =
-        ::pread(mem.get(), to.data(), to.size(), static_cast<off_t>(from)) == static_cast<ssize_t>(to.size());
+        sys::pread(mem.get(), to.data(), to.size(), static_cast<off_t>(from)) == static_cast<ssize_t>(to.size());
     ::munmap(p, page_size());
     return all;
 }

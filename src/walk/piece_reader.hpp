@@ -9,7 +9,7 @@
 #include <vmio/memory_gap.hpp>
 #include <vmio/process_memory.hpp>
 
-#include "maps/maps_cursor.hpp"
+#include "proc/vma_lookup.hpp"
 #include "walk/region_source.hpp"
 
 namespace vmio::detail {
@@ -37,7 +37,8 @@ protected:
 
 class piece_reader {
 public:
-    explicit piece_reader(process_memory memory) : memory_(std::move(memory)), maps_(memory_.target()) {}
+    explicit piece_reader(process_memory memory)
+        : memory_(std::move(memory)), maps_(memory_.target().maps(), memory_.target().proc_directory()) {}
 
     /// Reads `range`, which `source` is for. memory_error if the process is gone.
     void read(const region_source& source, const address_range& range, piece_consumer& to);
@@ -55,7 +56,7 @@ private:
     void check(const region_source&, const address_range&);
 
     process_memory memory_;
-    maps_cursor maps_;
+    vma_lookup maps_;
     piece_consumer* sink_ = nullptr;
     std::vector<address_range> inferred_;  // not from memory
     std::vector<remote_block> blocks_;

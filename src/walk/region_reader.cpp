@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <vmio/region_reader.hpp>
 
+#include <vmio/smaps.hpp>
+
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
-#include "maps/dontdump.hpp"
+#include "maps/query_mapping.hpp"
+#include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 #include "walk/region_reader_state.hpp"
 
@@ -14,10 +17,10 @@ void region_reader::state::start_walk() {
     std::error_code ec;
     pages.emplace(memory.target(), ec);
     if (ec == errc::no_such_process || ec == errc::program_changed || detail::is_exhaustion(ec))
-        throw memory_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
+        throw detail::opening_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
     if (ec) pages.reset();  // this kernel has none: do without
-    mappings.emplace(memory.target());
-    if (options.skip_dontdump) dontdump = detail::dontdump_ranges(memory.target(), options.within);
+    list.reset();
+    if (options.skip_dontdump) dontdump = dontdump_ranges(memory.target(), options.within);
     walking = true;
 }
 
@@ -37,7 +40,7 @@ bool region_reader::state::next_region() {
     address_range clipped;
     address at = beyond;
     while (at < options.within.end()) {
-        m = mappings->at_or_above(at);
+        m = detail::query_mapping(memory.target(), at, list);
         if (!m) break;
         clipped = address_range(std::max(at, m->range.start()), m->range.end()).intersection(options.within);
         at = m->range.end();
@@ -122,7 +125,7 @@ void region_reader::state::reset() noexcept {
     empty = {};
     finder.forget();
     nothing = {};
-    mappings.reset();
+    list.reset();
     dontdump.clear();
     pages.reset();
     buffer.release();

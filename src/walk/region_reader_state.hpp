@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include <vmio/memory_map.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/region_reader.hpp>
 
-#include "maps/mapping_walk.hpp"
 #include "walk/empty_run_finder.hpp"
 #include "walk/piece_reader.hpp"
 #include "walk/region_source.hpp"
@@ -62,7 +62,7 @@ struct VMIO_HIDDEN region_reader::state {
     // The walk: present from the first next() on.
     std::optional<page_map> pages;
     std::vector<address_range> dontdump;
-    std::optional<detail::mapping_walk> mappings;
+    std::optional<memory_map> list;  // where single mappings cannot be asked for
     bool walking = false;
     address beyond = 0;  // where the next region is looked for
 

@@ -49,16 +49,17 @@ region_source::region_source(const process& target, const page_map* pages, const
                              const source_options& options)
     : start_(m.range.start()), offset_(m.offset), inode_(m.inode), shared_(m.perms.shared), pages_(pages) {
     if (pages == nullptr) return;
-    if (!options.read_swapped) looked_for_ = page_state::swapped | page_state::guard;
+    constexpr page_state unreadable = page_state::guard | page_state::poisoned;
+    if (!options.read_swapped) looked_for_ = page_state::swapped | unreadable;
     if (is_anonymous(target, m)) {
         if (!options.skip_untouched) return;
         from_outside_ = region_piece::origin::zeros;
-        looked_for_ |= page_state::guard | page_state::data;
+        looked_for_ |= unreadable | page_state::data;
     } else if (options.use_backing_files && m.file_backed()) {
         backing_file file(target, m);
         if (!file) return;
         from_outside_ = region_piece::origin::file;
-        looked_for_ |= page_state::guard | page_state::changed;
+        looked_for_ |= unreadable | page_state::changed;
         file_.emplace(std::move(file));
     }
 }

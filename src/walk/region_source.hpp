@@ -46,6 +46,8 @@ public:
             if (at < part.start()) each(region_piece{{at, part.start()}, rest});
             at = part.end();
             if (has(run.state, page_state::guard)) return each(region_piece{part, origin::gap, gap_reason::guard_page});
+            if (has(run.state, page_state::poisoned))
+                return each(region_piece{part, origin::gap, gap_reason::input_output});
             if (has(run.state, page_state::swapped)) return each(region_piece{part, origin::gap, gap_reason::swapped});
             each(region_piece{part, origin::memory});
         });

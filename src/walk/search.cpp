@@ -6,13 +6,15 @@
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <new>
 #include <stdexcept>
-#include <system_error>
-#include <thread>
+#include <vector>
 
 #include <vmio/memory_map.hpp>
 #include <vmio/region_reader.hpp>
 
+#include "base/cancellation.hpp"
+#include "base/worker_thread.hpp"
 #include "walk/region_source.hpp"
 #include "walk/seam_search.hpp"
 
@@ -35,7 +37,8 @@ public:
             run_threads(slices(parts()));
         else {
             if (options_.progress) ranges();
-            search_within(options_.regions.within, options_.regions.within.end());
+            address done = 0;
+            search_within({options_.regions.within, options_.regions.within}, done);
         }
         summary_.stopped = stopped_;
         return summary_;
@@ -44,7 +47,7 @@ public:
 private:
     /// What is to be searched.
     std::vector<address_range> ranges() {
-        auto all = memory_map::load(memory_.target()).ranges([&](const mapping& m) {
+        auto all = memory_map::load(memory_.target(), memory_map_check::gaps).ranges([&](const mapping& m) {
             return detail::is_region(m) && (!options_.regions.wanted || options_.regions.wanted(m));
         });
         for (address_range& range : all) {
@@ -53,6 +56,12 @@ private:
         }
         return all;
     }
+
+    /// A part of the search for one thread.
+    struct slice {
+        address_range range;    // to be read
+        address_range counted;  // in the summary
+    };
 
     struct part {
         address_range range;
@@ -84,9 +93,9 @@ private:
         return all;
     }
 
-    /// For the threads: many, so that they end together, but each worth a reader of its own. A slice may hold many
-    /// small ranges.
-    std::vector<address_range> slices(const std::vector<part>& parts) const {
+    /// The ranges cut up for the threads: into many slices, so that the threads end together, but each worth a reader
+    /// of its own. A slice may hold many small ranges.
+    std::vector<slice> slices(const std::vector<part>& parts) const {
         constexpr std::uint64_t least = std::uint64_t{4} << 20;
         constexpr std::uint64_t most = std::uint64_t{1} << 30;
         std::uint64_t total = 0;
@@ -105,58 +114,90 @@ private:
                 all.back() = {all.back().start(), rest.start()};
                 if (!p.empty) room -= taken;
             }
-        return all;
+        std::vector<slice> cut;
+        cut.reserve(all.size());
+        for (const address_range& r : all) {
+            // A match may begin in one slice and end in the next.
+            const address reach = std::min<address>(pattern_.size() - 1, options_.regions.within.end() - r.end());
+            cut.push_back({{r.start(), r.end() + reach}, r});
+        }
+        return cut;
     }
 
-    void run_threads(const std::vector<address_range>& slices) {
-        std::atomic<std::size_t> next_slice{0};
-        std::exception_ptr failure;
-        const auto work = [&] {
-            try {
-                for (std::size_t i = next_slice++; i < slices.size() && !stopped_; i = next_slice++) {
-                    // A match may begin in one slice and end in the next.
-                    const address end = slices[i].end();
-                    const address reach = std::min(pattern_.size() - 1, options_.regions.within.end() - end);
-                    search_within({slices[i].start(), end + reach}, end);
-                }
-            } catch (...) {
-                const std::lock_guard lock(mutex_);
-                if (!failure) failure = std::current_exception();
-                stopped_ = true;
-            }
-        };
-        std::vector<std::jthread> others;
+    void run_threads(std::vector<slice> slices) {
+        // A callback that is cancelled would unwind past threads that use this object.
+        const detail::cancellation_disabled now;
+        std::reverse(slices.begin(), slices.end());
+        left_ = std::move(slices);
+        left_.reserve(left_.size() + options_.threads);  // what threads give back, which must not fail
+        std::vector<detail::worker_thread> others;
         try {
-            for (std::size_t i = 1; i < std::min<std::size_t>(options_.threads, slices.size()); ++i)
-                others.emplace_back(work);
-        } catch (const std::system_error&) {
-            // No more threads to be had: those that run do it all.
-        } catch (...) {
-            stopped_ = true;  // or those that run would search it all before this gets out
-            throw;
+            for (std::size_t i = 1; i < std::min<std::size_t>(options_.threads, left_.size()); ++i)
+                others.emplace_back([this] { work(); });
+        } catch (const std::exception&) {
+            // No more threads to be had, or no memory for them: those that run search it all.
         }
         work();
         others.clear();
-        if (failure) std::rethrow_exception(failure);
+        // Slices that a thread had no memory for while the others ran.
+        while (!left_.empty() && !stopped_) search_next();
+        if (failure_) std::rethrow_exception(failure_);
     }
 
-    /// What lies at or above `limit` is not counted.
-    void search_within(const address_range& range, address limit) {
+    /// What each thread does, until nothing is left or it has no memory for a buffer.
+    void work() noexcept {
+        try {
+            while (search_next()) {
+            }
+        } catch (const std::bad_alloc&) {
+            // Unless a callback threw it, which is a failure already.
+        } catch (...) {
+            const std::lock_guard lock(mutex_);
+            fail();
+        }
+    }
+
+    /// False if there are no more slices. One that cannot be finished for want of memory is given back, without what
+    /// has been searched of it.
+    bool search_next() {
+        slice next;
+        {
+            const std::lock_guard lock(mutex_);
+            if (left_.empty() || stopped_) return false;
+            next = left_.back();
+            left_.pop_back();
+        }
+        address done = next.counted.start();
+        try {
+            search_within(next, done);
+        } catch (const std::bad_alloc&) {
+            const std::lock_guard lock(mutex_);
+            // Matches that end below `done` have been reported, no others.
+            const address first = std::max(next.range.start(), done - std::min<address>(done, pattern_.size() - 1));
+            if (done < next.counted.end()) left_.push_back({{first, next.range.end()}, {done, next.counted.end()}});
+            throw;
+        }
+        return true;
+    }
+
+    /// `done`: what lies below has been searched and counted.
+    void search_within(const slice& part, address& done) {
         region_options how = region_options::from(options_.regions);
         how.chunk_size = options_.chunk_size;
         how.max_fetched_size = std::numeric_limits<std::size_t>::max();
-        how.within = range;
+        how.within = part.range;
         how.join_empty = !pattern_.matches_zeros();
         detail::seam_search seams(pattern_, options_.alignment);
         region_reader reader(memory_, std::move(how));
         while (!stopped_ && reader.next()) {
             const std::span<const std::byte> bytes = reader.fetch();
             const address start = reader.range().start();
-            each_part(reader, [&](const address_range& part) {
-                return seams.add(part.start(), bytes.subspan(part.start() - start, part.size()),
+            each_part(reader, [&](const address_range& found_in) {
+                return seams.add(found_in.start(), bytes.subspan(found_in.start() - start, found_in.size()),
                                  [&](address at) { return report(at); });
             });
-            finish_chunk(reader, limit);
+            finish_chunk(reader, part.counted);
+            done = std::min(reader.range().end(), part.counted.end());
         }
     }
 
@@ -179,23 +220,40 @@ private:
         }
     }
 
+    /// The exception in flight ends the search. Under the mutex.
+    void fail() noexcept {
+        if (!failure_) failure_ = std::current_exception();
+        stopped_ = true;
+    }
+
+    /// Calls back, under the mutex. Memory that a callback lacks ends the search, unlike memory that a thread lacks.
+    template <class F>
+    bool ask(F&& f) {
+        try {
+            return f();
+        } catch (const std::bad_alloc&) {
+            fail();
+            throw;
+        }
+    }
+
     bool report(address at) {
         const std::lock_guard lock(mutex_);
         if (stopped_) return false;
         ++summary_.matches;
-        if (!found_(at)) stopped_ = true;
+        if (!ask([&] { return found_(at); })) stopped_ = true;
         return !stopped_;
     }
 
-    void finish_chunk(const region_reader& chunk, address limit) {
+    /// What a slice has of the next one is counted there.
+    void finish_chunk(const region_reader& chunk, const address_range& counted) {
         const std::lock_guard lock(mutex_);
-        // What a slice has of the next one is counted there.
-        const address_range counted(0, limit);
         summary_.searched += chunk.range().intersection(counted).size();
         for (const address_range& gap : chunk.gaps()) summary_.unreadable += gap.intersection(counted).size();
         if (stopped_) return;
         const search_progress now{summary_.searched, total_, chunk.range().end(), summary_.matches};
-        if (options_.stop.stop_requested() || (options_.progress && !options_.progress(now))) stopped_ = true;
+        if (options_.stop.stop_requested() || (options_.progress && !ask([&] { return options_.progress(now); })))
+            stopped_ = true;
     }
 
     const process_memory& memory_;
@@ -207,6 +265,8 @@ private:
     std::atomic<bool> stopped_{false};
 
     std::mutex mutex_;  // of what follows, and of what we call
+    std::vector<slice> left_;
+    std::exception_ptr failure_;
     search_summary summary_;
 };
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <vmio/address.hpp>
 
+#include <iomanip>
 #include <limits>
+#include <sstream>
 #include <stdexcept>
 
 #include <unistd.h>
@@ -88,4 +90,25 @@ BOOST_AUTO_TEST_CASE(aligning_goes_to_a_multiple_and_never_wraps) {
     BOOST_TEST(vmio::align_up(top - 0xfff, 0x1000) == top - 0xfff);
     BOOST_CHECK_THROW(vmio::align_up(top - 0xffe, 0x1000), std::out_of_range);
     BOOST_CHECK_THROW(vmio::align_up(top, 0x1000), std::out_of_range);
+}
+
+BOOST_AUTO_TEST_CASE(the_next_boundary_lies_above_and_saturates_at_the_top) {
+    static_assert(vmio::next_boundary(0, 0x1000) == 0x1000);
+    BOOST_TEST(vmio::next_boundary(0xfff, 0x1000) == 0x1000u);
+    BOOST_TEST(vmio::next_boundary(0x1000, 0x1000) == 0x2000u);
+    BOOST_TEST(vmio::next_boundary(top - 0x1000, 0x1000) == top - 0xfff);
+    BOOST_TEST(vmio::next_boundary(top - 0xfff, 0x1000) == top);
+    BOOST_TEST(vmio::next_boundary(top, 0x1000) == top);
+    BOOST_TEST(vmio::next_boundary(top, 1) == top);
+}
+
+BOOST_AUTO_TEST_CASE(a_range_is_printed_as_a_half_open_interval) {
+    BOOST_TEST(to_string(address_range(0x1000, 0x3000)) == "[0x1000, 0x3000)");
+    BOOST_TEST(to_string(address_range(0, top)) == "[0x0, 0xffffffffffffffff)");
+    std::ostringstream out;
+    out << std::setw(8) << address_range(1, 2) << ' ' << std::dec << 10;
+    BOOST_TEST(out.str() == "[0x1, 0x2) 10");
+    out.str({});
+    out << std::left << std::setw(12) << address_range() << '|';
+    BOOST_TEST(out.str() == "[0x0, 0x0)  |");
 }

@@ -67,6 +67,14 @@ bool same(std::span<const memory_gap> found, const std::vector<memory_gap>& expe
 
 }  // namespace
 
+BOOST_AUTO_TEST_CASE(a_moved_from_capture_is_unchanged) {
+    const pages memory(2);
+    process_snapshot first = process_snapshot::capture(process::self(), only({memory.range()}));
+    const process_snapshot second = std::move(first);
+    BOOST_TEST(same(first.ranges(), {memory.range()}));  // NOLINT(bugprone-use-after-move)
+    BOOST_TEST(same(second.ranges(), {memory.range()}));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_captured_stays_whatever_the_process_does) {
     const pages memory(5);
     child_process child;
@@ -270,8 +278,9 @@ BOOST_AUTO_TEST_CASE(every_region_can_be_viewed_changed_and_restored) {
     std::ranges::fill(view.bytes(), std::byte{1});  // now to be dropped, rather than copied back
     view.restore();
     BOOST_TEST(is_pattern(memory.page(5), view.bytes()));
-    BOOST_TEST(!is_pattern(memory.page(5), branch.view().bytes()));
-    BOOST_TEST(is_pattern(memory.page(5), branch.view().bytes().first(3 * page)));
+    const vmio::cow_view branch_view = branch.view();
+    BOOST_TEST(!is_pattern(memory.page(5), branch_view.bytes()));
+    BOOST_TEST(is_pattern(memory.page(5), branch_view.bytes().first(3 * page)));
 
     const vmio::snapshot part = s.bytes({sparse.page(40), sparse.page(60)});
     BOOST_TEST(part.memory_used() == page);

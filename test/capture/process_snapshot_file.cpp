@@ -203,13 +203,13 @@ BOOST_AUTO_TEST_CASE(mappings_that_lie_are_refused_whatever_their_checksum) {
     const auto loads_with_its_second_from = [&](vmio::address start) {
         auto bytes = format::encoded(record, {}, 0);
         std::array<std::byte, 8> before;
-        vmio::detail::snapshot_format::put(before.data(), vmio::address{0x333333});
+        vmio::detail::put_little_endian(before.data(), vmio::address{0x333333});
         const auto place = std::search(bytes.begin(), bytes.end(), before.begin(), before.end());
         BOOST_REQUIRE((place != bytes.end()));
-        vmio::detail::snapshot_format::put(&*place, start);
+        vmio::detail::put_little_endian(&*place, start);
         vmio::detail::crc32 checksum;
         checksum.add(std::span<const std::byte>(bytes).subspan(format::start_of_checked));
-        vmio::detail::snapshot_format::put(bytes.data() + 12, checksum.value());
+        vmio::detail::put_little_endian(bytes.data() + 12, checksum.value());
         return is_loaded(path, bytes);
     };
     BOOST_TEST(loads_with_its_second_from(0x222222));

@@ -20,7 +20,6 @@
 
 #include "processes/core_process.hpp"
 #include "support/files.hpp"
-#include "support/mapping_prints.hpp"
 #include "support/pages.hpp"
 
 using vmio::address;

@@ -48,6 +48,16 @@ std::vector<std::byte> read_all(const core_memory& core, const address_range& ra
     return bytes;
 }
 
+void write_image(const vmio::detail::core_image& image, address at, std::span<const std::byte> bytes,
+                 const std::filesystem::path& path) {
+    vmio::detail::file_core_sink file(path);
+    const vmio::core_progress none;
+    vmio::detail::core_writer writer(image, file, none);
+    writer.put(at, bytes);
+    writer.finish();
+    file.finish();
+}
+
 std::string dump_command(const std::filesystem::path& to, const address_range& range) {
     std::ostringstream command;
     command << " -ex 'dump binary memory " << to.string() << std::hex << " 0x" << range.start() << " 0x" << range.end()
@@ -289,12 +299,9 @@ BOOST_AUTO_TEST_CASE(more_segments_than_the_header_can_count) {
         if (i != count) image.left_out.push_back(m.range);
     }
     std::vector<std::byte> bytes(page, std::byte{'x'});
-    image.read = [&](const vmio::detail::core_sink& put) { put(2 * count * page, bytes); };
     const test::scratch_directory directory;
     const auto path = directory / "many";
-    vmio::detail::core_sparse_file file(path);
-    write_core(image, file, {});
-    file.finish();
+    write_image(image, 2 * count * page, bytes, path);
     const core_memory core = core_memory::open(path);
     BOOST_TEST(core.mappings().size() == count);
     BOOST_TEST(core.ranges().size() == 1u);
@@ -309,12 +316,9 @@ BOOST_AUTO_TEST_CASE(bytes_outside_of_segments_are_passed_by) {
     image.left_out = {{3 * page, 4 * page}};
     std::vector<std::byte> bytes(10 * page);
     for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = test::pattern(i);
-    image.read = [&](const vmio::detail::core_sink& put) { put(0, bytes); };
     const test::scratch_directory directory;
     const auto path = directory / "written";
-    vmio::detail::core_sparse_file file(path);
-    write_core(image, file, {});
-    file.finish();
+    write_image(image, 0, bytes, path);
     const core_memory core = core_memory::open(path);
     BOOST_TEST((core.ranges() == std::vector<address_range>{{2 * page, 3 * page}, {6 * page, 7 * page}}));
     for (const address_range& range : core.ranges()) BOOST_TEST(test::is_pattern(range.start(), read_all(core, range)));

@@ -33,10 +33,10 @@ void put_checksums_right(std::span<std::byte> bytes) {
     const auto table = static_cast<std::size_t>(std::min(head.extents, room)) * format::extent_size;
     vmio::detail::crc32 of_data;
     of_data.add(bytes.subspan(format::header_size + table));
-    format::put(&bytes[40], of_data.value());
+    vmio::detail::put_little_endian(&bytes[40], of_data.value());
     vmio::detail::crc32 of_head;
     of_head.add(bytes.first(format::header_size + table).subspan(format::start_of_checked));
-    format::put(&bytes[12], of_head.value());
+    vmio::detail::put_little_endian(&bytes[12], of_head.value());
 }
 
 struct file {
@@ -61,14 +61,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             format::decoded(std::span<const std::byte, format::header_size>(bytes.data(), format::header_size));
         must(loaded.size() == head.size);
         // Every extent is where it should be.
-        std::vector<vmio::detail::extent> extents;
+        std::vector<vmio::address_range> extents;
         const auto table = static_cast<std::size_t>(head.extents) * format::extent_size;
         must(format::decode_extents(head, std::span(bytes).subspan(format::header_size, table), extents));
         std::span<const std::byte> rest = std::span(bytes).subspan(format::header_size + table);
-        for (const vmio::detail::extent& e : extents) {
-            std::vector<std::byte> got(static_cast<std::size_t>(e.size));
+        for (const vmio::address_range& e : extents) {
+            std::vector<std::byte> got(static_cast<std::size_t>(e.size()));
             std::error_code ec;
-            must(loaded.read_some(e.offset, got, ec) == got.size());
+            must(loaded.read_some(e.start(), got, ec) == got.size());
             must(std::equal(got.begin(), got.end(), rest.begin()));
             rest = rest.subspan(got.size());
         }

@@ -20,7 +20,6 @@
 #include "faults/seccomp.hpp"
 #include "processes/child.hpp"
 #include "processes/replaced_process.hpp"
-#include "support/mapping_prints.hpp"
 #include "support/maps.hpp"
 #include "support/odd_mappings.hpp"
 #include "support/pages.hpp"

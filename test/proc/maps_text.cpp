@@ -9,7 +9,6 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "support/mapping_prints.hpp"
 
 using namespace std::string_literals;
 using vmio::mapping;

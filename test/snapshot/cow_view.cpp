@@ -43,6 +43,14 @@ std::ostream& operator<<(std::ostream& to, const changed_run& run) {
 
 namespace {
 
+template <class View>
+concept gives_its_bytes = requires(View&& view) { std::forward<View>(view).bytes(); };
+template <class View>
+concept gives_its_data = requires(View&& view) { std::forward<View>(view).data(); };
+static_assert(gives_its_bytes<cow_view&> && gives_its_bytes<const cow_view&> && gives_its_data<const cow_view&>);
+static_assert(!gives_its_bytes<cow_view> && !gives_its_bytes<const cow_view> && !gives_its_data<cow_view>);
+static_assert(!gives_its_bytes<vmio::mutable_view> && !gives_its_data<vmio::mutable_view>);
+
 const std::size_t page = vmio::page_size();
 
 snapshot of_pattern(std::size_t size) {
@@ -84,6 +92,9 @@ BOOST_AUTO_TEST_CASE(a_view_outlives_its_snapshot_and_can_be_moved) {
     view[5] = std::byte{1};
     cow_view moved = std::move(view);
     BOOST_TEST(moved.data() == where);
+    BOOST_TEST(view.empty());  // NOLINT(bugprone-use-after-move)
+    BOOST_TEST(view.range().empty());
+    BOOST_TEST((view.data() == nullptr));
     BOOST_TEST((moved[5] == std::byte{1}));
     moved.restore();
     BOOST_TEST(equal(moved.bytes(), pattern_bytes(2 * page)));

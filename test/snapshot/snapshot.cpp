@@ -89,7 +89,8 @@ BOOST_AUTO_TEST_CASE(bytes_and_their_exact_number_are_kept) {
         BOOST_TEST(s.size() == size);
         BOOST_TEST(s.empty() == (size == 0));
         BOOST_TEST(s.view().size() == size);
-        BOOST_TEST(s.view().bytes().size() == size);
+        const vmio::cow_view view = s.view();
+        BOOST_TEST(view.bytes().size() == size);
         BOOST_TEST(equal(bytes_of(s), bytes));
     }
 }

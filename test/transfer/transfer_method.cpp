@@ -93,12 +93,44 @@ BOOST_AUTO_TEST_CASE(process_vm_stays_with_the_call_and_says_that_it_is_forbidde
     for (const int error : {EPERM, ENOSYS})
         BOOST_TEST(test::in_a_process([&] {
                        test::forbid_process_vm(error);
-                       std::error_code ec;
-                       process_memory(process(target.id()), {.method = transfer_method::process_vm}, ec);
-                       if (ec.value() != error) return 1;
-                       const std::string text = vmio::memory_error("open", target.id(), 0, ec).what();
-                       return text.find("seccomp") != std::string::npos ? 0 : 2;
+                       try {
+                           process_memory(process(target.id()), {.method = transfer_method::process_vm});
+                       } catch (const vmio::memory_error& e) {
+                           if (e.code().value() != error) return 1;
+                           return std::string(e.what()).find("use transfer_method::automatic") != std::string::npos ? 0
+                                                                                                                    : 2;
+                       }
+                       return 3;
                    }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(advice_at_opening_fits_the_method_that_was_asked_for) {
+    test::child_process target;
+    const auto advice = [&](vmio::process_memory_options options, bool by_directory = false) -> std::string {
+        try {
+            process_memory(
+                by_directory ? process::in_proc("/proc/" + std::to_string(target.id())) : process(target.id()),
+                options);
+        } catch (const vmio::memory_error& e) {
+            return e.what();
+        }
+        return {};
+    };
+    const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+    // No number: of a process of in_proc() no register set is at issue.
+    const std::string numberless = advice({.method = transfer_method::process_vm}, true);
+    BOOST_TEST(has(numberless, "in_proc()"), numberless);
+    BOOST_TEST(!has(numberless, "registers"), numberless);
+    // A filter's errno that looks like a refusal of access: whoever uses automatic already is not advised to.
+    BOOST_TEST(test::in_a_process([&] {
+                   test::forbid_process_vm(EACCES);
+                   return has(advice({}), "automatic") ? 1 : 0;
+               }) == 0);
+    BOOST_TEST(test::in_a_process([&] {
+                   test::forbid_with(SYS_openat, 2, O_RDWR, EACCES);
+                   const std::string text = advice({.force_write = true});
+                   return has(text, "/proc/PID/mem cannot be opened") && !has(text, "automatic") ? 0 : 1;
+               }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(reading_and_writing_never_grow_a_stack_of_the_target) {

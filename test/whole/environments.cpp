@@ -74,10 +74,6 @@ std::size_t digest(vmio::address start, std::span<const std::byte> bytes) {
     return std::hash<std::string_view>()({reinterpret_cast<const char*>(bytes.data()), bytes.size()}) ^ start;
 }
 
-std::ostream& operator<<(std::ostream& to, const address_range& r) {
-    return to << std::hex << r.start() << '-' << r.end() << std::dec;
-}
-
 void tell(std::ostream& to, const mapping& m) {
     to << m.range << ' ' << m.perms.read << m.perms.write << m.perms.execute << m.perms.shared << ' ' << m.offset << ' '
        << m.device_major << ':' << m.device_minor << ' ' << m.inode << ' ' << m.name

@@ -205,7 +205,8 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_taken_from_memory) {
                    test::forbid_with(SYS_pread64, 2, ~63u, EIO);
                    const process_snapshot s = process_snapshot::capture(target, options);
                    if (!s.gaps().empty()) return 1;
-                   if (!equal(s.view(options.ranges[0]).bytes().first(bytes.size()), bytes)) return 2;
+                   const vmio::cow_view view = s.view(options.ranges[0]);
+                   if (!equal(view.bytes().first(bytes.size()), bytes)) return 2;
                    vmio::region_options regions;
                    regions.within = options.ranges[0];
                    vmio::region_reader reader(target, regions);

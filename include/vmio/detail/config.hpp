@@ -11,3 +11,12 @@
 
 /// Hides a class that stands inside one that is marked so.
 #define VMIO_HIDDEN __attribute__((visibility("hidden")))
+
+/// clang warns where a result with this outlives the object that it refers to.
+#ifndef VMIO_LIFETIMEBOUND
+#if defined(__clang__)
+#define VMIO_LIFETIMEBOUND [[clang::lifetimebound]]
+#else
+#define VMIO_LIFETIMEBOUND
+#endif
+#endif

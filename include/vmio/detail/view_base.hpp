@@ -10,24 +10,30 @@
 
 namespace vmio {
 
-/// Bytes of this process that a view holds: nothing is checked. They stay where they are when
-/// the view is moved, so pointers to them stay good; those of a view that is assigned to go.
+/// The bytes of a view, in this process. Offsets are not checked.
+///
+/// Lifetime: spans, pointers and references are valid until the view is destroyed or assigned to; a move of the view
+/// leaves them valid, since the address of the bytes does not change. bytes() and data() of a temporary do not compile:
+/// what they return would be invalid at the end of the expression. A moved-from view is empty.
 class view_bytes {
 public:
-    /// As of a std::span of them.
+    /// As of std::span<std::byte>.
     /// @{
-    std::span<std::byte> bytes() noexcept { return {data_, size_}; }
-    std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
-    std::byte* data() noexcept { return data_; }
-    const std::byte* data() const noexcept { return data_; }
+    std::span<std::byte> bytes() & noexcept VMIO_LIFETIMEBOUND { return {data_, size_}; }
+    std::span<const std::byte> bytes() const& noexcept VMIO_LIFETIMEBOUND { return {data_, size_}; }
+    void bytes() const&& = delete;
+    std::byte* data() & noexcept VMIO_LIFETIMEBOUND { return data_; }
+    const std::byte* data() const& noexcept VMIO_LIFETIMEBOUND { return data_; }
+    void data() const&& = delete;
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
-    std::byte& operator[](std::size_t offset) noexcept { return data_[offset]; }
-    const std::byte& operator[](std::size_t offset) const noexcept { return data_[offset]; }
+    std::byte& operator[](std::size_t offset) noexcept VMIO_LIFETIMEBOUND { return data_[offset]; }
+    const std::byte& operator[](std::size_t offset) const noexcept VMIO_LIFETIMEBOUND { return data_[offset]; }
     /// @}
 
-    /// Where they lie in this process: a window for a process_memory of process::self(), which honours protections and
-    /// so never faults. process_vm_stream(process_memory(process::self()), view.range()) is a stream over them.
+    /// The address range of the bytes in this process: a window for a process_memory of process::self(), which honours
+    /// protections, so that a forbidden access is an error and not a signal.
+    /// process_vm_stream(process_memory(process::self()), view.range()) is a stream over them.
     address_range range() const noexcept { return address_range::of_size(address_of(data_), size_); }
 
 protected:

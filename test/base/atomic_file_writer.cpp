@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "base/saved_file.hpp"
+#include "base/atomic_file_writer.hpp"
 
 #include <cerrno>
 #include <csignal>

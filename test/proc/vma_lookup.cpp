@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 /// What is mapped, asked again and again where there is only the text.
-#include "maps/maps_cursor.hpp"
+#include "proc/vma_lookup.hpp"
 
 #include <cerrno>
 #include <fstream>
@@ -24,7 +24,6 @@
 using test::mapped;
 using vmio::address;
 using vmio::process;
-using vmio::detail::maps_cursor;
 using vmio::detail::vma_info;
 using vmio::detail::vma_lookup;
 
@@ -67,7 +66,8 @@ BOOST_AUTO_TEST_CASE(each_look_sees_what_is_there_at_that_moment) {
     BOOST_TEST(without_queries([] {
                    mapped m(40);
                    split(m);
-                   maps_cursor cursor(process::self());
+                   const process self = process::self();
+                   vma_lookup cursor(self.maps(), self.proc_directory());
                    vma_info found;
                    const auto look = [&](std::size_t i) {
                        BOOST_TEST(!cursor.at_or_above(m.page(i), found));

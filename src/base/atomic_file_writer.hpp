@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Replacing a file atomically.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include <sys/types.h>
+
+#include "base/file_descriptor.hpp"
+
+namespace vmio::detail {
+
+/// A new file in the directory of the one that it replaces, with the guarantees of snapshot::save(): until
+/// put_in_place() returns, the old file is unchanged. Errors are file_error.
+class atomic_file_writer {
+public:
+    /// `operation` is for errors: a string literal. An existing file keeps its group, and gains no permission.
+    /// Errors: EINVAL for anything but a regular file.
+    atomic_file_writer(const std::filesystem::path& path, const char* operation, mode_t mode = 0666);
+    atomic_file_writer(const atomic_file_writer&) = delete;
+    atomic_file_writer& operator=(const atomic_file_writer&) = delete;
+    ~atomic_file_writer();
+
+    /// All of `bytes`. Errors: EFBIG past RLIMIT_FSIZE.
+    void write(std::uint64_t offset, std::span<const std::byte> bytes);
+
+    /// Parts that were not written are holes. Errors: EFBIG past RLIMIT_FSIZE and past what the file system can hold.
+    void set_size(std::uint64_t size);
+
+    /// The old file stays until the new bytes are on the disk (fdatasync(2)); for a new file there is no such wait.
+    void put_in_place();
+
+private:
+    template <class F>
+    void take_temporary_name(F&& take);
+    void keep_group(gid_t group);
+
+    const std::filesystem::path asked_;
+    const char* const operation_;
+    bool replaces_ = false;
+    file_descriptor directory_;
+    std::string name_;
+    std::string temporary_;  // empty: the file is unnamed
+    file_descriptor file_;
+};
+
+}  // namespace vmio::detail

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "base/file_writing.hpp"
+
+#include <cerrno>
+#include <ctime>
+#include <limits>
+
+#include <unistd.h>
+
+#include "base/system_call.hpp"
+#include "base/system_error.hpp"
+
+namespace vmio::detail {
+namespace {
+
+sigset_t only_file_size_signal() noexcept {
+    sigset_t set;
+    ::sigemptyset(&set);
+    ::sigaddset(&set, SIGXFSZ);
+    return set;
+}
+
+}  // namespace
+
+file_size_signal_blocked::file_size_signal_blocked() noexcept {
+    const sigset_t set = only_file_size_signal();
+    ::pthread_sigmask(SIG_BLOCK, &set, &before_);
+    // One that was not blocked cannot have been pending: no need to ask.
+    sigset_t pending;
+    if (::sigismember(&before_, SIGXFSZ) == 1 && ::sigpending(&pending) == 0)
+        was_pending_ = ::sigismember(&pending, SIGXFSZ) == 1;
+}
+
+file_size_signal_blocked::~file_size_signal_blocked() {
+    if (::sigismember(&before_, SIGXFSZ) == 1) return;
+    const sigset_t set = only_file_size_signal();
+    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+void file_size_signal_blocked::failed(const std::error_code& ec) noexcept {
+    if (ec.value() != EFBIG || was_pending_) return;
+    const sigset_t set = only_file_size_signal();
+    constexpr timespec at_once{};
+    while (::sigtimedwait(&set, nullptr, &at_once) < 0 && last_system_error().value() == EINTR) {
+    }
+}
+
+std::error_code write_whole(int fd, std::uint64_t offset, std::span<const std::byte> bytes) noexcept {
+    if (bytes.empty()) return {};
+    file_size_signal_blocked guard;
+    while (!bytes.empty()) {
+        const ssize_t done = sys::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        const std::error_code ec = done < 0 ? last_system_error() : std::error_code();
+        if (ec.value() == EINTR) continue;
+        if (done == 0) return system_error_of(EIO);
+        if (ec) return guard.failed(ec), ec;
+        bytes = bytes.subspan(static_cast<std::size_t>(done));
+        offset += static_cast<std::uint64_t>(done);
+    }
+    return {};
+}
+
+std::error_code set_file_size(int fd, std::uint64_t size) noexcept {
+    if (size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) return system_error_of(EFBIG);
+    file_size_signal_blocked guard;
+    std::error_code ec;
+    do ec = ::ftruncate(fd, static_cast<off_t>(size)) != 0 ? last_system_error() : std::error_code();
+    while (ec.value() == EINTR);
+    guard.failed(ec);
+    return ec;
+}
+
+}  // namespace vmio::detail

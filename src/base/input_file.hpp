@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Reading a file whose content is not trusted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+#include "base/file_descriptor.hpp"
+
+namespace vmio::detail {
+
+/// A regular file, opened for reading. Errors are file_error.
+class input_file {
+public:
+    /// `operation` is for errors: a string literal. Errors: that of open(2); EINVAL for anything but a regular file.
+    input_file(const std::filesystem::path& path, const char* operation);
+
+    /// In bytes, when it was opened.
+    std::uint64_t size() const noexcept { return size_; }
+
+    /// Whether the half-open range of `size` bytes at `offset` ends at or before size().
+    bool holds(std::uint64_t offset, std::uint64_t size) const noexcept {
+        return offset <= size_ && size <= size_ - offset;
+    }
+
+    /// All of `to`. Returns: false if the file ends before.
+    bool read(std::uint64_t offset, std::span<std::byte> to) const;
+
+    template <class T>
+    bool read_one(std::uint64_t offset, T& value) const {
+        return read(offset, std::as_writable_bytes(std::span(&value, 1)));
+    }
+
+    /// Sequential reading, from the first byte: how many bytes follow, and the next ones.
+    /// @{
+    std::uint64_t left() const noexcept { return size_ - next_; }
+    /// Errors: EBADMSG if the file ends before.
+    void read_next(std::span<std::byte> to);
+    /// @}
+
+    file_descriptor take_file() noexcept { return std::move(file_); }
+
+    [[noreturn]] void fail(int code, const char* problem) const;
+
+private:
+    const std::filesystem::path path_;
+    const char* const operation_;
+    file_descriptor file_;
+    std::uint64_t size_ = 0;
+    std::uint64_t next_ = 0;
+};
+
+}  // namespace vmio::detail
