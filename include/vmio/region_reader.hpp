@@ -36,6 +36,7 @@ struct region_options {
     bool use_backing_files = true;
     bool skip_untouched = true;
     bool read_swapped = true;
+    bool read_protected = false;
     bool skip_dontdump = false;
     address_range within{0, std::numeric_limits<address>::max()};
     std::function<bool(const mapping&)> wanted{};
@@ -48,7 +49,7 @@ struct region_options {
 
     /// The members that are those of source_options.
     source_options sources() const {
-        return {use_backing_files, skip_untouched, read_swapped, skip_dontdump, within, wanted};
+        return {use_backing_files, skip_untouched, read_swapped, read_protected, skip_dontdump, within, wanted};
     }
     /// Options with these, the others as by default.
     static region_options from(source_options s) {
@@ -56,6 +57,7 @@ struct region_options {
         o.use_backing_files = s.use_backing_files;
         o.skip_untouched = s.skip_untouched;
         o.read_swapped = s.read_swapped;
+        o.read_protected = s.read_protected;
         o.skip_dontdump = s.skip_dontdump;
         o.within = s.within;
         o.wanted = std::move(s.wanted);
@@ -67,9 +69,9 @@ struct region_options {
 ///
 ///     for (vmio::region_reader& chunk : reader) look_at(chunk.range().start(), chunk.fetch());
 ///
-/// A region is a readable mapping, as it is when the walk reaches it; mappings made above meanwhile are found. Device
-/// memory, [vvar] and [vsyscall] are skipped. A page that cannot be read is zero in what fetch() returns and is listed
-/// in gaps(); its neighbours are not affected.
+/// A region is a readable mapping (see read_protected), as it is when the walk reaches it; mappings made above
+/// meanwhile are found. Device memory, [vvar] and [vsyscall] are skipped. A page that cannot be read is zero in what
+/// fetch() returns and is listed in gaps(); its neighbours are not affected.
 ///
 /// **Cost to the target.** No page becomes present that was not: page_map says which private pages were never touched
 /// and are zero, and unchanged file pages and shared memory are read from their backing_file. If that file is refused

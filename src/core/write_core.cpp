@@ -65,7 +65,7 @@ private:
         for (const mapping& m : map) {
             if (!m.perms.read) {
                 leave_out({m.range, gap_reason::no_permission});
-            } else if (!detail::is_region(m)) {
+            } else if (!detail::is_region(target_, m, {})) {
                 leave_out({m.range, gap_reason::input_output});
             } else if (detail::overlaps(dontdump, m.range) || (options_.wanted && !options_.wanted(m))) {
                 leave_out({m.range, gap_reason::not_dumped});

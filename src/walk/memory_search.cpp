@@ -31,7 +31,7 @@ search_summary search_by_reading(const read_function& memory, std::span<const ad
             if (size > 0) {
                 seams.add(at, std::span(buffer).first(size), report);
             } else if (!ec || ec == errc::bad_address) {
-                const address next_page = align_down(at, page_size()) + page_size();
+                const address next_page = next_boundary(at, page_size());
                 size = static_cast<std::size_t>(std::min(range.end(), next_page) - at);
                 summary.unreadable += size;
             } else {

@@ -38,6 +38,9 @@ bool read_last_page(int file, std::uint64_t offset, std::span<std::byte> to) noe
 }  // namespace
 
 void piece_reader::read(const region_source& source, const address_range& range, piece_consumer& to) {
+    if (source.is_protected() && !forced_)
+        forced_.emplace(memory_.target(), process_memory_options{.method = transfer_method::proc_mem});
+    by_ = source.is_protected() ? &*forced_ : &memory_;
     sink_ = &to;
     blocks_.clear();  // of a call that threw
     inferred_.clear();
@@ -66,7 +69,7 @@ void piece_reader::read_memory(address_range range) {
 
 void piece_reader::finish() {
     results_.resize(blocks_.size());
-    memory_.read_blocks(blocks_, results_);
+    by_->read_blocks(blocks_, results_);
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
         const auto [moved, error] = results_[i];
         // It may be a page of many, or the whole process: that tells.
@@ -76,7 +79,7 @@ void piece_reader::finish() {
 }
 
 void piece_reader::read_past_gaps(address from, std::span<std::byte> to) {
-    for (const memory_gap& gap : vmio::read_past_gaps(memory_, from, to)) sink_->add_gap(gap);
+    for (const memory_gap& gap : vmio::read_past_gaps(*by_, from, to)) sink_->add_gap(gap);
 }
 
 void piece_reader::read_file(const region_source& source, const address_range& range) {
@@ -105,7 +108,7 @@ void piece_reader::read_file(const region_source& source, const address_range& r
         std::uint64_t wanted = is_last ? last_page + page_size() - offset : std::min(last_page - offset, most_at_once);
         if (!is_last && asked)
             wanted = std::clamp(region_source::end_of_data(file, offset) - offset,
-                                std::min(wanted, worth_asking_for_holes), wanted);
+                                std::min<std::uint64_t>(wanted, page_size()), wanted);
         const std::span<std::byte> room = sink_->room(address_range::of_size(at, std::min(left, wanted)));
         if (room.empty()) return sink_->add_gap({{at, range.end()}, gap_reason::over_limit});
         std::size_t got = room.size();
@@ -126,7 +129,7 @@ std::size_t piece_reader::read_file_bytes(const backing_file& file, std::uint64_
     const std::uint64_t before = std::exchange(size, file.size());
     if (size < before) return 0;  // it has been cut short meanwhile
     // The disk is broken, or the file not meant to be read: memory may have it.
-    const std::uint64_t of_page = align_down(at, page_size()) + page_size() - at;
+    const std::uint64_t of_page = next_boundary(at, page_size()) - at;
     const auto part = to.first(static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), of_page)));
     read_past_gaps(at, part);
     return part.size();

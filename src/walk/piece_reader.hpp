@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -56,6 +57,8 @@ private:
     void check(const region_source&, const address_range&);
 
     process_memory memory_;
+    std::optional<process_memory> forced_;  // for protected memory, opened when it is needed
+    const process_memory* by_ = nullptr;    // one of these
     vma_lookup maps_;
     piece_consumer* sink_ = nullptr;
     std::vector<address_range> inferred_;  // not from memory

@@ -53,7 +53,7 @@ memory_gap examine(const process& target, detail::vma_lookup& mapped, address at
     if (const address guarded = guard_end(target, at, end); guarded > at)
         return {{at, guarded}, gap_reason::guard_page};
     if (at >= file_end(target, m)) return {{at, end}, gap_reason::past_end_of_file};
-    const address next_page = align_down(at, page_size()) + page_size();
+    const address next_page = next_boundary(at, page_size());
     return {{at, std::min(end, next_page)}, gap_reason::input_output};
 }
 

@@ -25,7 +25,11 @@ struct region_piece {
     gap_reason reason = gap_reason::unmapped;  // of a gap
 };
 
-/// Memory that is worth looking at: readable, and neither a device nor the kernel's own.
+/// Whether a mapping is memory of the target that can be read: neither a device nor one of the kernel's own; without
+/// read_protected, its protection must allow it. May ask the kernel for the kind of the file that is mapped.
+bool is_region(const process& target, const mapping&, const source_options&) noexcept;
+
+/// The same where there is only the name to go by.
 bool is_region(const mapping&) noexcept;
 
 class region_source {
@@ -63,6 +67,8 @@ public:
 
     /// Whether some pieces are known without a look at memory: right only as long as this mapping is the one there.
     bool infers() const noexcept { return from_outside_ != region_piece::origin::memory; }
+    /// Whether only /proc/PID/mem can read it.
+    bool is_protected() const noexcept { return protected_; }
     /// Whether `m` is a part of this mapping.
     bool shows(const vma_info& m) const noexcept {
         return m.inode == inode_ && m.perms.shared == shared_ &&
@@ -80,6 +86,7 @@ private:
     std::uint64_t offset_;
     std::uint64_t inode_;
     bool shared_;
+    bool protected_;
     const page_map* pages_;
     std::optional<backing_file> file_;
     region_piece::origin from_outside_ = region_piece::origin::memory;  // of pages that are not looked_for_

@@ -48,7 +48,8 @@ private:
     /// What is to be searched.
     std::vector<address_range> ranges() {
         auto all = memory_map::load(memory_.target(), memory_map_check::gaps).ranges([&](const mapping& m) {
-            return detail::is_region(m) && (!options_.regions.wanted || options_.regions.wanted(m));
+            return detail::is_region(memory_.target(), m, options_.regions) &&
+                   (!options_.regions.wanted || options_.regions.wanted(m));
         });
         for (address_range& range : all) {
             range = range.intersection(options_.regions.within);
@@ -114,14 +115,14 @@ private:
                 all.back() = {all.back().start(), rest.start()};
                 if (!p.empty) room -= taken;
             }
-        std::vector<slice> cut;
-        cut.reserve(all.size());
+        std::vector<slice> slices;
+        slices.reserve(all.size());
         for (const address_range& r : all) {
             // A match may begin in one slice and end in the next.
             const address reach = std::min<address>(pattern_.size() - 1, options_.regions.within.end() - r.end());
-            cut.push_back({{r.start(), r.end() + reach}, r});
+            slices.push_back({{r.start(), r.end() + reach}, r});
         }
-        return cut;
+        return slices;
     }
 
     void run_threads(std::vector<slice> slices) {
@@ -181,11 +182,11 @@ private:
     }
 
     /// `done`: what lies below has been searched and counted.
-    void search_within(const slice& part, address& done) {
+    void search_within(const slice& cut, address& done) {
         region_options how = region_options::from(options_.regions);
         how.chunk_size = options_.chunk_size;
         how.max_fetched_size = std::numeric_limits<std::size_t>::max();
-        how.within = part.range;
+        how.within = cut.range;
         how.join_empty = !pattern_.matches_zeros();
         detail::seam_search seams(pattern_, options_.alignment);
         region_reader reader(memory_, std::move(how));
@@ -196,8 +197,8 @@ private:
                 return seams.add(found_in.start(), bytes.subspan(found_in.start() - start, found_in.size()),
                                  [&](address at) { return report(at); });
             });
-            finish_chunk(reader, part.counted);
-            done = std::min(reader.range().end(), part.counted.end());
+            finish_chunk(reader, cut.counted);
+            done = std::min(reader.range().end(), cut.counted.end());
         }
     }
 
