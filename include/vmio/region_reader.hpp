@@ -41,10 +41,10 @@ struct region_options {
     address_range within{0, std::numeric_limits<address>::max()};
     std::function<bool(const mapping&)> wanted{};
     /// @}
-    /// If chunk_size is not 0: make runs of 16 MiB and more that are known to hold no data (never touched, holes of
-    /// files, past their end) chunks of up to max_fetched_size bytes, 1 GiB at most, so that memory that is only
-    /// reserved costs next to no time. Their bytes are zeros that take no memory until they are read. false: no chunk
-    /// is larger than chunk_size.
+    /// If chunk_size is not 0: make runs of 2 MiB (and two chunks) and more that are known to hold no data (never
+    /// touched, holes of files, past their end) chunks of up to max_fetched_size bytes, 1 GiB at most, so that memory
+    /// that is only reserved costs next to no time. Their bytes are zeros that take no memory until they are read.
+    /// false: no chunk is larger than chunk_size.
     bool join_empty = true;
 
     /// The members that are those of source_options.

@@ -22,16 +22,16 @@ namespace vmio {
 namespace {
 
 constexpr std::size_t most_runs = detail::iovec_batch::max_pieces;
-/// Reading on costs less than another iovec up to here, once the bytes land in memory that is used again and again.
+/// Up to so many bytes between two blocks it costs less to read them too than to use another iovec.
 constexpr std::uint64_t widest_gap = 4096;
 constexpr std::size_t most_in_gaps = std::size_t{256} << 10;
 constexpr std::size_t worth_a_thread = 8192;  // blocks, which take some milliseconds
 
-/// What is to be read of a block: no more than the cap and the top of the address space allow, and not nothing.
+/// The part of a block to be read: limited by max_bytes and the top of the address space; never empty.
 struct piece {
     address start;
     std::uint64_t size;
-    std::size_t index;  // of its result
+    std::size_t index;  // of the result
 
     address end() const noexcept { return start + size; }
 };
@@ -42,7 +42,7 @@ struct piece {
 ///          |=================|     gap     |=====|
 ///                  |======|                  |=========|
 ///
-/// A gap lies in a page that pieces on both sides of it touch, so none is touched for its sake.
+/// A gap lies in a page that pieces on both sides of it touch, so no page is touched because of it.
 struct run {
     std::span<const piece> pieces;  // sorted
     address end;
@@ -78,13 +78,13 @@ private:
     std::span<const piece> pieces_;
 };
 
-/// A list of sizes may be nonsense.
+/// The sizes are the caller's, so their sum may overflow.
 std::size_t sum(std::size_t a, std::size_t b) {
     if (b > std::numeric_limits<std::size_t>::max() - a) throw std::bad_alloc();
     return a + b;
 }
 
-/// What one thread reads, and the room it needs if everything can be read.
+/// The work of one thread, and the room that it needs if everything can be read.
 struct share {
     std::span<const piece> pieces;
     std::size_t room = 0;
@@ -126,7 +126,7 @@ public:
                   block_result* results)
         : left_(pieces), move_(move), unit_(unit), results_(results) {}
 
-    /// Everything, to `to`; returns how many bytes there are now.
+    /// Reads everything to `to`; returns how many bytes that is.
     std::size_t read(std::byte* const to) {
         std::byte* end = to;
         while (plan()) {
@@ -140,7 +140,7 @@ public:
     }
 
 private:
-    /// Cuts the next runs off what is left; false if there are none.
+    /// Takes the next runs from what is left; false if nothing is left.
     bool plan() {
         std::size_t in_gaps = 0;
         while (!left_.empty() && runs_.size() < most_runs && in_gaps <= most_in_gaps) {
@@ -158,7 +158,7 @@ private:
         return !runs_.empty();
     }
 
-    /// Has the runs read side by side, gaps and all.
+    /// Prepares to read the runs one behind the other, including their gaps.
     void aim(std::byte* to) {
         blocks_.clear();
         for (const run& r : runs_) {
@@ -169,7 +169,7 @@ private:
         transfers_.resize(blocks_.size());
     }
 
-    /// Answers with what was read, from `to` on without the gaps. Pieces beyond a hole become the next runs.
+    /// Fills in the results and moves their bytes to `to`, without the gaps. Pieces beyond a hole become the next runs.
     std::byte* settle(std::byte* to) noexcept {
         std::size_t again = 0;
         for (std::size_t i = 0; i < blocks_.size(); ++i) {

@@ -11,8 +11,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t most_runs = 512;                        // of data, in one look at page tables
-constexpr std::uint64_t much_data = std::uint64_t{64} << 20;  // so much in one look: the next one is at less
+constexpr std::size_t most_runs = 512;                        // runs of data in one scan of page tables
+constexpr std::uint64_t much_data = std::uint64_t{64} << 20;  // with more, the next scan is of a smaller window
 constexpr auto long_look = 5ms;
 
 }  // namespace
@@ -35,7 +35,8 @@ void empty_run_finder::forget() noexcept {
     window_ = least_window;
 }
 
-/// Of the file. Its last page counts as data: those who have it mapped may have written behind the file's end.
+/// Returns where the hole of the file at `at` ends. The last page counts as data: processes that have it mapped may
+/// have written behind the end of the file.
 address empty_run_finder::end_of_hole(const region_source& source, address at, address end,
                                       std::optional<gap_reason>& gap) {
     const backing_file& file = *source.file();
@@ -62,7 +63,7 @@ address empty_run_finder::first_in_page_tables(const region_source& source, addr
     return end;
 }
 
-/// At the more at once, the less there is.
+/// The window grows where there is little data.
 void empty_run_finder::look_at_page_tables(const region_source& source, address at, address end) {
     const clock::time_point start = clock::now();
     looked_at_ = {at, at + std::min(window_, end - at)};
@@ -83,7 +84,7 @@ void empty_run_finder::look_at_page_tables(const region_source& source, address 
         window_ = std::min(window_ * 8, std::uint64_t{1} << 60);
 }
 
-/// Page tables say the same of what was never touched and of what is not mapped any more.
+/// Page tables look the same where pages were never touched and where nothing is mapped any more.
 address empty_run_finder::end_of_mapping(const region_source& source, const address at, const address end) {
     for (address reached = at; reached < end;) {
         vma_info m;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Finds runs of a region that hold no data, so that a walk does not go through reserved memory chunk by chunk.
+/// Finds runs of a region that hold no data, so that a walk need not read reserved memory chunk by chunk.
 #pragma once
 
 #include <chrono>
@@ -16,26 +16,27 @@
 
 namespace vmio::detail {
 
-/// A run that is known without reading it.
+/// A run whose content is known without reading it.
 struct empty_run {
     address_range range;                          // empty: there is no run
-    std::optional<gap_reason> gap;                // none: it is zero
-    std::chrono::steady_clock::time_point until;  // when the target may have changed it
+    std::optional<gap_reason> gap;                // its reason if it cannot be read; none: it is zero
+    std::chrono::steady_clock::time_point until;  // after that it has to be looked up again
 
     bool is_known() const noexcept { return !range.empty() && std::chrono::steady_clock::now() < until; }
 };
 
-/// For addresses that go up, in one region: what the kernel says about many pages is kept for the chunks that follow,
+/// For rising addresses in one region. The answers of the kernel about many pages are kept for the chunks that follow,
 /// but only for some milliseconds, since the target may touch pages meanwhile.
 class empty_run_finder {
 public:
     /// `target` must outlive it.
     explicit empty_run_finder(const process& target) : maps_(target.maps(), target.proc_directory()) {}
 
-    /// The run that begins at `at`, inside of `region`; none if it has less than `least` bytes. memory_error.
+    /// Returns the run that begins at `at` and ends at `end` at the latest; none if it has less than `least` bytes.
+    /// Throws memory_error. Precondition: the range lies in the mapping of `source`.
     empty_run find(const region_source& source, address at, address end, std::uint64_t least);
 
-    /// Before the first find() in another region.
+    /// To be called before the first find() in another region.
     void forget() noexcept;
 
 private:
@@ -49,8 +50,8 @@ private:
     static constexpr std::uint64_t least_window = std::uint64_t{16} << 20;
 
     vma_lookup maps_;
-    address_range looked_at_;          // in page tables
-    std::vector<address_range> data_;  // of these, what is not empty
+    address_range looked_at_;          // what the page tables were read for
+    std::vector<address_range> data_;  // of that, what is not empty
     clock::time_point until_;
     std::uint64_t window_ = least_window;
     address_range file_data_;  // offsets in the file that are known to hold data

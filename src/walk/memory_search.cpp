@@ -14,7 +14,7 @@ search_summary search_by_reading(const read_function& memory, std::span<const ad
                                  const byte_pattern& pattern, const std::function<bool(address)>& found,
                                  std::size_t alignment) {
     if (alignment == 0) throw std::invalid_argument("vmio::search: the alignment is 0");
-    constexpr std::size_t buffer_size = std::size_t{512} << 10;  // stays in a cache close to the processor
+    constexpr std::size_t buffer_size = std::size_t{512} << 10;  // fits into the second-level cache
     std::vector<std::byte> buffer(buffer_size);
     detail::seam_search seams(pattern, alignment);
     search_summary summary;

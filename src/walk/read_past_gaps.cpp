@@ -15,7 +15,7 @@
 namespace vmio {
 namespace {
 
-/// The end of the guard pages at `at`; `at` if there are none, or where nobody can tell.
+/// Returns the end of the guard pages at `at`; `at` if there are none or page tables cannot be read.
 address guard_end(const process& target, address at, address end) {
     std::error_code ec;
     const page_map pages(target, ec);
@@ -28,7 +28,7 @@ address guard_end(const process& target, address at, address end) {
     return guarded;
 }
 
-/// Where the pages of a mapped file end in the mapping, or the end of the mapping if that cannot be known.
+/// Returns where the pages of a mapped file end in the mapping; the end of the mapping if that cannot be known.
 address file_end(const process& target, const detail::vma_info& m) {
     if (m.inode == 0) return m.range.end();
     std::error_code ec;
@@ -41,7 +41,7 @@ address file_end(const process& target, const detail::vma_info& m) {
     return size <= m.offset ? m.range.start() : std::min(m.range.end(), m.range.start() + (size - m.offset));
 }
 
-/// What is wrong at `at`, which could not be read, and how far that goes.
+/// Returns why `at` cannot be read, and how far that reason holds.
 memory_gap examine(const process& target, detail::vma_lookup& mapped, address at, address end, bool protections_count) {
     detail::vma_info m;
     const std::error_code none = target.maps() < 0 ? detail::system_error_of(EACCES) : mapped.at_or_above(at, m);

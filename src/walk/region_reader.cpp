@@ -18,13 +18,13 @@ void region_reader::state::start_walk() {
     pages.emplace(memory.target(), ec);
     if (ec == errc::no_such_process || ec == errc::program_changed || detail::is_exhaustion(ec))
         throw detail::opening_error("open of /proc/PID/pagemap", memory.process_id(), 0, ec);
-    if (ec) pages.reset();  // this kernel has none: do without
+    if (ec) pages.reset();  // this kernel has none: read everything
     list.reset();
     if (options.skip_dontdump) dontdump = dontdump_ranges(memory.target(), options.within);
     walking = true;
 }
 
-/// What is mapped, and what was read by the process's number, may be another program's.
+/// Mappings and bytes that were read may be those of another program, after exec. To be called after the reads.
 void region_reader::state::check_program() const {
     if (const std::error_code why = detail::lost_program(memory.target()))
         throw memory_error("walk of memory", memory.process_id(), beyond, why);
@@ -35,7 +35,7 @@ bool region_reader::state::is_wanted(const vmio::mapping& m) const {
            !detail::overlaps(dontdump, m.range);
 }
 
-/// Whatever throws, the present region stays, and the next call tries again.
+/// If anything throws, the present region stays, and the next call tries again.
 bool region_reader::state::next_region() {
     std::optional<vmio::mapping> m;
     address_range clipped;
@@ -53,7 +53,7 @@ bool region_reader::state::next_region() {
     beyond = at;
     region = clipped;
     mapping = std::move(*m);
-    source.reset();  // the file is opened when it is needed
+    source.reset();  // its file is opened when it is needed
     empty = {};
     finder.forget();
     return true;
@@ -63,8 +63,8 @@ void region_reader::state::open_source() {
     if (!source) source.emplace(memory.target(), pages ? &*pages : nullptr, mapping, sources);
 }
 
-/// Of a chunk at `start` that is known to hold no data; 0 if it is not, or is not worth it. The `again` bytes of the
-/// chunk before must be of the same run: there are none but zeros to hand out.
+/// Returns the size of a chunk at `start` that is known to hold no data; 0 if it is not, or is not worth it. The
+/// `again` bytes of the chunk before must be of the same run: there are none but zeros to hand out.
 std::uint64_t region_reader::state::size_of_empty(const address start, std::uint64_t again) {
     constexpr std::uint64_t worth_it = std::uint64_t{2} << 20;
     const std::uint64_t least = std::max<std::uint64_t>(worth_it, 2 * whole_pages(options.chunk_size));
@@ -92,7 +92,7 @@ bool region_reader::state::next() {
         tail_end = 0;
         if (!next_region()) {
             reset();
-            walking = true;  // and at its end
+            walking = true;  // at its end
             beyond = options.within.end();
             return false;
         }

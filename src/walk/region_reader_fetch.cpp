@@ -55,10 +55,10 @@ void region_reader::state::fetch_bytes() {
     fetched_size = size;
 }
 
-/// From the end of the chunk before, if that was fetched: a pattern across the seam is then seen at one moment.
+/// Copies the end of the previous chunk, if that was fetched: so a pattern across the seam is of one moment.
 void region_reader::state::fetch_overlap() {
     const address_range range(fresh.start() - overlap, fresh.start());
-    const std::size_t end = std::exchange(tail_end, 0);  // it will be overwritten
+    const std::size_t end = std::exchange(tail_end, 0);  // the buffer is overwritten
     if (end == 0 || overlap == 0) {
         gaps.clear();
         detail::chunk_filler sink(buffer, fresh_offset - overlap, range.start(), gaps, zeros);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What a region_reader is at.
+/// The state of a region_reader.
 #pragma once
 
 #include <algorithm>
@@ -57,33 +57,33 @@ struct VMIO_HIDDEN region_reader::state {
 
     process_memory memory;
     region_options options;
-    source_options sources;  // of these
+    source_options sources;  // the same, for a region_source
 
-    // The walk: present from the first next() on.
+    // The walk; set up by the first next().
     std::optional<page_map> pages;
     std::vector<address_range> dontdump;
     std::optional<memory_map> list;  // where single mappings cannot be asked for
     bool walking = false;
-    address beyond = 0;  // where the next region is looked for
+    address beyond = 0;  // from where the next region is looked up
 
     // The region.
     vmio::mapping mapping;
     address_range region;  // clipped
     std::optional<detail::region_source> source;
 
-    // What of it is passed by at once.
+    // The run without data at the present place.
     detail::empty_run_finder finder{memory.target()};
     detail::empty_run empty;
     detail::zero_area nothing;
 
     // The chunk.
-    address_range fresh;  // what is not in the chunk before
+    address_range fresh;  // without the overlap
     std::size_t overlap = 0;
-    std::uint64_t cut_size = 0;  // of fresh, not to be fetched
+    std::uint64_t cut_size = 0;  // of fresh: not fetched
     bool joined = false;         // fresh is a part of `empty`
     bool fetched = false;
     std::size_t fetched_size = 0;  // of fresh
-    std::size_t tail_end = 0;      // in the buffer, of the chunk before; 0 if that was not fetched
+    std::size_t tail_end = 0;      // offset in the buffer of the end of the previous chunk; 0 if that was not fetched
 
     // Fresh bytes start on a page of the buffer as they do in the target; the overlap lies before them.
     detail::sparse_buffer buffer;

@@ -16,18 +16,19 @@
 namespace vmio::detail {
 namespace {
 
-/// What mmap(2) gives for MAP_HUGETLB without a file: each has a file of its own, which nobody else can change and only
-/// some of us may open. To read what was never touched would take huge pages of those that the system has set aside.
+/// Whether a mapping was made by mmap(2) with MAP_HUGETLB and without a file: it has an internal file of its own, which
+/// no other process can change and only a privileged one may open. Reading a page that was never touched would take one
+/// of the system's reserved huge pages.
 bool is_anonymous_huge(const process& target, const mapping& m) noexcept {
     if (m.name != "/anon_hugepage" || !m.deleted) return false;
     procmap::query q{};
     q.query_addr = m.range.start();
     return !procmap::ask(target.maps(), q) && q.inode == m.inode &&
-           q.vma_page_size > page_size();  // not a file named so
+           q.vma_page_size > page_size();  // or it is an ordinary file of that name
 }
 
-/// Private, and zero where it was never touched. The kernel's own mappings have names in brackets too, and content that
-/// no page table shows.
+/// Whether memory is private and zero where it was never touched. The kernel's own mappings have names in brackets too,
+/// but content that page tables do not show.
 bool is_anonymous(const process& target, const mapping& m) noexcept {
     const std::string_view name = m.name;
     if (m.perms.shared) return false;

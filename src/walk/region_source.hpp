@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Where the bytes of a mapping are best taken from, so that its process is not disturbed.
+/// Decides where the bytes of a mapping are read from, so that no page of the target becomes present.
 #pragma once
 
 #include <optional>
@@ -16,13 +16,13 @@
 
 namespace vmio::detail {
 
-/// A part of a mapping, and what gives its bytes.
+/// A part of a mapping and the origin of its bytes.
 struct region_piece {
     enum class origin { memory, file, zeros, gap };
 
     address_range range;
     origin from = origin::memory;
-    gap_reason reason = gap_reason::unmapped;  // of a gap
+    gap_reason reason = gap_reason::unmapped;  // if it is a gap
 };
 
 /// Whether a mapping is memory of the target that can be read: neither a device nor one of the kernel's own; without
@@ -34,11 +34,12 @@ bool is_region(const mapping&) noexcept;
 
 class region_source {
 public:
-    /// Opens the file of `m`, if it is to be used. `pages` may be null where page tables cannot be looked at: then all
-    /// comes from memory.
+    /// Opens the file of `m`, if it is to be used. `pages` is null if page tables cannot be read: then all bytes are
+    /// read from memory.
     region_source(const process& target, const page_map* pages, const mapping& m, const source_options& options);
 
-    /// Calls each(const region_piece&) for the pieces that make up `range`, which lies in the mapping, by address.
+    /// Calls each(const region_piece&) for the pieces that make up `range`, in ascending order. Precondition: it lies
+    /// in the mapping.
     template <class F>
     void pieces(const address_range& range, F&& each) const {
         using origin = region_piece::origin;
@@ -65,7 +66,7 @@ public:
         pages_->scan(range, looked_for_, [&](const page_run& run) { return each(range.intersection(run.range)); });
     }
 
-    /// Whether some pieces are known without a look at memory: right only as long as this mapping is the one there.
+    /// Whether some pieces are known without reading memory, which holds only as long as this mapping exists.
     bool infers() const noexcept { return from_outside_ != region_piece::origin::memory; }
     /// Whether only /proc/PID/mem can read it.
     bool is_protected() const noexcept { return protected_; }
@@ -75,7 +76,7 @@ public:
                (inode_ == 0 || m.offset - m.range.start() == offset_ - start_);
     }
 
-    /// For pieces that come from there; its addresses are offsets in the file.
+    /// The file, for pieces that are read from it. offset_of() converts addresses to file offsets.
     const std::optional<backing_file>& file() const noexcept { return file_; }
     /// Where the data at `offset` of a file ends (lseek(2), SEEK_HOLE); `offset` where that cannot be known.
     static std::uint64_t end_of_data(const backing_file&, std::uint64_t offset) noexcept;
@@ -89,8 +90,9 @@ private:
     bool protected_;
     const page_map* pages_;
     std::optional<backing_file> file_;
-    region_piece::origin from_outside_ = region_piece::origin::memory;  // of pages that are not looked_for_
-    page_state looked_for_ = page_state::none;                          // none: page tables tell nothing of use
+    region_piece::origin from_outside_ =
+        region_piece::origin::memory;           // origin of pages in none of the states looked_for_
+    page_state looked_for_ = page_state::none;  // none: page tables are not consulted
 };
 
 }  // namespace vmio::detail

@@ -21,7 +21,7 @@
 namespace vmio {
 namespace {
 
-/// What the threads of one search share.
+/// The state that the threads of one search share.
 class search_run {
 public:
     search_run(const process_memory& memory, const byte_pattern& pattern, const std::function<bool(address)>& found,
@@ -45,7 +45,7 @@ public:
     }
 
 private:
-    /// What is to be searched.
+    /// The ranges to be searched; adds up `total_`.
     std::vector<address_range> ranges() {
         auto all = memory_map::load(memory_.target(), memory_map_check::gaps).ranges([&](const mapping& m) {
             return detail::is_region(memory_.target(), m, options_.regions) &&
@@ -69,7 +69,7 @@ private:
         bool empty;  // known to hold no data
     };
 
-    /// The same; of what is large, that which costs no time is told apart.
+    /// The same ranges, with the parts of large ones that hold no data separated.
     std::vector<part> parts() {
         constexpr std::uint64_t large = std::uint64_t{1} << 30;
         region_options how = region_options::from(options_.regions);
@@ -158,8 +158,8 @@ private:
         }
     }
 
-    /// False if there are no more slices. One that cannot be finished for want of memory is given back, without what
-    /// has been searched of it.
+    /// Returns false if there are no more slices. One that cannot be finished for want of memory is given back, without
+    /// what has been searched of it.
     bool search_next() {
         slice next;
         {
@@ -202,7 +202,7 @@ private:
         }
     }
 
-    /// Calls each(range) for what is to be looked at of a chunk: neither gaps, nor the middle of long runs of zeros.
+    /// Calls each(range) for the parts of a chunk to be searched: without gaps and the middle of long runs of zeros.
     template <class F>
     void each_part(const region_reader& chunk, F&& each) const {
         const std::size_t reach = pattern_.size() - 1;

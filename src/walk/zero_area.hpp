@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Zeros that take no memory, for the bytes of runs that hold no data.
+/// The bytes of runs that hold no data: zeros that take no memory.
 #pragma once
 
 #include <cstddef>
@@ -8,15 +8,15 @@
 
 namespace vmio::detail {
 
-/// Address space that reads as zeros and cannot be written. All that exist at one time share it.
+/// A mapping that reads as zeros and cannot be written. Objects that exist at the same time share it.
 class zero_area {
 public:
     static constexpr std::size_t most = std::size_t{1} << 30;
 
-    /// Has no bytes where this process has not so much address space left (RLIMIT_AS).
+    /// Returns an area without bytes if this process has not so much address space left (RLIMIT_AS).
     static zero_area open();
 
-    /// Has none.
+    /// Has no bytes.
     zero_area() noexcept = default;
 
     std::span<const std::byte> bytes() const noexcept { return {start_.get(), start_ ? most : 0}; }

@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(real_vectors_are_found_where_they_are) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(nothing_is_asked_and_nothing_answered) {
+BOOST_AUTO_TEST_CASE(an_empty_list_gives_no_results) {
     const auto scan = scan_blocks(memory_of(::getpid()), {});
     BOOST_TEST(scan.empty());
     BOOST_TEST(scan.size() == 0u);
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(addresses_above_a_tebibyte_are_as_good_as_others) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_was_cut_off_is_said) {
+BOOST_AUTO_TEST_CASE(a_truncated_block_says_so) {
     const test::pages some(4);
     const auto memory = memory_of(::getpid());
     const blocks wanted{{some.start(), 4097}, {some.start() + 7, 4096}, {some.start(), 1}, {some.start(), top}};
@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(sizes_that_are_nonsense_without_a_cap_are_an_exception) {
             BOOST_CHECK_THROW(scan_blocks(memory, blocks{{start, top}, {start + 1, 1}}, max_bytes), std::bad_alloc);
 }
 
-BOOST_AUTO_TEST_CASE(what_lies_before_a_hole_is_returned_with_the_error) {
+BOOST_AUTO_TEST_CASE(bytes_before_a_hole_are_returned_with_the_error) {
     test::pages some(8);
     some.make_hole(2);
     some.make_hole(5);
@@ -298,7 +298,7 @@ BOOST_AUTO_TEST_CASE(a_filter_is_a_predicate) {
     BOOST_TEST(scan[1].truncated);
 }
 
-BOOST_AUTO_TEST_CASE(every_memory_will_do) {
+BOOST_AUTO_TEST_CASE(any_memory_can_be_scanned) {
     const test::pages some(4);
     vmio::cached_memory cached(memory_of(::getpid()));
     const blocks wanted{{some.page(1) - 4, 8}, {some.start(), 8}, {0, 8}};

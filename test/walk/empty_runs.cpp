@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(a_chunk_of_reserved_memory_keeps_to_what_is_fetched_at_most
     const seen each(process(child.id()), how);
     BOOST_TEST((each.whole && each.largest == mebibyte && each.chunks == 4096U && each.pages == all.pages));
     // A hole that is too short to matter is shown in chunks as any other memory.
-    how = test::in({memory->page(1), memory->start() + 16 * mebibyte}, mebibyte);
+    how = test::in({memory->page(1), memory->start() + 2 * mebibyte}, mebibyte);
     BOOST_TEST(seen(process(child.id()), how).largest == mebibyte);
 }
 
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(the_overlap_of_a_chunk_of_reserved_memory_is_zero_too) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_lies_past_the_end_of_a_file_is_a_few_chunks) {
+BOOST_AUTO_TEST_CASE(memory_past_the_end_of_a_file_is_a_few_large_chunks) {
     const test::unnamed_file file(2);
     const mapped memory(size / page, MAP_SHARED, file.get());
     const child_process child;
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(what_lies_past_the_end_of_a_file_is_a_few_chunks) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_is_written_before_the_fetch_is_seen) {
+BOOST_AUTO_TEST_CASE(bytes_written_before_the_fetch_are_seen) {
     const reserved memory(kind::anonymous);
     region_reader reader(process::self(), test::in({memory->start(), memory->start() + gibibyte}, mebibyte));
     BOOST_REQUIRE((reader.next() && reader.range().size() == gibibyte));

@@ -347,7 +347,7 @@ BOOST_AUTO_TEST_CASE(a_regular_file_below_dev_is_memory, *boost::unit_test::prec
 }
 
 // A device of a container has any name, seen from outside.
-BOOST_AUTO_TEST_CASE(a_device_elsewhere_is_passed_by, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(a_device_outside_of_dev_is_skipped, *boost::unit_test::precondition(test::as_root)) {
     const directory place;
     const std::string path = place / "odd";
     if (::mknod(path.c_str(), S_IFCHR | 0600, ::makedev(1, 1)) != 0)
