@@ -10,6 +10,7 @@
 #include <vmio/address.hpp>
 #include <vmio/byte_pattern.hpp>
 #include <vmio/detail/config.hpp>
+#include <vmio/detail/read_function.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/search.hpp>
 
@@ -23,10 +24,10 @@ concept memory_with_ranges = memory_reader<const M> && requires(const M& m) {
 
 /// Calls found(address), in ascending order, for each match of `pattern` in `ranges` at a multiple of `alignment`,
 /// until it returns false. Precondition: `ranges` is sorted. Matches may overlap and may span neighbouring ranges,
-/// never a gap. Bytes that cannot be read (EFAULT, EIO) are skipped a page at a time and count as unreadable. Errors:
-/// memory_error for any other errno of `memory`; std::invalid_argument if `alignment` is 0; what found() throws. Cost:
-/// reads 512 KiB at a time.
-VMIO_EXPORT search_summary search_by_reading(const read_function& memory, std::span<const address_range> ranges,
+/// never a gap. Bytes that cannot be read (EFAULT, EIO) are skipped a page at a time and count as unreadable.
+/// Errors: memory_error for any other errno of `memory`; std::invalid_argument if `alignment` is 0; what found()
+/// throws. Cost: reads 512 KiB at a time.
+VMIO_EXPORT search_summary search_by_reading(const detail::read_function& memory, std::span<const address_range> ranges,
                                              const byte_pattern& pattern, const std::function<bool(address)>& found,
                                              std::size_t alignment = 1);
 
@@ -34,7 +35,7 @@ VMIO_EXPORT search_summary search_by_reading(const read_function& memory, std::s
 template <memory_with_ranges M>
 search_summary search(const M& memory, const byte_pattern& pattern, const std::function<bool(address)>& found,
                       std::size_t alignment = 1) {
-    return search_by_reading(reading_from(memory), memory.ranges(), pattern, found, alignment);
+    return search_by_reading(detail::reading_from(memory), memory.ranges(), pattern, found, alignment);
 }
 
 /// Returns: the addresses of all matches, sorted.

@@ -21,7 +21,7 @@ std::vector<address_range> united(range_span a, range_span b);
 /// The parts of `a` that are not in `b`.
 std::vector<address_range> without(range_span a, range_span b);
 
-/// Adds a range that lies behind the others; joins it to the last one if they touch.
+/// Adds a range that lies above the others; joins it to the last one if they touch.
 void append(std::vector<address_range>& ranges, const address_range& range);
 
 /// The first range that ends above `a`; one past the last if there is none.

@@ -18,8 +18,8 @@ constexpr auto long_look = 5ms;
 }  // namespace
 
 empty_run empty_run_finder::find(const region_source& source, address at, address end, std::uint64_t least) {
-    if (!source.infers() || end - at < least) return {};
-    std::optional<gap_reason> gap;
+    if (!source.has_runs() || end - at < least) return {};
+    std::optional<gap_reason> gap = source.gap_outside();
     const auto long_enough = [&](address stop) { return stop - at >= least; };
     address stop = end;
     if (source.file()) stop = end_of_hole(source, at, end, gap);

@@ -8,8 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file_descriptor.hpp"
-#include "base/system_call.hpp"
+#include "maps/file_kind.hpp"
 #include "proc/map_files_link.hpp"
 #include "proc/procmap_query.hpp"
 
@@ -36,12 +35,9 @@ bool is_anonymous(const process& target, const mapping& m) noexcept {
     return !name.starts_with('[') || name == "[heap]" || name.starts_with("[stack") || name.starts_with("[anon");
 }
 
-/// The resources of PCI devices, which look like regular files.
-bool names_a_resource(std::string_view name) noexcept {
-    return name.starts_with("/sys/devices/") || name.starts_with("/proc/");
-}
-
+/// Where devices are. The resources of PCI devices look like regular files.
 bool names_a_device(std::string_view name) noexcept {
+    if (name.starts_with("/sys/devices/") || name.starts_with("/proc/")) return true;
     return name.starts_with("/dev/") && name != "/dev/zero" && !name.starts_with("/dev/shm/") &&
            !name.starts_with("/dev/hugepages");
 }
@@ -50,40 +46,22 @@ bool is_of_the_kernel(std::string_view name) noexcept {
     return name.starts_with("[vvar") || name == "[vsyscall]";
 }
 
-enum class file_kind { device, no_device, unknown };
-
-/// Of what a path leads to, if that is the file of `m`. Nothing is opened for use, which some devices do not take well,
-/// and no server of a file system is asked.
-file_kind kind_at(const mapping& m, int directory, const char* path, bool is_the_file) noexcept {
-    const file_descriptor place(sys::openat(directory, path, O_PATH | O_CLOEXEC | (is_the_file ? 0 : O_NOFOLLOW)));
-    if (!place) return file_kind::unknown;
-    struct statx s {};
-    constexpr unsigned wanted = STATX_TYPE | STATX_INO;
-    if (::statx(place.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted, &s) != 0 || (s.stx_mask & STATX_TYPE) == 0)
-        return file_kind::unknown;
-    const bool same = s.stx_ino == m.inode && s.stx_dev_major == m.device_major && s.stx_dev_minor == m.device_minor;
-    if (!is_the_file && !same) return file_kind::unknown;
-    const bool is_zero = S_ISCHR(s.stx_mode) && s.stx_rdev_major == 1 && s.stx_rdev_minor == 5;  // /dev/zero
-    const bool device = (S_ISCHR(s.stx_mode) || S_ISBLK(s.stx_mode)) && !is_zero;
-    return device ? file_kind::device : file_kind::no_device;
+/// Whether the file of `m` is a device, other than /dev/zero, which is memory. Nothing is opened for use, which some
+/// devices do not take well. False where that cannot be known.
+bool shows_device(const process& target, const mapping& m) noexcept {
+    struct statx status {};
+    constexpr int flags = AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+    const map_files_link link(m);
+    if (::statx(target.proc_directory(), link.path, flags, STATX_TYPE, &status) != 0) return false;
+    const bool zeros = S_ISCHR(status.stx_mode) && status.stx_rdev_major == 1 && status.stx_rdev_minor == 5;
+    return (S_ISCHR(status.stx_mode) || S_ISBLK(status.stx_mode)) && !zeros;
 }
 
-file_kind kind_of_file(const process& target, const mapping& m) noexcept {
-    const file_kind kind = kind_at(m, target.proc_directory(), map_files_link(m).path, true);
-    if (kind != file_kind::unknown || !names_a_device(m.name)) return kind;
-    // Without the right to follow that link. The path is one of a device, so nothing else has to be asked for it.
-    const file_descriptor root(sys::openat(target.proc_directory(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    return root ? kind_at(m, root.get(), m.name.c_str() + 1, false) : file_kind::unknown;
-}
-
-/// By the kind of the file; by its name where the kind cannot be known. The name says nothing of a device of a
-/// container, whose /dev is not ours; devices are mapped shared, so that private mappings need not be asked about.
+/// By the kind of the file, and by its name where that cannot be known. The name says nothing about devices of a
+/// container, whose /dev is not ours; devices are mapped shared, so private mappings need not be asked about.
 bool is_device(const process& target, const mapping& m) noexcept {
-    if (names_a_resource(m.name)) return true;
-    const bool named = names_a_device(m.name);
-    if (!m.file_backed() || (!named && !m.perms.shared)) return named;
-    const file_kind kind = kind_of_file(target, m);
-    return kind == file_kind::unknown ? named : kind == file_kind::device;
+    if (names_a_device(m.name)) return !shows_regular_file(target, m);
+    return m.file_backed() && m.perms.shared && shows_device(target, m);
 }
 
 }  // namespace
@@ -93,30 +71,40 @@ bool is_region(const process& target, const mapping& m, const source_options& op
 }
 
 bool is_region(const mapping& m) noexcept {
-    return m.perms.read && !is_of_the_kernel(m.name) && !names_a_resource(m.name) && !names_a_device(m.name);
+    return m.perms.read && !is_of_the_kernel(m.name) && !names_a_device(m.name);
 }
 
 region_source::region_source(const process& target, const page_map* pages, const mapping& m,
-                             const source_options& options)
+                             const source_options& options, bool resident_only)
     : start_(m.range.start()),
       offset_(m.offset),
       inode_(m.inode),
       shared_(m.perms.shared),
       protected_(!m.perms.read),
       pages_(pages) {
-    if (pages == nullptr) return;
     constexpr page_state unreadable = page_state::guard | page_state::poisoned;
-    if (!options.read_swapped) looked_for_ = page_state::swapped | unreadable;
-    if (is_anonymous(target, m)) {
-        if (!options.skip_untouched) return;
+    const page_state kept_out = options.read_swapped ? page_state::none : page_state::swapped;
+    const bool may_stall = m.file_backed() && file_system_of(target, m) == file_system_kind::may_stall;
+    if (may_stall || resident_only) {
+        from_outside_ = region_piece::origin::gap;
+        if (pages != nullptr) looked_for_ = unreadable | page_state::data | kept_out;
+        if (may_stall) return;
+    }
+    if (pages == nullptr) return;
+    const bool anonymous = is_anonymous(target, m);
+    if (!anonymous && options.use_backing_files && m.file_backed()) {
+        if (backing_file file(target, m, {.may_stall = true}); file) {  // it does not: see above
+            from_outside_ = region_piece::origin::file;
+            looked_for_ = unreadable | page_state::changed | kept_out;
+            file_.emplace(std::move(file));
+            return;
+        }
+    }
+    if (resident_only) return;
+    if (!options.read_swapped) looked_for_ = kept_out | unreadable;
+    if (anonymous && options.skip_untouched) {
         from_outside_ = region_piece::origin::zeros;
         looked_for_ |= unreadable | page_state::data;
-    } else if (options.use_backing_files && m.file_backed()) {
-        backing_file file(target, m);
-        if (!file) return;
-        from_outside_ = region_piece::origin::file;
-        looked_for_ |= unreadable | page_state::changed;
-        file_.emplace(std::move(file));
     }
 }
 

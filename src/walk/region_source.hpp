@@ -26,8 +26,8 @@ struct region_piece {
 };
 
 /// Whether a mapping is memory of the target that can be read: neither a device nor one of the kernel's own; without
-/// read_protected, its protection must allow it. May ask the kernel for the kind of the file that is mapped.
-bool is_region(const process& target, const mapping&, const source_options&) noexcept;
+/// read_protected, its protection must allow it. A device is told by the kind of its file, whatever its name is.
+bool is_region(const process& target, const mapping&, const source_options& = {}) noexcept;
 
 /// The same where there is only the name to go by.
 bool is_region(const mapping&) noexcept;
@@ -35,20 +35,25 @@ bool is_region(const mapping&) noexcept;
 class region_source {
 public:
     /// Opens the file of `m`, if it is to be used. `pages` is null if page tables cannot be read: then all bytes are
-    /// read from memory.
-    region_source(const process& target, const page_map* pages, const mapping& m, const source_options& options);
+    /// read from memory. Pages of a file whose file system may never answer (file_refusal::may_stall) are read from
+    /// memory where they are present, and are gaps where not. `resident_only`: so is every page that would have to come
+    /// from memory, since reading it may wait for the target.
+    region_source(const process& target, const page_map* pages, const mapping& m, const source_options& options,
+                  bool resident_only = false);
 
     /// Calls each(const region_piece&) for the pieces that make up `range`, in ascending order. Precondition: it lies
     /// in the mapping.
     template <class F>
     void pieces(const address_range& range, F&& each) const {
         using origin = region_piece::origin;
-        const origin rest = from_outside_;
-        if (looked_for_ == page_state::none) return each(region_piece{range, rest});
+        const auto outside = [&](const address_range& r) {
+            each(region_piece{r, from_outside_, gap_reason::input_output});
+        };
+        if (looked_for_ == page_state::none) return outside(range);
         address at = range.start();
         pages_->scan(range, looked_for_, [&](const page_run& run) {
             const address_range part = range.intersection(run.range);
-            if (at < part.start()) each(region_piece{{at, part.start()}, rest});
+            if (at < part.start()) outside({at, part.start()});
             at = part.end();
             if (has(run.state, page_state::guard)) return each(region_piece{part, origin::gap, gap_reason::guard_page});
             if (has(run.state, page_state::poisoned))
@@ -56,11 +61,11 @@ public:
             if (has(run.state, page_state::swapped)) return each(region_piece{part, origin::gap, gap_reason::swapped});
             each(region_piece{part, origin::memory});
         });
-        if (at < range.end()) each(region_piece{{at, range.end()}, rest});
+        if (at < range.end()) outside({at, range.end()});
     }
 
     /// Calls each(const address_range&), which returns whether to go on, for the parts of `range` that page tables say
-    /// something of; by address. Precondition: infers().
+    /// something of; by address. Precondition: has_runs().
     template <class F>
     void look_at(const address_range& range, F&& each) const {
         pages_->scan(range, looked_for_, [&](const page_run& run) { return each(range.intersection(run.range)); });
@@ -68,6 +73,15 @@ public:
 
     /// Whether some pieces are known without reading memory, which holds only as long as this mapping exists.
     bool infers() const noexcept { return from_outside_ != region_piece::origin::memory; }
+    /// Whether page tables tell the pieces that are known from those that are not; and what the former are if they
+    /// cannot be read.
+    /// @{
+    bool has_runs() const noexcept { return infers() && looked_for_ != page_state::none; }
+    std::optional<gap_reason> gap_outside() const noexcept {
+        if (from_outside_ == region_piece::origin::gap) return gap_reason::input_output;
+        return std::nullopt;
+    }
+    /// @}
     /// Whether only /proc/PID/mem can read it.
     bool is_protected() const noexcept { return protected_; }
     /// Whether `m` is a part of this mapping.
