@@ -110,7 +110,7 @@ private:
     void visit(mapping m) {
         learn_build_id(m);
         const std::vector<address_range> parts = detail::intersected(chosen_, {&m.range, 1});
-        if (!parts.empty() && !detail::is_region(target_, m)) {
+        if (!parts.empty() && !detail::is_region(target_, m, options_.regions)) {
             const gap_reason why = m.perms.read ? gap_reason::input_output : gap_reason::no_permission;
             for (const address_range& part : parts) add_gap_if_chosen(part, why);
         } else if (!parts.empty() && is_wanted(m)) {
