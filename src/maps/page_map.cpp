@@ -29,13 +29,14 @@ namespace {
 
 constexpr const char* operation = "scan of /proc/PID/pagemap";
 
-/// Returns: the error if what was seen may not be this program's: the file has no entries once its memory is gone.
+/// Returns: the error if what was seen may not be this program's: the file has no entries once its memory is gone, and
+/// still has some where another process shares that memory.
 std::error_code lost(const process& target, int pagemap) noexcept {
     std::uint64_t entry;
     const ssize_t got = detail::sys::pread(pagemap, &entry, sizeof entry, 0);
     if (got < 0) return detail::last_system_error();
-    if (!target.alive()) return detail::system_error_of(ESRCH);
-    return got == 0 ? detail::system_error_of(ESTALE) : std::error_code();
+    if (const std::error_code ec = detail::lost_program(target)) return ec;
+    return got == 0 ? detail::gone_only_if_ended(target, detail::system_error_of(ESRCH)) : std::error_code();
 }
 
 /// Returns: large mappings of which no page is present or swapped, by address. To read an entry for each of their pages

@@ -100,12 +100,12 @@ BOOST_AUTO_TEST_CASE(a_filter_of_one_thread_says_nothing_of_the_others) {
                    std::thread([&] {
                        test::forbid_process_vm(EPERM);
                        for (int i = 0; i < 2; ++i)
-                           if (memory.read_value<char>(some.start()) != some.data()[0]) result = 1;
+                           if (memory.read_value<std::byte>(some.start()) != some.data()[0]) result = 1;
                        if (memory.method() != transfer_method::proc_mem) result = 2;
                        if (process_memory(process(target.id())).method() != transfer_method::proc_mem) result = 3;
                    }).join();
                    if (memory.method() != transfer_method::process_vm) return 4;
-                   if (memory.read_value<char>(some.start()) != some.data()[0]) return 5;
+                   if (memory.read_value<std::byte>(some.start()) != some.data()[0]) return 5;
                    return result != 0 || memory.method() == transfer_method::process_vm ? result : 6;
                }) == 0);
 }
