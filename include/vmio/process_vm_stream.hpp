@@ -26,10 +26,9 @@ public:
     /// Not open.
     basic_process_vm_stream();
     /// Moves: see basic_memory_stream.
-    /// @{
     basic_process_vm_stream(basic_process_vm_stream&& other) noexcept;
+    /// Moves: see basic_memory_stream.
     basic_process_vm_stream& operator=(basic_process_vm_stream&&) noexcept;
-    /// @}
     /// Writes what is pending and closes: see basic_memory_stream.
     ~basic_process_vm_stream() override;
 
@@ -42,13 +41,13 @@ public:
     using base::open;
     /// Opens as the constructors do, and clears the state of the stream.
     /// Errors: EBUSY if the stream is open already.
-    /// @{
     void open(pid_t id, address start = 0, std::size_t buffer_size = default_buffer_size);
+    /// The same of a window.
     void open(pid_t id, const address_range& window, std::size_t buffer_size = default_buffer_size);
+    /// A flag of std::ios is no address and no size.
     template <class... Args>
     requires detail::with_ios_flag<Args...>
     void open(Args&&...) = delete;
-    /// @}
 };
 
 // The library holds their members.

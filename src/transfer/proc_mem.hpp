@@ -13,7 +13,8 @@
 
 namespace vmio::detail {
 
-/// Bound to the memory that it was opened on: after exit or exec it moves nothing, also if the PID is recycled.
+/// Bound to the memory that it was opened on: after exit or exec it moves nothing, also if the PID is recycled or another
+/// process still uses that memory. Opened for reading alone where writing is refused.
 ///
 /// The kernel ignores protections here, and grows a stack for an address below it. So every transfer looks up the
 /// mapping first, and never touches unmapped addresses: 0.4 microseconds more than the transfer itself.
@@ -37,6 +38,7 @@ private:
 
     process target_;
     file_descriptor file_;
+    std::error_code write_error_;  // of opening the file for writing, where it could be opened for reading
 };
 
 }  // namespace vmio::detail

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <stdexcept>
 
-#include "base/iovec_batch.hpp"
 #include "base/system_error.hpp"
+#include "transfer/iovec_batch.hpp"
 #include "transfer/process_memory_state.hpp"
 #include "transfer/vm_call.hpp"
 

@@ -11,8 +11,8 @@
 
 #include <vmio/address.hpp>
 
-#include "base/iovec_batch.hpp"
 #include "base/system_error.hpp"
+#include "transfer/iovec_batch.hpp"
 
 namespace vmio::detail {
 
