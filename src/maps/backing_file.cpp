@@ -151,7 +151,7 @@ std::uint64_t backing_file::size() const {
 }
 
 std::uint64_t backing_file::next_data(std::uint64_t offset) const {
-    if (offset > most_offset) return size();
+    if (offset > most_offset) return size();  // EINVAL to lseek(2)
     const off_t data = ::lseek(descriptor(), static_cast<off_t>(offset), SEEK_DATA);
     if (data >= 0) return static_cast<std::uint64_t>(data);
     const std::error_code ec = detail::last_system_error();

@@ -29,7 +29,8 @@ namespace {
 
 constexpr const char* operation = "scan of /proc/PID/pagemap";
 
-/// Returns: the error if what was seen may not be this program's: the file has no entries once its memory is gone.
+/// Returns: the error if what was seen may not be this program's: the file has no entries once its memory is gone, and
+/// still has some where another process shares that memory.
 std::error_code lost(const process& target, int pagemap) noexcept {
     std::uint64_t entry;
     const ssize_t got = detail::sys::pread(pagemap, &entry, sizeof entry, 0);

@@ -96,6 +96,20 @@ BOOST_AUTO_TEST_CASE(the_file_of_a_mapping_is_opened) {
     BOOST_TEST(copy.descriptor() == file.descriptor());
 }
 
+BOOST_AUTO_TEST_CASE(offsets_that_no_file_has_lie_beyond_its_end) {
+    const directory place;
+    write_file(place / "file", "the text", 3 * page);
+    const mapped_file m(place / "file");
+    const backing_file file(process::self(), m.in(process::self()));
+    for (const vmio::address offset : {vmio::address{1} << 63, ~vmio::address{0}, (vmio::address{1} << 63) - 1}) {
+        std::error_code ec;
+        std::byte byte;
+        BOOST_TEST(file.read_some(offset, std::span(&byte, 1), ec) == 0U);
+        BOOST_TEST(ec.value() == EIO);
+        BOOST_TEST(file.next_data(offset) == file.size());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_file_is_found_by_its_path_without_privileges, *boost::unit_test::precondition(test::as_root)) {
     const directory place;
     write_file(place / "file", "the text", 3 * page);
