@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(bytes_and_their_exact_number_are_kept) {
 BOOST_AUTO_TEST_CASE(a_snapshot_does_not_follow_the_bytes_it_was_made_from) {
     std::vector<std::byte> bytes = pattern_bytes(2 * page);
     const snapshot s = snapshot::from_bytes(bytes);
-    std::ranges::fill(bytes, std::byte{0});
+    std::fill(bytes.begin(), bytes.end(), std::byte{0});
     BOOST_TEST(equal(bytes_of(s), pattern_bytes(2 * page)));
 }
 
