@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <vmio/snapshot.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <limits>
 #include <thread>
