@@ -49,7 +49,10 @@ std::optional<mapping> ask_kernel(const process& target, address where, mapping_
     q.query_flags = flags_of(lookup, filter);
     q.query_addr = where;
     std::string name;
-    ec = target.maps() >= 0 ? detail::procmap::ask(target.maps(), q, name) : detail::system_error_of(ESRCH);
+    const int kept = target.maps();
+    ec = kept >= 0 ? detail::procmap::ask(kept, q, name) : detail::system_error_of(ESRCH);
+    // Memory that others still use would answer for the program before an exec.
+    if ((!ec || ec.value() == ENOENT) && detail::lost_program(target)) ec = detail::system_error_of(ESRCH);
     for (int tries = 0; ec.value() == ESRCH && tries < 8 && target.alive(); ++tries) {  // another program by now
         const detail::file_descriptor maps = detail::open_maps(target, ec);
         if (!ec) ec = detail::procmap::ask(maps.get(), q, name);
@@ -57,7 +60,7 @@ std::optional<mapping> ask_kernel(const process& target, address where, mapping_
     ec = detail::gone_only_if_ended(target, ec);
     const bool none = ec.value() == ENOENT;
     if (ec && !none) return {};
-    // The memory outlives the process where another one shares it.
+    // Memory outlives the process where another one shares it.
     ec = target.alive() ? std::error_code() : detail::system_error_of(ESRCH);
     if (ec || none) return {};
     mapping m = detail::procmap::mapping_of(q, std::move(name));

@@ -25,6 +25,7 @@
 
 #include "processes/child.hpp"
 #include "processes/exec_loop_process.hpp"
+#include "processes/questions.hpp"
 #include "processes/replaced_process.hpp"
 #include "support/pages.hpp"
 #include "support/skip.hpp"
@@ -57,48 +58,6 @@ boost::test_tools::assertion_result can_choose_ids(boost::unit_test::test_unit_i
     }
     return test::unless_missing(id == child.id(), "root, and clone3 with set_tid");
 }
-
-template <class F>
-int error_of(F&& f) {
-    try {
-        f();
-    } catch (const vmio::memory_error& e) {
-        return e.code().value();
-    }
-    return 0;
-}
-
-/// All that belongs to the program that a process was opened on.
-const std::vector<void (*)(const process&)> of_one_program{
-    [](const process& target) {
-        vmio::region_reader reader(target);
-        while (reader.next()) reader.fetch();
-    },
-    [](const process& target) {
-        std::ostringstream out;
-        vmio::write_core(target, out);
-    },
-    [](const process& target) {
-        std::ostringstream out;
-        vmio::core_options options;
-        options.pause = false;
-        vmio::write_core(target, out, options);
-    },
-    [](const process& target) { vmio::process_snapshot::capture(target); },
-    [](const process& target) {
-        vmio::capture_options options;
-        options.pause = true;
-        vmio::process_snapshot::capture(target, options);
-    },
-    [](const process& target) {
-        vmio::scan_pages(target, {0, ~vmio::address{0}});
-    },
-    [](const process& target) { vmio::read_smaps(target); }};
-
-/// What is asked of whatever program runs now.
-const std::vector<void (*)(const process&)> of_any_program{
-    [](const process& target) { vmio::memory_map::load(target); },
-    [](const process& target) { vmio::query_mapping(target, 0, vmio::mapping_lookup::next_after); }};
 
 }  // namespace
 
@@ -252,16 +211,17 @@ BOOST_AUTO_TEST_CASE(a_process_that_calls_exec_again_and_again_is_never_gone) {
         target.begin();
         while (before.same_program()) std::this_thread::yield();
         for (int i = 0; i < 60; ++i) {
-            for (auto* const use : of_one_program) BOOST_TEST(error_of([&] { use(before); }) == ESTALE);
-            for (auto* const use : of_any_program) {
-                const int error = error_of([&] { use(before); });
+            for (auto* const use : test::of_one_program)
+                BOOST_TEST(test::memory_error_of([&] { use(before); }) == ESTALE);
+            for (auto* const use : test::of_any_program) {
+                const int error = test::memory_error_of([&] { use(before); });
                 BOOST_TEST((error == 0 || error == ESTALE), "error " << error);
             }
             std::error_code ec;
             const process now(target.id(), ec);
             if (ec) continue;  // its id was that of a dead thread just then
-            for (auto* const use : of_one_program) {
-                const int error = error_of([&] { use(now); });
+            for (auto* const use : test::of_one_program) {
+                const int error = test::memory_error_of([&] { use(now); });
                 BOOST_TEST((error == 0 || error == ESTALE), "error " << error);
             }
         }

@@ -2,10 +2,14 @@
 #include <vmio/process.hpp>
 
 #include <cerrno>
+#include <filesystem>
+#include <iterator>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,6 +17,9 @@
 #include <boost/test/unit_test.hpp>
 
 #include <vmio/error.hpp>
+#include <vmio/memory_map.hpp>
+#include <vmio/process_memory.hpp>
+#include <vmio/process_snapshot.hpp>
 
 #include "faults/seccomp.hpp"
 #include "processes/child.hpp"
@@ -147,7 +154,7 @@ BOOST_AUTO_TEST_CASE(running_out_of_descriptors_is_an_error) {
                    }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(where_a_filter_forbids_to_ask_whether_it_has_ended_it_is_known_all_the_same) {
+BOOST_AUTO_TEST_CASE(the_end_of_a_process_is_noticed_where_a_filter_forbids_to_poll) {
 #ifdef SYS_epoll_wait
     constexpr long asking = SYS_epoll_wait;
 #else
@@ -156,14 +163,14 @@ BOOST_AUTO_TEST_CASE(where_a_filter_forbids_to_ask_whether_it_has_ended_it_is_kn
     BOOST_TEST(test::in_a_process([] {
                    test::child_process child;
                    const vmio::process target(child.id());
-                   test::forbid({asking}, EPERM);
+                   test::forbid({asking, SYS_ppoll}, EPERM);
                    if (!target.alive()) return 1;
                    child.end();
                    return target.alive() ? 2 : 0;
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(without_a_pidfd_and_without_descriptors_it_lives_and_ends_all_the_same) {
+BOOST_AUTO_TEST_CASE(the_end_of_a_process_is_noticed_without_a_pidfd_and_without_descriptors_left) {
     BOOST_TEST(test::in_a_process([] {
                    test::child_process child;
                    test::forbid({SYS_pidfd_open}, ENOSYS);
@@ -175,4 +182,68 @@ BOOST_AUTO_TEST_CASE(without_a_pidfd_and_without_descriptors_it_lives_and_ends_a
                    child.end();
                    return target.alive() ? 3 : 0;
                }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_process_and_its_memory_hold_two_descriptors) {
+    const auto descriptors = [] {
+        return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                             std::filesystem::directory_iterator());
+    };
+    static const long value = 42;
+    test::child_process child;
+    const auto before = descriptors();
+    const vmio::process target(child.id());
+    const vmio::process_memory memory(target);
+    for (int i = 0; i < 20; ++i) BOOST_TEST(memory.read_value<long>(vmio::address_of(&value)) == 42);
+    BOOST_TEST(target.same_program());
+    BOOST_TEST(descriptors() - before == 2);
+    vmio::memory_map::load(target);
+    BOOST_TEST(descriptors() - before <= 3);
+}
+
+BOOST_AUTO_TEST_CASE(many_targets_fit_into_few_descriptors) {
+    BOOST_TEST(test::in_a_process([] {
+                   static const long value = 42;
+                   test::child_process child;
+                   const rlimit limit{1024, 1024};
+                   test::must(::setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
+                   std::vector<vmio::process_memory> targets;
+                   for (int i = 0; i < 450; ++i) {
+                       targets.emplace_back(vmio::process(child.id()));
+                       if (targets.back().read_value<long>(vmio::address_of(&value)) != 42) return 1;
+                   }
+                   for (const auto& memory : targets)
+                       if (!memory.target().alive() || !memory.target().same_program()) return 2;
+                   return 0;
+               }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_opened_on_first_need_is_opened_once_by_many_threads) {
+    test::child_process child;
+    for (int i = 0; i < 50; ++i) {
+        const vmio::process target(child.id());
+        std::vector<int> seen(4, -1);
+        std::vector<std::thread> threads;
+        for (int& fd : seen)
+            threads.emplace_back([&] {
+                for (int n = 0; n < 300; ++n)
+                    if (!target.alive() || !target.same_program()) return;
+                fd = target.maps();
+            });
+        for (std::thread& t : threads) t.join();
+        for (const int fd : seen) BOOST_TEST((fd >= 0 && fd == target.maps()));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_name_of_any_bytes_hides_neither_the_state_nor_itself) {
+    for (const char* name :
+         {") Z 0 0 0 0 0", "a) X (", "\n\n) Z\n", "((((((((((((((", "", ")", "\xff\xfe\x80", "ends\n"}) {
+        test::child_process child([&] { ::prctl(PR_SET_NAME, name); });
+        const vmio::process target(child.id());
+        BOOST_TEST(target.alive());
+        BOOST_TEST(target.same_program());
+        vmio::capture_options nothing;
+        nothing.ranges = {vmio::address_range(0, 4096)};
+        BOOST_TEST(vmio::process_snapshot::capture(target, nothing).program() == std::string(name).substr(0, 15));
+    }
 }

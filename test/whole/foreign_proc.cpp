@@ -93,7 +93,7 @@ void ask_all(const std::string& directory, const test::pages& some) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(a_directory_of_our_own_proc_will_do) {
+BOOST_AUTO_TEST_CASE(process_in_proc_accepts_a_directory_of_our_own_proc) {
     const test::pages some(3);
     test::child_process child;
     const std::string directory = "/proc/" + std::to_string(child.id());
@@ -112,7 +112,8 @@ BOOST_AUTO_TEST_CASE(a_directory_of_our_own_proc_will_do) {
     BOOST_TEST(error_of([&] { process::in_proc(directory); }) == ESRCH);
 }
 
-BOOST_AUTO_TEST_CASE(the_first_process_of_another_namespace, *boost::unit_test::precondition(test::can_mount)) {
+BOOST_AUTO_TEST_CASE(the_first_process_of_another_namespace_can_be_opened,
+                     *boost::unit_test::precondition(test::can_mount)) {
     const test::pages some(3);
     const test::scratch_directory place;
     // A process whose children live in a namespace of their own, the first of which mounts the /proc of it.
@@ -143,7 +144,7 @@ BOOST_AUTO_TEST_CASE(the_first_process_of_another_namespace, *boost::unit_test::
     ::waitpid(between, nullptr, 0);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_no_process_is_refused) {
+BOOST_AUTO_TEST_CASE(an_id_without_a_process_is_refused) {
     const test::scratch_directory place;
     BOOST_TEST(error_of([&] { process::in_proc("/proc"); }) == EINVAL);
     BOOST_TEST(error_of([&] { process::in_proc("/proc/sys"); }) == EINVAL);
@@ -151,4 +152,24 @@ BOOST_AUTO_TEST_CASE(what_is_no_process_is_refused) {
     BOOST_TEST(error_of([&] { process::in_proc("/proc/self/maps"); }) == ENOTDIR);
     BOOST_TEST(error_of([&] { process::in_proc("/no/such"); }) == ESRCH);
     BOOST_TEST(error_of([&] { process::in_proc("/proc/2"); }) == ESRCH);  // a kernel thread, or nothing
+}
+
+BOOST_AUTO_TEST_CASE(a_proc_that_is_mounted_read_only_can_be_read, *boost::unit_test::precondition(test::can_mount)) {
+    const test::pages some(1);
+    const test::scratch_directory place;
+    test::child_process child;
+    BOOST_TEST(test::in_a_process([&] {
+                   test::must(test::have_own_mounts(), "unshare");
+                   test::must(::mount("proc", place.path().c_str(), "proc", MS_RDONLY, nullptr) == 0, "mount");
+                   const process target =
+                       process::in_proc(std::string(place.path()) + "/" + std::to_string(child.id()));
+                   const process_memory memory(target);
+                   std::vector<std::byte> bytes(some.size());
+                   memory.read(some.start(), bytes);
+                   if (!test::is_pattern(some.start(), bytes)) return 1;
+                   std::error_code ec;
+                   if (memory.write_some(some.start(), bytes, ec) != 0 || ec.value() != EROFS) return 2;
+                   if (error_of([&] { process_memory(target, {.force_write = true}); }) != EROFS) return 3;
+                   return vmio::memory_map::load(target).find(some.start()) != nullptr ? 0 : 4;
+               }) == 0);
 }

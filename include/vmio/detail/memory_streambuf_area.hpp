@@ -143,7 +143,7 @@ std::error_code memory_streambuf<Device, Base>::write_out(const char* s, std::si
     std::error_code ec;
     if constexpr (can_write) {
         if (device_.write_up_to(std::as_bytes(std::span(s, size)), ec) < size && !ec)
-            ec = {ENOSPC, std::system_category()};
+            ec = detail::end_of_memory();
     }
     last_error_ = ec;
     return ec;
