@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // Somebody else's program, built against the installed library.
+#include <unistd.h>
 #include <istream>
 #include <memory>
-#include <unistd.h>
 #include <vmio/process_vm_stream.hpp>
 
 namespace {

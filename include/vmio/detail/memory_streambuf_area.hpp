@@ -142,8 +142,7 @@ template <class Device, class Base>
 std::error_code memory_streambuf<Device, Base>::write_out(const char* s, std::size_t size) noexcept {
     std::error_code ec;
     if constexpr (can_write) {
-        if (device_.write_up_to(std::as_bytes(std::span(s, size)), ec) < size && !ec)
-            ec = detail::end_of_memory();
+        if (device_.write_up_to(std::as_bytes(std::span(s, size)), ec) < size && !ec) ec = detail::end_of_memory();
     }
     last_error_ = ec;
     return ec;
