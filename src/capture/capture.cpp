@@ -18,6 +18,7 @@
 #include "capture/process_snapshot_state.hpp"
 #include "maps/build_id_reader.hpp"
 #include "maps/query_mapping.hpp"
+#include "process/check_program.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 #include "walk/region_source.hpp"
@@ -73,8 +74,7 @@ public:
             visit(std::move(*m));
             if (pause_) pause_->check();
         }
-        if (const std::error_code ec = detail::lost_program(target_))
-            throw memory_error("capture of a process", target_.id(), 0, ec);
+        detail::check_program(target_, "capture of a process");
         pause_.reset();
         return finish();
     }

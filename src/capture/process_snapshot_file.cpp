@@ -24,7 +24,8 @@ format::header read_head(detail::input_file& from, detail::capture_record& recor
     if (!format::is_magic(bytes)) from.fail(EINVAL, "it is not a saved process");
     if (bytes.size() < format::header_size) from.fail(EBADMSG, "its end is missing");
     const format::header head = format::decoded(std::span<const std::byte, format::header_size>(bytes));
-    if (head.version != format::version) from.fail(EOPNOTSUPP, "it is of a version that is not known here");
+    if (head.version == 0 || head.version > format::version)
+        from.fail(EOPNOTSUPP, "it is of a version that is not known here");
     if (head.record_size > from.left()) from.fail(EBADMSG, "its end is missing, or it is damaged");
     if (head.record_size > format::largest_record) from.fail(EBADMSG, "its header makes no sense");
     bytes.resize(format::header_size + static_cast<std::size_t>(head.record_size));

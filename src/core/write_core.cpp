@@ -15,6 +15,7 @@
 #include "base/range_set.hpp"
 #include "core/core_writer.hpp"
 #include "maps/query_mapping.hpp"
+#include "process/check_program.hpp"
 #include "process/proc_file.hpp"
 #include "process/process_info.hpp"
 #include "walk/region_source.hpp"
@@ -45,6 +46,7 @@ public:
         core_summary summary;
         detail::core_writer writer(image_, out, options_.progress);
         read(writer);
+        detail::check_program(target_, "write of a core file");
         summary.size = writer.finish();
         summary.threads = image_.threads.size();
         detail::join(gaps_);

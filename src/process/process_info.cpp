@@ -2,12 +2,16 @@
 #include "process/process_info.hpp"
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
 
 #include <unistd.h>
 
 #include <vmio/error.hpp>
 
 #include "base/system_call.hpp"
+#include "base/system_error.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
@@ -32,10 +36,52 @@ std::vector<std::byte> read_proc_file(const process& target, const char* name) {
 }
 
 std::string text_of(const std::vector<std::byte>& bytes) {
-    std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    while (!text.empty() && (text.back() == '\0' || text.back() == '\n')) text.pop_back();
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// The name, which may contain newlines of its own: the kernel adds one.
+std::string name_in(const std::vector<std::byte>& comm) {
+    std::string name = text_of(comm);
+    if (name.ends_with('\n')) name.pop_back();
+    return name;
+}
+
+/// The arguments, separated by blanks as in the kernel's own cores.
+std::string arguments_in(const std::vector<std::byte>& cmdline) {
+    std::string text = text_of(cmdline);
+    while (text.ends_with('\0')) text.pop_back();
     std::replace(text.begin(), text.end(), '\0', ' ');
     return text;
+}
+
+/// The name of the program, in parentheses, may hold any byte: fields are counted from the last parenthesis.
+void parse_stat(const std::vector<std::byte>& bytes, process_numbers& numbers) {
+    const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const std::size_t name_end = text.rfind(')');
+    if (name_end == text.npos) return;
+    process_numbers read;
+    const int found =
+        std::sscanf(text.c_str() + name_end, ") %c %d %d %d %*d %*d %" SCNu64 " %*u %*u %*u %*u %*u %*u %*d %*d %*d %d",
+                    &read.state, &read.parent, &read.process_group, &read.session, &read.flags, &read.nice);
+    if (found == 6) numbers = read;
+}
+
+/// The first of the four ids in a line of /proc/PID/status is the real one.
+std::uint32_t real_id(const std::string& status, const char* field) {
+    const std::size_t at = status.find(field);
+    std::uint32_t id = 0;
+    if (at != status.npos) std::sscanf(status.c_str() + at + std::strlen(field), "%" SCNu32, &id);
+    return id;
+}
+
+process_numbers read_numbers(const process& target) {
+    process_numbers numbers;
+    parse_stat(read_proc_file(target, "stat"), numbers);
+    const std::vector<std::byte> bytes = read_proc_file(target, "status");
+    const std::string status(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    numbers.user = real_id(status, "\nUid:");
+    numbers.group = real_id(status, "\nGid:");
+    return numbers;
 }
 
 }  // namespace
@@ -43,8 +89,9 @@ std::string text_of(const std::vector<std::byte>& bytes) {
 process_info read_process_info(const process& target, const pause_guard* pause) {
     process_info info;
     info.process_id = target.id();
-    info.program = text_of(read_proc_file(target, "comm"));
-    info.arguments = text_of(read_proc_file(target, "cmdline"));
+    info.program = name_in(read_proc_file(target, "comm"));
+    info.arguments = arguments_in(read_proc_file(target, "cmdline"));
+    info.numbers = read_numbers(target);
     info.auxiliary_vector = read_proc_file(target, "auxv");
     if (pause != nullptr) info.threads = pause->registers();
     return info;

@@ -48,7 +48,7 @@ byte_pattern::byte_pattern(std::span<const std::byte> bytes, std::span<const std
 }
 
 byte_pattern byte_pattern::text(std::string_view characters) {
-    return byte_pattern(std::as_bytes(std::span(characters)));
+    return byte_pattern(std::as_bytes(std::span<const char>(characters.data(), characters.size())));
 }
 
 byte_pattern byte_pattern::hex(std::string_view digits) {

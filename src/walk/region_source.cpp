@@ -52,28 +52,25 @@ region_source::region_source(const process& target, const page_map* pages, const
     : start_(m.range.start()), offset_(m.offset), inode_(m.inode), shared_(m.perms.shared), pages_(pages) {
     constexpr page_state unreadable = page_state::guard | page_state::poisoned;
     const page_state kept_out = options.read_swapped ? page_state::none : page_state::swapped;
-    const auto only_resident = [&] {
+    const bool may_stall = m.file_backed() && file_system_of(target, m) == file_system_kind::may_stall;
+    if (may_stall || resident_only) {
         from_outside_ = region_piece::origin::gap;
         if (pages != nullptr) looked_for_ = unreadable | page_state::data | kept_out;
-    };
-    if (m.file_backed() && file_system_of(target, m) == file_system_kind::may_stall) {
-        only_resident();
-        return;
+        if (may_stall) return;
     }
     if (pages == nullptr) return;
-    if (!options.read_swapped) looked_for_ = kept_out | unreadable;
     const bool anonymous = is_anonymous(target, m);
     if (!anonymous && options.use_backing_files && m.file_backed()) {
         if (backing_file file(target, m, {.may_stall = true}); file) {  // it does not: see above
             from_outside_ = region_piece::origin::file;
-            looked_for_ |= unreadable | page_state::changed;
+            looked_for_ = unreadable | page_state::changed | kept_out;
             file_.emplace(std::move(file));
             return;
         }
     }
-    if (resident_only) {
-        only_resident();
-    } else if (anonymous && options.skip_untouched) {
+    if (resident_only) return;
+    if (!options.read_swapped) looked_for_ = kept_out | unreadable;
+    if (anonymous && options.skip_untouched) {
         from_outside_ = region_piece::origin::zeros;
         looked_for_ |= unreadable | page_state::data;
     }

@@ -34,7 +34,8 @@ class region_source {
 public:
     /// Opens the file of `m`, if it is to be used. `pages` may be null where page tables cannot be looked at: then all
     /// comes from memory. Pages of a file whose file system may never answer (file_refusal::may_stall) are taken from
-    /// memory where they are present, and are gaps where not; with `resident_only` all that would come from memory are.
+    /// memory where they are present, and are gaps where not. `resident_only`: so is every page that would have to come
+    /// from memory, since reading it may wait for the target.
     region_source(const process& target, const page_map* pages, const mapping& m, const source_options& options,
                   bool resident_only = false);
 

@@ -258,7 +258,7 @@ BOOST_AUTO_TEST_CASE(mem_reads_across_mappings_and_stops_at_holes) {
     BOOST_TEST(ec.value() == EFAULT);
 }
 
-BOOST_AUTO_TEST_CASE(without_the_query_of_newer_kernels_the_text_of_maps_serves) {
+BOOST_AUTO_TEST_CASE(the_text_of_maps_serves_without_the_query_of_newer_kernels) {
     test::pages some(3);
     some.protect(1, PROT_READ);
     some.make_hole(2);
@@ -269,7 +269,7 @@ BOOST_AUTO_TEST_CASE(without_the_query_of_newer_kernels_the_text_of_maps_serves)
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(where_mem_is_closed_too_the_refusal_is_what_is_reported) {
+BOOST_AUTO_TEST_CASE(the_refusal_is_reported_where_mem_is_closed_too) {
     test::child_process target;
     BOOST_TEST(test::in_a_process([&] {
                    const process handle(target.id());

@@ -106,8 +106,8 @@ public:
 
     /// Writes all `n` bytes.
     /// Returns: `n`.
-    /// Errors: that of the memory, or ENOSPC at an end; the bytes before memory_error::where() are written then. The
-    /// error is thrown once more by the next seek() or close(), unless a write succeeds before:
+    /// Errors: that of the memory, or errc::end_of_memory at an end; the bytes before memory_error::where() are written
+    /// then. The error is thrown once more by the next seek() or close(), unless a write succeeds before:
     /// boost::iostreams::stream ignores it the first time.
     std::streamsize write(const char* s, std::streamsize n) requires memory_writer<M> {
         require(n);
@@ -118,7 +118,7 @@ public:
         const std::size_t done = write_up_to(std::as_bytes(std::span(s, size)), ec);
         failed_write_.error.reset();
         if (done == size) return n;
-        if (!ec) ec = {ENOSPC, std::system_category()};
+        if (!ec) ec = detail::end_of_memory();
         failed_write_.error =
             memory_error(detail::write_operation_of(*memory_), detail::process_id_of(*memory_), cursor_.where(), ec);
         cursor_ = before;
