@@ -15,6 +15,7 @@
 #include <vmio/region_reader.hpp>
 
 #include "base/cancellation.hpp"
+#include "base/mmap_region.hpp"
 #include "base/system_error.hpp"
 #include "base/worker_thread.hpp"
 #include "walk/region_source.hpp"
@@ -135,11 +136,18 @@ private:
         left_.reserve(left_.size() + options_.threads);  // what threads give back, which must not fail
         const std::size_t most = std::min<std::size_t>(options_.threads, left_.size());
         std::vector<detail::worker_thread> others;
+        // Kept for what this thread will need when the others have ended: their stacks stay mapped, for later threads.
+        detail::mmap_region room;
         try {
+            constexpr std::size_t beside_a_chunk = std::size_t{2} << 20;
+            if (most > 1)
+                room = detail::mmap_region(-1, options_.chunk_size + beside_a_chunk, PROT_NONE,
+                                           MAP_PRIVATE | MAP_ANONYMOUS);
             for (std::size_t i = 1; i < most; ++i) others.emplace_back([this] { work(); });
         } catch (const std::exception&) {
             // No more threads to be had, or no memory for them: those that run search it all.
         }
+        room = {};
         work();
         others.clear();
         // Slices that a thread had no memory for while the others ran.

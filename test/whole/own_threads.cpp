@@ -154,17 +154,23 @@ BOOST_AUTO_TEST_CASE(a_search_goes_on_with_fewer_threads_where_address_space_is_
     const test::child_process child;
     const process_memory memory{process(child.id())};
     const auto pattern = vmio::byte_pattern::text(hay.text);
-    for (const unsigned mebibytes : {4, 8, 12, 16, 24, 32, 64})
+    // From no room for a thread's stack, over room for the stack of one but not for its buffers, to room for some.
+    rlimit stack{};
+    ::getrlimit(RLIMIT_STACK, &stack);
+    const rlim_t a_stack = stack.rlim_cur == RLIM_INFINITY ? rlim_t{2} << 20 : stack.rlim_cur;
+    std::vector<rlim_t> sizes{rlim_t{4} << 20, 3 * a_stack, 8 * a_stack};
+    for (rlim_t i = 1; i <= 24; ++i) sizes.push_back(a_stack + (i << 16));
+    for (const rlim_t size : sizes)
         BOOST_TEST(test::in_a_process([&] {
                        std::ifstream statm("/proc/self/statm");
                        rlim_t used = 0;
                        statm >> used;
                        used *= vmio::page_size();
-                       const rlimit limit{used + (rlim_t{mebibytes} << 20), RLIM_INFINITY};
+                       const rlimit limit{used + size, RLIM_INFINITY};
                        ::setrlimit(RLIMIT_AS, &limit);
                        return vmio::search(memory, pattern, hay.options(8)) == hay.places ? 0 : 1;
                    }) == 0,
-                   mebibytes << " MiB");
+                   size << " bytes");
 }
 
 #endif
