@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <vmio/query_mapping.hpp>
+
 #include "function_symbol.hpp"
 #include "text.hpp"
 #include "tool.hpp"

@@ -12,6 +12,7 @@
 
 #include <vmio/memory_map.hpp>
 #include <vmio/process_vm_stream.hpp>
+#include <vmio/query_mapping.hpp>
 #include <vmio/read_past_gaps.hpp>
 
 #include "hex_dump.hpp"

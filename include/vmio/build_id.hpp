@@ -12,13 +12,16 @@
 
 namespace vmio {
 
-/// The build id (elf(5), NT_GNU_BUILD_ID) of the ELF file that `m` shows, any part of it; empty if there is none. From
-/// the kernel by PROCMAP_QUERY (Linux 6.11): about a microsecond. Else from the backing_file, and where that is
-/// refused, and for [vdso], from the target's memory, which takes a load of its memory_map and some reads.
-///
-/// memory_error: ESRCH if the process has ended; EPERM or EACCES if only its memory could tell, and may not be read.
+/// Finds the build id (elf(5), NT_GNU_BUILD_ID) of the ELF file that `m` shows, any part of it: from the kernel by
+/// PROCMAP_QUERY (Linux 6.11); else from the backing_file; where that is refused, and for [vdso], from the target's
+/// memory. A file that may stall (backing_file_options) is read from memory only, and only from pages that are present.
+/// Returns: the bytes of the id; empty if there is none, or if it was not found within a bounded number of reads, which
+/// suffices for every file that is not made to hurt.
+/// Errors: memory_error with ESRCH, the process has ended; EPERM or EACCES, only its memory has the id, and may not be
+/// read. Cost: 1 microsecond from the kernel, else some dozen reads; from memory also a load of the memory_map.
 VMIO_EXPORT std::vector<std::byte> build_id(const process&, const mapping& m);
-/// The same without that exception: empty with an error where it would throw.
+/// The same without memory_error.
+/// Returns: empty, with an error in `ec`, where the other throws.
 VMIO_EXPORT std::vector<std::byte> build_id(const process&, const mapping& m, std::error_code& ec);
 
 }  // namespace vmio

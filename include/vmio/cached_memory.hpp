@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Pages kept for a target that is stopped.
+/// A page cache over a memory, for a target that is stopped.
 #pragma once
 
 #include <algorithm>
@@ -15,36 +15,39 @@
 #include <utility>
 
 #include <vmio/address.hpp>
+#include <vmio/detail/memory_naming.hpp>
 #include <vmio/memory.hpp>
 
 namespace vmio {
 
-/// A memory that reads another one page by page and keeps the pages, the least recently used going first: many small
-/// reads on few pages cost a call a page. Only right while nobody else changes the memory; call invalidate() when the
-/// target has run. Only whole pages that were read are kept: a failure is never remembered. Writes go through to the
-/// memory and into the pages kept. Reads of 16 pages or more that are not kept pass by without being kept.
+/// A memory that reads another one page by page and keeps the pages, so that many small reads on few pages cost a call
+/// a page; the least recently used page is dropped first. Only whole pages that were read are kept; a failure never is.
+/// Writes go to the memory and into the kept pages. Reads of 16 pages or more that are not kept bypass the cache.
 ///
-/// Copies share the pages; all members are thread-safe, one after the other.
+/// Copies share the pages; all members are thread-safe and exclude each other. A moved-from object can only be assigned
+/// to and destroyed.
+///
+/// **Races.** Right only while nobody else changes the memory: call invalidate() when the target has run.
 template <memory_reader M>
 class cached_memory {
 public:
     static constexpr std::size_t default_size = std::size_t{4} << 20;  ///< in bytes
 
-    /// Keeps at most `max_bytes`, but at least a page. Nothing is read yet.
+    /// Keeps at most `max_bytes` bytes of pages, but at least one page. Reads nothing yet.
     explicit cached_memory(M memory, std::size_t max_bytes = default_size)
         : shared_(std::make_shared<shared>(std::move(memory), std::max<std::size_t>(max_bytes / page_size(), 1))) {}
 
-    /// The one behind, which may be read without keeping anything.
+    /// Returns: the memory behind the cache.
     const M& memory() const noexcept { return shared_->memory; }
 
-    /// What it says of itself: see naming.
+    /// Returns: what the memory behind gives: see naming.
     /// @{
-    pid_t process_id() const noexcept { return naming::process_id(shared_->memory); }
-    const char* read_operation() const noexcept { return naming::read_operation(shared_->memory); }
-    const char* write_operation() const noexcept { return naming::write_operation(shared_->memory); }
+    pid_t process_id() const noexcept { return detail::process_id_of(shared_->memory); }
+    const char* read_operation() const noexcept { return detail::read_operation_of(shared_->memory); }
+    const char* write_operation() const noexcept { return detail::write_operation_of(shared_->memory); }
     /// @}
 
-    /// memory_reader. Goes on from page to page until `to` is full or the memory stops it.
+    /// Reads bytes as a memory_reader does, page after page, until `to` is full or the memory stops.
     std::size_t read_some(address from, std::span<std::byte> to, std::error_code& ec) const noexcept {
         const std::lock_guard lock(shared_->mutex);
         ec.clear();
@@ -59,7 +62,8 @@ public:
         return done;
     }
 
-    /// memory_writer. One write_some() of the memory; what it has moved is put into the pages kept.
+    /// Writes bytes as a memory_writer does, by one write_some() of the memory, and copies the bytes moved into the
+    /// kept pages.
     std::size_t write_some(address to, std::span<const std::byte> from,
                            std::error_code& ec) const noexcept requires memory_writer<M> {
         const std::lock_guard lock(shared_->mutex);
@@ -68,7 +72,7 @@ public:
         return done;
     }
 
-    /// Forgets all pages, or those that touch `range`.
+    /// Drops all pages, or those that overlap `range`.
     /// @{
     void invalidate() noexcept {
         const std::lock_guard lock(shared_->mutex);
@@ -85,7 +89,7 @@ public:
     }
     /// @}
 
-    /// The bytes kept now.
+    /// Returns: the number of bytes kept.
     std::size_t size() const noexcept {
         const std::lock_guard lock(shared_->mutex);
         return shared_->pages.size() * page_size();
@@ -100,7 +104,7 @@ private:
     struct shared {
         shared(M m, std::size_t pages_at_most) : memory(std::move(m)), most(pages_at_most) {}
 
-        /// Some bytes at `from`, none beyond its page unless they pass by.
+        /// Reads bytes at `from`, none beyond its page unless they bypass the cache.
         std::size_t read_in_page(address from, std::span<std::byte> to, std::error_code& ec) noexcept {
             const address start = align_down(from, page_size());
             const auto offset = static_cast<std::size_t>(from - start);
@@ -122,14 +126,14 @@ private:
             return found->second->bytes.get();
         }
 
-        /// Null if not the whole page can be read, or there is no room for it.
+        /// Returns: null if not the whole page can be read, or memory for it is exhausted.
         const std::byte* load(address start) noexcept {
             try {
                 if (pages.size() >= most) {
                     by_address.erase(pages.back().start);
                     pages.splice(pages.begin(), pages, std::prev(pages.end()));
                 } else {
-                    pages.push_front({0, std::make_unique_for_overwrite<std::byte[]>(page_size())});
+                    pages.push_front({0, std::unique_ptr<std::byte[]>(new std::byte[page_size()])});
                 }
                 page& fresh = pages.front();
                 fresh.start = start;

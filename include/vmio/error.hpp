@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// One exception for everything that a transfer, or the way to it, can run into.
+/// The exception of the library, and conditions to compare its error codes with.
 #pragma once
 
 #include <ios>
@@ -14,23 +14,31 @@
 
 namespace vmio {
 
-/// What went wrong, in the words of this library. Every error_code here is an errno of the system category; compare it
-/// with one of these when several errnos mean the same: `if (e.code() == vmio::errc::permission_denied)`.
+/// Conditions to compare error codes with, where several errnos mean the same:
+/// `if (e.code() == vmio::errc::permission_denied)`. Error codes of this library are errnos of the system category; but
+/// a write at the end of a window has a code of its own (value ENOSPC, memory_category()), which a full disk does not
+/// equal.
 enum class errc {
     no_such_process = 1,  ///< ESRCH: the process is gone, is a zombie, or has no memory of its own (a kernel thread)
     permission_denied,    ///< EPERM, EACCES: see ptrace(2), "Ptrace access mode checking"
-    bad_address,          ///< EFAULT, EIO: nothing is mapped there, or its protection forbids it
+    bad_address,          ///< EFAULT, EIO: nothing is mapped at the address, or its protection forbids the access
     not_supported,        ///< ENOSYS, EOPNOTSUPP: this kernel cannot, or a seccomp filter says so
     not_open,             ///< EBADF: the device or stream is closed
     invalid_argument,     ///< EINVAL, EOVERFLOW: no such id, size or position
     program_changed,      ///< ESTALE: the memory is gone, after exec(2), exit, or the end of the first thread
-    end_of_memory,        ///< ENOSPC: a write reached the end of the window
+    end_of_memory,        ///< a write reached the end of the window; not a full disk
 };
 
-/// That of errc, "vmio"; no error_code is of it.
+/// The category of errc, "vmio", and of the error code for the end of a window.
 VMIO_EXPORT const std::error_category& memory_category() noexcept;
 /// Found by std::error_condition, so that `error_code == errc` compiles.
 VMIO_EXPORT std::error_condition make_error_condition(errc) noexcept;
+
+namespace detail {
+/// The code of a write that reached the end of a window: equals errc::end_of_memory and, as before it had a category of
+/// its own, std::errc::no_space_on_device.
+VMIO_EXPORT std::error_code end_of_memory() noexcept;
+}  // namespace detail
 
 /// A transfer that could not be completed, or a process that could not be opened. code() is the errno. Copying does not
 /// throw. Constructing one makes no system call. One type for all shared libraries of a program.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// From addresses to places in files: what a symbolizer needs.
+/// From addresses to offsets in files, as a symbolizer needs them.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,9 @@
 
 namespace vmio {
 
-/// A file that is mapped in a process, or something of the kernel's that looks like one: [vdso].
+/// A file that is mapped in a process, or a named mapping of the kernel, such as [vdso].
 struct mapped_file {
-    /// As of the mapping that shows it.
+    /// As in the mapping that shows it.
     /// @{
     std::string name;
     bool deleted = false;
@@ -25,30 +25,29 @@ struct mapped_file {
     std::uint32_t device_minor = 0;
     std::uint64_t inode = 0;
     /// @}
-    std::vector<std::byte> build_id;  ///< empty: none, or none that may be read
+    std::vector<std::byte> build_id;  ///< empty: none, or not readable
 
     friend bool operator==(const mapped_file&, const mapped_file&) = default;  ///< member by member
 };
 
-/// Where an address lies.
+/// The place of an address.
 struct file_location {
     address where = 0;                ///< as asked for
-    std::optional<std::size_t> file;  ///< an index into file_offsets::files; none where nothing with a name is mapped
-    std::uint64_t offset = 0;         ///< into that file, in bytes
+    std::optional<std::size_t> file;  ///< index into file_offsets::files; none where nothing with a name is mapped
+    std::uint64_t offset = 0;         ///< in that file, in bytes
 };
 
-/// What file_offset() has found.
+/// The result of file_offset().
 struct file_offsets {
     std::vector<mapped_file> files;        ///< each once, in the order of the first address in it
-    std::vector<file_location> locations;  ///< one for each address, in their order
+    std::vector<file_location> locations;  ///< one for each address, in the same order
 };
 
-/// The file, the offset in it, and the file's build id for each of `addresses`, which are sorted (else
-/// std::invalid_argument). One pass: a mapping is asked for once, however many addresses lie in it, and a file's build
-/// id once: about a microsecond a mapping, where PROCMAP_QUERY is known; else the list is loaded once. Of [heap],
-/// [stack] and the like it says the name, and the offset from the start of the mapping.
-///
-/// memory_error if the process cannot be looked at, or has ended. Not one moment of a target that maps meanwhile.
+/// Finds the file, the offset in it and the file's build id for each of `addresses`, in one pass. For [heap], [stack]
+/// and the like it finds the name, and the offset from the start of the mapping. Precondition: `addresses` is sorted,
+/// else std::invalid_argument. Errors: memory_error if the process cannot be looked at, or has ended. Cost: a lookup
+/// for each mapping, however many addresses lie in it, and a build_id() for each file; without PROCMAP_QUERY one load
+/// of the memory_map instead of the lookups. Races: the mappings of a running target are not of one moment.
 VMIO_EXPORT file_offsets file_offset(const process&, std::span<const address> addresses);
 
 }  // namespace vmio

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// One line of /proc/PID/maps: proc_pid_maps(5).
+/// A line of /proc/PID/maps: proc_pid_maps(5).
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace vmio {
 
-/// What the target itself may do there. Reading it from outside may fail nonetheless (guard pages, device memory), and
-/// /proc/PID/mem may succeed where these forbid it.
+/// What the target itself may do with a mapping. A read from outside may fail nonetheless (guard pages, device memory),
+/// and /proc/PID/mem may succeed where these forbid it.
 struct permissions {
     bool read = false;     ///< PROT_READ of mmap(2)
     bool write = false;    ///< PROT_WRITE
@@ -29,28 +29,26 @@ inline std::string to_string(const permissions& p) {
 /// Writes to_string().
 VMIO_EXPORT std::ostream& operator<<(std::ostream&, const permissions&);
 
-/// A run of pages that are mapped from one thing with the same permissions.
+/// A mapping (VMA): neighbouring pages of one file, or of none, with the same permissions.
 struct mapping {
     address_range range;  ///< whole pages
-    permissions perms;    ///< what the target may do there
-    /// In the file, in bytes, of the range's start; whatever the kernel says where there is no file.
+    permissions perms;    ///< what the target may do with it
+    /// Of the range's start in the file, in bytes; without a file it means nothing.
     std::uint64_t offset = 0;
-    /// Of the file, which they name together; 0 where there is none. 0:x is a device as any other: tmpfs, overlay and
-    /// btrfs have them.
+    /// Identify the file; 0 without one. A major number of 0 is valid: tmpfs, overlayfs and btrfs have it.
     /// @{
     std::uint32_t device_major = 0;
     std::uint32_t device_minor = 0;
     std::uint64_t inode = 0;
     /// @}
-    /// A path, or "[heap]", "[stack]", "[anon:...]" and the like, or nothing. Bytes, as the file system has them:
-    /// spaces and newlines, and not always UTF-8. A path is one that this process would use; the target may see
-    /// another.
+    /// A path, or "[heap]", "[stack]", "[anon:...]" and the like, or empty. The bytes of the file system, with any
+    /// spaces and newlines, not always UTF-8. A path is as this process sees it; the target may see another one.
     std::string name;
-    /// The name leads to the file no more: unlinked, replaced, or a memory file (memfd_create(2)), which never had one.
-    /// The kernel's " (deleted)" is not part of the name.
+    /// The name does not lead to the file any more: unlinked or replaced; or it never did, for a file of
+    /// memfd_create(2). The kernel's " (deleted)" is not part of the name.
     bool deleted = false;
 
-    /// Mapped from a file, even one without a name in any directory: shared anonymous memory is such a file.
+    /// Returns: whether it is mapped from a file. Shared anonymous memory is a file, too, without a directory entry.
     bool file_backed() const noexcept { return inode != 0; }
 
     friend bool operator==(const mapping&, const mapping&) noexcept = default;  ///< member by member

@@ -15,7 +15,8 @@ enum class gap_reason {
                        ///< readable
     past_end_of_file,  ///< of a mapped file, which is shorter than the mapping
     swapped,           ///< in a swap area, and not to be brought back
-    input_output,      ///< the kernel cannot give the page: device memory, memfd_secret(2), [vvar], a broken disk
+    input_output,      ///< the kernel cannot give the page: device memory, memfd_secret(2), [vvar], a broken disk, or a
+                       ///< page that a paused target would bring itself (userfaultfd)
     over_limit,        ///< left out, since more was not to be stored: capture_options
     not_dumped,        ///< left out of a core file: core(5)
     cut_off,           ///< of a core file that ends too early

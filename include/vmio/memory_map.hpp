@@ -27,8 +27,8 @@ enum class memory_map_check {
 };
 
 /// The mappings of a process, sorted by address, without overlaps: a contiguous range that only refresh() and
-/// assignment change. Const members are thread-safe. A moved-from map is empty and can be assigned to; refresh() still
-/// works.
+/// assignment change. Const members are thread-safe. A moved-from map is empty; it can be
+/// assigned to, but not refreshed.
 ///
 /// **Races.** The kernel writes the list a few dozen mappings at a time, so each mapping existed at some moment of the
 /// load, but not all at the same one. A list whose parts contradict each other is read again, up to eight times; then

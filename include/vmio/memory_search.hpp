@@ -10,6 +10,7 @@
 #include <vmio/address.hpp>
 #include <vmio/byte_pattern.hpp>
 #include <vmio/detail/config.hpp>
+#include <vmio/detail/read_function.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/search.hpp>
 
@@ -25,7 +26,7 @@ concept memory_with_ranges = memory_reader<const M> && requires(const M& m) {
 /// overlap too, by address, across the seam of neighbouring ranges and not across a gap; only multiples of `alignment`
 /// count. found(address) returns false to end it. What cannot be read (EFAULT, EIO) is passed by, a page at a time;
 /// other errors are thrown as memory_error. Reads 512 KiB at a time.
-VMIO_EXPORT search_summary search_by_reading(const read_function& memory, std::span<const address_range> ranges,
+VMIO_EXPORT search_summary search_by_reading(const detail::read_function& memory, std::span<const address_range> ranges,
                                              const byte_pattern& pattern, const std::function<bool(address)>& found,
                                              std::size_t alignment = 1);
 
@@ -33,7 +34,7 @@ VMIO_EXPORT search_summary search_by_reading(const read_function& memory, std::s
 template <memory_with_ranges M>
 search_summary search(const M& memory, const byte_pattern& pattern, const std::function<bool(address)>& found,
                       std::size_t alignment = 1) {
-    return search_by_reading(reading_from(memory), memory.ranges(), pattern, found, alignment);
+    return search_by_reading(detail::reading_from(memory), memory.ranges(), pattern, found, alignment);
 }
 
 /// The same: all of them, sorted.

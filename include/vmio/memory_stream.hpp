@@ -8,95 +8,92 @@
 #include <ios>
 #include <istream>
 #include <ostream>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
-#include <vmio/memory_device.hpp>
+#include <vmio/detail/ios_flags.hpp>
+#include <vmio/detail/memory_device_core.hpp>
 #include <vmio/memory_streambuf.hpp>
 
 namespace vmio {
 
 /// `Stream` (std::iostream, std::istream or std::ostream) over a `Device`, buffered by memory_streambuf.
 ///
-/// Constructors and open() are those of the device, then an optional buffer size in bytes (0: unbuffered, slow). What
-/// the device throws they throw: a process that cannot be opened is a memory_error, not a silent failbit. Once open,
-/// errors follow the standard: reading into a hole gives gcount() bytes, eofbit and failbit; reading that begins in
-/// one, and every failed write, badbit. With exceptions(std::ios::badbit) the latter are thrown as memory_error. A
-/// stream that is not open fails like a std::fstream that is not. Not thread-safe.
+/// Constructors and open() are those of the device, then an optional buffer size in bytes (0: unbuffered, slow). They
+/// throw what the device throws: a process that cannot be opened is a memory_error, not a silent failbit.
+///
+/// Once open, errors follow the standard: reading into a hole gives gcount() bytes, eofbit and failbit; reading that
+/// begins in one, and every failed write, gives badbit. With exceptions(std::ios::badbit) the latter are thrown as
+/// memory_error. A stream that is not open fails like a std::fstream that is not.
+///
+/// tellg() and tellp() drop nothing that was read and make no call, but write what is pending first. So does
+/// seekg(0, std::ios::cur), which is the same call. Any other seek and sync() make the next read see the memory as it
+/// is then.
+///
+/// A stream that was moved from is not open; it may be asked what such a stream may be asked, and opened again. Not
+/// thread-safe.
 template <class Device, class Stream>
 class basic_memory_stream : public Stream {
 public:
-    using memory_type = typename Device::memory_type;                                     ///< what the device stands in
-    using buffer_type = memory_streambuf<Device>;                                         ///< what rdbuf() is
+    using memory_type = typename Device::memory_type;  ///< the memory below the device
+    using buffer_type = memory_streambuf<Device>;      ///< the type of *rdbuf()
     static constexpr std::size_t default_buffer_size = buffer_type::default_buffer_size;  ///< in bytes
 
     /// Not open.
-    basic_memory_stream() : Stream(nullptr) {
-        this->init(&buffer_);
-        buffer_.set_owner(this);
-    }
+    basic_memory_stream();
 
-    /// As of a std::fstream: with what is buffered, and the state. The other one is not open then.
-    basic_memory_stream(basic_memory_stream&& other) noexcept
-        : Stream(std::move(other)), buffer_(std::move(other.buffer_)), state_(*this) {
-        this->set_rdbuf(&buffer_);
-        buffer_.set_owner(this);
-    }
-    /// The same. What is assigned to is closed before, as by the destructor.
-    basic_memory_stream& operator=(basic_memory_stream&& other) noexcept {
-        Stream::operator=(std::move(other));
-        buffer_ = std::move(other.buffer_);
-        return *this;
-    }
+    /// Moves as a std::fstream does: with what is buffered, and the state. `other` is not open afterwards.
+    basic_memory_stream(basic_memory_stream&& other) noexcept;
+    /// Moves after closing this stream as the destructor does. `other` is not open afterwards.
+    basic_memory_stream& operator=(basic_memory_stream&& other) noexcept;
+    /// Writes what is pending and closes; a failure is ignored, which close() reports.
+    ~basic_memory_stream() override;
 
-    /// Over a device, from where it stands.
-    explicit basic_memory_stream(Device device, std::size_t buffer_size = default_buffer_size) : basic_memory_stream() {
-        open(std::move(device), buffer_size);
-    }
-    /// Over all of a memory, where a position is an address, standing at `start`.
-    explicit basic_memory_stream(memory_type memory, address start = 0, std::size_t buffer_size = default_buffer_size)
-        : basic_memory_stream(Device(std::move(memory), start), buffer_size) {}
+    /// Over a device, from its position on.
+    explicit basic_memory_stream(Device device, std::size_t buffer_size = default_buffer_size);
+    /// Over all of a memory, where a position is an address; the position is `start`.
+    explicit basic_memory_stream(memory_type memory, address start = 0, std::size_t buffer_size = default_buffer_size);
     /// Over a window of a memory, which begins at position 0.
-    basic_memory_stream(memory_type memory, const address_range& window, std::size_t buffer_size = default_buffer_size)
-        : basic_memory_stream(Device(std::move(memory), window), buffer_size) {}
+    basic_memory_stream(memory_type memory, const address_range& window, std::size_t buffer_size = default_buffer_size);
+    /// A std::ios::openmode is neither an address nor a buffer size.
+    template <class... Args>
+    requires detail::with_ios_flag<Args...>
+    explicit basic_memory_stream(Args&&...) = delete;
 
-    /// As the constructors; EBUSY if open already. Clears the state of the stream.
-    void open(Device device, std::size_t buffer_size = default_buffer_size) {
-        buffer_.attach(std::move(device), buffer_size);
-        this->clear();
-    }
-    /// The same over all of a memory.
-    void open(memory_type memory, address start = 0, std::size_t buffer_size = default_buffer_size) {
-        open(Device(std::move(memory), start), buffer_size);
-    }
-    /// The same over a window.
-    void open(memory_type memory, const address_range& window, std::size_t buffer_size = default_buffer_size) {
-        open(Device(std::move(memory), window), buffer_size);
-    }
+    /// Opens as the constructors do, and clears the state of the stream.
+    /// Errors: EBUSY if the stream is open already.
+    /// @{
+    void open(Device device, std::size_t buffer_size = default_buffer_size);
+    void open(memory_type memory, address start = 0, std::size_t buffer_size = default_buffer_size);
+    void open(memory_type memory, const address_range& window, std::size_t buffer_size = default_buffer_size);
+    template <class... Args>
+    requires detail::with_ios_flag<Args...>
+    void open(Args&&...) = delete;
+    /// @}
 
-    /// Whether it has a device: from open() to close(), whatever becomes of the process.
+    /// Whether the stream has a device: from open() to close(), even if the process has ended meanwhile.
     bool is_open() const noexcept { return buffer_.is_attached(); }
 
-    /// Writes what is pending and closes in any case. A write that fails sets badbit, or throws memory_error where
-    /// exceptions() asks for it. Nothing if not open. The destructor does the same but can tell nobody.
-    void close() {
-        try {
-            buffer_.detach();
-        } catch (const memory_error& failure) {
-            buffer_.raise(failure);
-        }
-    }
+    /// Writes what is pending and closes, whatever happens; a no-op if the stream is not open.
+    /// Errors: a failed write sets badbit, or throws memory_error where exceptions() ask for it.
+    void close();
 
-    /// Why the last transfer stopped: none after one that did not, and none at an end.
+    /// Exchanges devices, what is buffered, and the states. Writes nothing.
+    void swap(basic_memory_stream& other) noexcept;
+    /// a.swap(b).
+    friend void swap(basic_memory_stream& a, basic_memory_stream& b) noexcept { a.swap(b); }
+
+    /// Why the last transfer stopped; none if it did not stop, or met the end.
     std::error_code last_error() const noexcept { return buffer_.last_error(); }
 
-    /// The device, whose position is that of the buffer: tellg() and tellp() say where the stream is.
+    /// The device. Its position is that of the buffer: tellg() and tellp() give that of the stream.
     Device& device() noexcept { return buffer_.device(); }
-    /// As of a std::fstream: the stream's own buffer.
+    /// The stream's own buffer, as std::fstream gives it.
     buffer_type* rdbuf() const noexcept { return const_cast<buffer_type*>(&buffer_); }
 
-    /// The value at the position, as read() would get its bytes, gcount() included; where that fails, the state is set
-    /// and the value is all zeros.
+    /// Reads a trivially copyable value at the position as read() would get its bytes, gcount() included.
+    /// Returns: the value; all zeros where that fails and sets the state.
     template <class T>
     requires std::derived_from<Stream, std::istream> T read_value() {
         static_assert(std::is_trivially_copyable_v<T>, "only the bytes of a value can be moved");
@@ -111,7 +108,7 @@ public:
         return __builtin_bit_cast(T, value);
     }
 
-    /// Writes the bytes of a value at the position, as write() would.
+    /// Writes the bytes of a trivially copyable value at the position as write() would.
     template <class T>
     requires std::derived_from<Stream, std::ostream>
     void write_value(const T& value) {
@@ -135,3 +132,5 @@ using memory_ostream = basic_memory_stream<memory_device<M>, std::ostream>;
 /// @}
 
 }  // namespace vmio
+
+#include <vmio/detail/memory_stream_impl.hpp>

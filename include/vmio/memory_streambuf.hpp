@@ -2,20 +2,17 @@
 /// The stream buffer around a memory_device.
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <ios>
 #include <memory>
 #include <optional>
+#include <span>
 #include <streambuf>
 #include <system_error>
-#include <type_traits>
 
-#include <boost/iostreams/categories.hpp>
-#include <boost/iostreams/traits.hpp>
-
+#include <vmio/detail/ios_flags.hpp>
 #include <vmio/error.hpp>
-#include <vmio/memory.hpp>
 
 namespace vmio {
 
@@ -23,80 +20,89 @@ namespace vmio {
 ///
 /// * Large transfers go straight between the caller's memory and the device.
 /// * After a seek it reads to the end of the page, which costs what eight bytes cost, and more with every refill.
-/// * Seeking, asking for the position and sync() drop what was read: the next read sees the memory as it is then.
-/// * Reading into a hole gives what lies before it, as before an end; memory_error only where it begins there.
-/// * Writes wait for a full buffer, sync(), a seek, a read or detach(). If they fail then, they are dropped with that
-///   report (never written later or elsewhere) and the position is the first byte that was not written.
+/// * A seek to a place and sync() drop what was read, so the next read sees the memory as it is then. Asking for the
+///   position, as tellg() and tellp() do, drops nothing and makes no call unless a write is pending.
+/// * Reading into a hole gives what lies before it, as before an end; memory_error only where the read begins there.
+/// * Writes wait for a full buffer, sync(), a seek, tellg() or tellp(), a read or detach(). If they fail then, they are
+///   dropped with that report (never written later or elsewhere) and the position is the first byte that was not
+///   written.
 ///
 /// One buffer serves both directions, at one position. Errors of reading and of direct writes are thrown, which a
-/// stream turns into badbit; see set_owner() for the rest. `Base` is std::streambuf, or derived from it.
+/// stream turns into badbit; see set_owner() for the others. `Base` is std::streambuf, or derived from it.
+///
+/// A buffer that was moved from has no device, and may be asked what one without a device may be asked: everything but
+/// device(). Not thread-safe.
 template <class Device, class Base = std::streambuf>
 class memory_streambuf : public Base {
-    using category = typename boost::iostreams::category_of<Device>::type;
-
 public:
-    /// As of a std::streambuf.
+    /// The types of std::streambuf.
     /// @{
     using int_type = typename Base::int_type;
     using pos_type = typename Base::pos_type;
     using traits_type = typename Base::traits_type;
     /// @}
 
-    /// The directions of the device.
+    /// Whether the device offers read_some() and write_up_to().
     /// @{
-    static constexpr bool can_read = std::is_convertible_v<category, boost::iostreams::input>;
-    static constexpr bool can_write = std::is_convertible_v<category, boost::iostreams::output>;
+    static constexpr bool can_read = requires(Device & d, std::span<std::byte> to, std::error_code& ec) {
+        d.read_some(to, ec);
+    };
+    static constexpr bool can_write = requires(Device & d, std::span<const std::byte> from, std::error_code& ec) {
+        d.write_up_to(from, ec);
+    };
     /// @}
 
     static constexpr std::size_t default_buffer_size = std::size_t{1} << 16;  ///< in bytes
 
     /// Without a device: every transfer meets an end at once.
-    memory_streambuf() = default;
-    /// What is pending moves too, and is written from its new place; what is assigned to is flushed before, as by the
-    /// destructor. The other one has no device then. Owners stay.
-    /// @{
-    memory_streambuf(memory_streambuf&& other) noexcept : Base(other) { take(other); }
-    memory_streambuf& operator=(memory_streambuf&& other) noexcept {
-        if (this == &other) return *this;
-        flush_writes();
-        Base::operator=(other);
-        take(other);
-        return *this;
-    }
-    /// @}
+    memory_streambuf();
+    /// Moves the device and what is buffered; pending bytes are written from their new place. Owners stay.
+    memory_streambuf(memory_streambuf&& other) noexcept;
+    /// Moves after writing what is pending here, as the destructor does.
+    memory_streambuf& operator=(memory_streambuf&& other) noexcept;
 
-    /// Writes what is pending; a failure stays unknown. detach() tells it.
-    ~memory_streambuf() override { flush_writes(); }
+    /// Writes what is pending and ignores a failure, which detach() reports.
+    ~memory_streambuf() override;
 
-    /// Throws as the device's open() if open already. A buffer size of 0 writes at once and reads byte by byte.
+    /// Exchanges devices and what is buffered. Owners stay. Writes nothing.
+    void swap(memory_streambuf& other) noexcept;
+
+    /// Takes a device and a buffer size in bytes; 0 writes at once and reads byte by byte.
+    /// Errors: EBUSY if there is a device already.
     void attach(Device device, std::size_t buffer_size);
+    /// A std::ios::openmode is no buffer size.
+    template <class Flag>
+    requires detail::with_ios_flag<Flag>
+    void attach(Device, Flag) = delete;
 
-    /// Flushes and closes, whatever happens; then throws what the flush threw. Nothing if not open.
+    /// Writes what is pending and closes the device, whatever happens; a no-op without one.
+    /// Errors: that of the write.
     void detach();
 
     /// Whether there is a device that is open.
     bool is_attached() const noexcept { return device_.is_open(); }
-    /// It stands behind what has been read ahead, and before what waits to be written.
+    /// The device. Its position is behind what has been read ahead, and before what waits to be written.
     /// @{
     Device& device() noexcept { return device_; }
     const Device& device() const noexcept { return device_; }
     /// @}
 
-    /// Why the last transfer stopped; none if it did not, or met the end.
+    /// Why the last transfer stopped; none if it did not stop, or met the end.
     std::error_code last_error() const noexcept { return last_error_; }
 
-    /// The stream to tell when sync() or a seek for output fails. std::ostream would not catch an exception from there,
-    /// so one is thrown only if the owner asks for it by exceptions(), after setting its badbit, and never under
-    /// unitbuf, where the caller is a destructor. Without an owner, -1 is all that is said.
+    /// Sets the stream that learns when sync() or a seek for output fails. std::ostream would not catch an exception
+    /// from there, so one is thrown only if the owner asks for it by exceptions(), after setting its badbit, and never
+    /// under unitbuf, where the caller is a destructor. Without an owner, -1 is the only report.
     void set_owner(std::ios* owner) noexcept { owner_ = owner; }
 
-    /// Tells the owner so, but under unitbuf. Returns false, for where that is the result.
+    /// Reports to the owner as set_owner() says.
+    /// Returns: false, for where that is the result.
     bool report(const memory_error& failure);
 
-    /// Tells the owner, which there must be, by its badbit and what its exceptions() ask for.
+    /// Sets the owner's badbit and throws if its exceptions() ask for that. Precondition: there is an owner.
     void raise(const memory_error& failure);
 
-    /// The next `size` bytes, if they are in the buffer.
+    /// Takes the next `size` bytes if they are in the buffer.
     bool take_buffered(void* to, std::size_t size) noexcept {
         if (static_cast<std::size_t>(this->egptr() - this->gptr()) < size) return false;
         std::memcpy(to, this->gptr(), size);
@@ -104,7 +110,7 @@ public:
         return true;
     }
 
-    /// Puts `size` bytes into the buffer, if it is being written and has room for them.
+    /// Puts `size` bytes into the buffer if it is being written and has room for them.
     bool put_buffered(const void* from, std::size_t size) noexcept {
         if (static_cast<std::size_t>(this->epptr() - this->pptr()) < size) return false;
         std::memcpy(this->pptr(), from, size);
@@ -113,7 +119,7 @@ public:
     }
 
 protected:
-    /// What std::streambuf asks for: see the class.
+    /// The overriders of std::streambuf: see the class.
     /// @{
     int_type underflow() override;
     int_type uflow() override;
@@ -132,20 +138,8 @@ private:
 
     char* space() noexcept { return buffer_.get() + putback_size; }
 
-    /// From here on, copying into the buffer costs more than a call of its own would.
-    std::size_t bulk_size() const noexcept { return std::min(capacity_, std::max(capacity_ / 4, page_size())); }
-
-    // All but the areas and the locale, which std::streambuf copies.
-    void take(memory_streambuf& other) noexcept {
-        device_ = std::exchange(other.device_, Device());
-        buffer_ = std::move(other.buffer_);
-        capacity_ = other.capacity_;
-        fill_ = other.fill_;
-        at_hole_ = other.at_hole_;
-        last_error_ = std::exchange(other.last_error_, {});
-        untold_ = std::exchange(other.untold_, std::nullopt);
-        other.drop_buffer();
-    }
+    std::size_t bulk_size() const noexcept;
+    void take(memory_streambuf& other) noexcept;
 
     // False: this device cannot, or is closed. Reading begins by writing what is pending, and throws if that fails.
     bool begin_reading();
@@ -161,6 +155,8 @@ private:
     std::size_t read_directly(char* s, std::size_t done, std::size_t n, std::error_code& ec) noexcept;
     std::error_code write_out(const char* s, std::size_t size) noexcept;
     std::error_code flush_writes() noexcept;
+    pos_type fail_seek(const memory_error& failure, bool stays, std::ios_base::openmode which);
+    pos_type tell() noexcept;
 
     enum class direction { reading, writing };
     memory_error error_here(std::error_code ec, direction) const;
@@ -170,8 +166,8 @@ private:
     std::size_t capacity_ = 0;
     std::size_t fill_ = 0;  // the size of the next fill; 0 after a seek
     std::error_code last_error_;
-    bool at_hole_ = false;                // and has said so
-    std::optional<memory_error> untold_;  // of a failed flush that may have been ignored
+    bool at_hole_ = false;                    // and has reported it
+    std::optional<memory_error> unreported_;  // of a failed flush whose report may have been ignored
     std::ios* owner_ = nullptr;
 };
 

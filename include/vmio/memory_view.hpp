@@ -130,7 +130,7 @@ public:
     template <class Word = address, std::ranges::random_access_range Ranges>
     std::size_t count_pointers(const Ranges& sorted) const {
         const auto first = std::ranges::begin(sorted);
-        const auto count = std::ranges::distance(sorted);
+        const auto count = std::ranges::end(sorted) - first;
         if (count == 0) return 0;
         const address low = range_of(*first).start();
         const std::uint64_t reach = range_of(first[count - 1]).end() - low;

@@ -19,99 +19,108 @@
 
 namespace vmio {
 
-/// How bytes are moved.
+/// The system calls that move bytes.
 enum class transfer_method {
-    /// process_vm, until the kernel or a seccomp filter forbids the call (ENOSYS; EPERM where /proc/PID/mem can be
-    /// opened); then proc_mem for good, with the protections of pages honoured all the same. Never because of a bad
+    /// process_vm, until the kernel lacks the call or a seccomp filter refuses it, with whatever errno, and
+    /// /proc/PID/mem can be opened; then proc_mem for good, which honours the protections of pages all the same. A
+    /// filter's refusal holds for the threads that the filter is of; others keep process_vm. Never because of a bad
     /// address.
     automatic,
-    /// process_vm_readv(2) and process_vm_writev(2): honour the protections of the target's pages.
+    /// process_vm_readv(2) and process_vm_writev(2), which honour the protections of the target's pages.
     process_vm,
-    /// /proc/PID/mem (proc_pid_mem(5)): ignores them. About 0.4 microseconds more a transfer; notices an exec (ESTALE).
+    /// /proc/PID/mem (proc_pid_mem(5)), which ignores them. 0.4 microseconds more a transfer; fails with ESTALE after
+    /// exec.
     proc_mem,
 };
 
-/// How the memory of a process is used.
+/// Options of a process_memory.
 struct process_memory_options {
-    transfer_method method = transfer_method::automatic;  ///< of reading, and of writing that is not forced
-    /// Write by /proc/PID/mem whatever the method, also to pages that the target itself may not write; private ones are
-    /// copied first. How a debugger plants a breakpoint. EIO where the kernel refuses: shared read-only files, or
-    /// everything under proc_mem.force_override=never (Linux 6.12).
+    transfer_method method = transfer_method::automatic;  ///< of reads, and of writes that are not forced
+    /// Write by /proc/PID/mem whatever the method, also to pages that the target itself may not write, as a debugger
+    /// does to plant a breakpoint; private pages are copied first. EIO where the kernel refuses: shared read-only
+    /// files, or all pages under proc_mem.force_override=never (Linux 6.12).
     bool force_write = false;
-    /// How many threads may share a transfer of 16 MiB or more by process_vm; they are made for each, which allocates.
-    /// With more than 1, bytes of `to` behind a hole may have been read too: they are right, but do not count.
+    /// The number of threads that may share a transfer of 16 MiB or more by process_vm; they are started for each such
+    /// transfer, which allocates. With more than 1, bytes of `to` behind a hole may have been read, too: they are
+    /// right, but not counted.
     unsigned threads = 1;
 };
 
-/// A range of the target's memory and the bytes of ours that it is moved to or from.
+/// A range of the target's memory and the bytes of this process that it is moved to or from.
 struct remote_block {
     address start = 0;           ///< in the target
-    std::span<std::byte> bytes;  ///< in this process; their number is the size of both
+    std::span<std::byte> bytes;  ///< in this process; also the size of the range
 };
 
-/// What came of one block.
+/// The result for one block.
 struct block_transfer {
     std::size_t moved = 0;  ///< bytes, from its start on
-    std::error_code error;  ///< why they are fewer than it has; none if it was moved whole
+    std::error_code error;  ///< why not all of it was moved; none if it was
 };
 
-/// The memory of a process. Copies are cheap and share all; const members are thread-safe. No transfer allocates, but
-/// for those that return a vector or a string.
+/// The memory of a process. Copies are cheap and share all state; const members are thread-safe. A moved-from object
+/// can only be assigned to and destroyed. No transfer allocates, but for those that return a vector or a string.
 ///
-/// **Whose bytes.** Every transfer asks the pidfd whether the process is still there: after a read, so that bytes of
-/// another process that was given the same number are never handed out, and before a write. Between that question and
-/// the write lies a moment in which the process could end and its number be given away; proc_mem and force_write have
-/// no such moment, since their descriptor belongs to the memory itself. A buffer of ours at an address that no user can
-/// have fails the whole call that it is part of.
+/// **Identity.** Every transfer asks the pidfd whether the process is alive: after a read, so that bytes of another
+/// process with the same, recycled PID are never returned, and before a write. In the moment between that question and
+/// the write the process could end and its PID be recycled; proc_mem and force_write have no such moment, since their
+/// descriptor belongs to the memory itself. An address of this process that no user program can have fails the whole
+/// call that it is part of.
 ///
-/// **What a running target makes untrue.** It may change, unmap or exec(2) at any time: two transfers need not see the
-/// same moment, and a transfer of more than a few bytes need not see one. After exec, process_vm moves the new
-/// program's bytes and says nothing (ask process::same_program()), or ESRCH while a thread that is not the first one
-/// calls it (process::alive() tells); proc_mem and force_write give ESTALE.
+/// **Races.** A running target may change, unmap or exec(2) at any time: two transfers need not see the same moment,
+/// and neither need a single one of more than a few bytes. After exec, process_vm moves the new program's bytes without
+/// a sign of it (see process::same_program()), or fails with ESRCH while a thread that is not the first one calls exec
+/// (process::alive() tells); proc_mem and force_write fail with ESTALE.
 ///
-/// **What it costs the target.** Nothing is written that was not asked for, and no stack is grown, but reading makes
-/// untouched pages present: page tables grow, shared and file pages are allocated, swapped pages come back.
+/// **Cost to the target.** Nothing is written that was not asked for, and no stack grows, but a read makes untouched
+/// pages present: page tables grow, shared and file pages are allocated, swapped pages come back. A read of a page that
+/// is not present waits for whatever has to provide it: a disk, a userfaultfd(2) handler, a FUSE server, without a
+/// limit.
 class VMIO_EXPORT process_memory {
 public:
-    /// Throws memory_error: EPERM or EACCES if the memory may not be accessed (ptrace(2), "Ptrace access mode
-    /// checking"), ESRCH if the process has ended, ENOSYS if this kernel lacks the call.
+    /// Opens the memory of `target`.
+    /// Errors: memory_error with EPERM or EACCES, it may not be accessed (ptrace(2), "Ptrace access mode checking");
+    /// ESRCH, the process has ended; ENOSYS, this kernel lacks the call.
     explicit process_memory(process target, process_memory_options = {});
-    /// The same without an exception; after an error only target() and options() make sense.
+    /// The same without memory_error; after an error only target() and options() may be called.
     /// @{
     process_memory(process target, process_memory_options, std::error_code& ec);
     process_memory(process target, std::error_code& ec) : process_memory(std::move(target), {}, ec) {}
     /// @}
 
-    /// Whose memory this is.
+    /// Returns: the process.
     /// @{
     const process& target() const noexcept { return target_; }
     pid_t process_id() const noexcept { return target_.id(); }
     /// @}
-    /// As they were given.
+    /// Returns: the options as given.
     const process_memory_options& options() const noexcept;
-    /// What is in use: never automatic.
+    /// Returns: the method in use, never automatic.
     transfer_method method() const noexcept;
-    /// What errors name, by the method in use: see naming.
+    /// Returns: the operation that errors name, by the method in use: see naming.
     /// @{
     const char* read_operation() const noexcept;
     const char* write_operation() const noexcept;
     /// @}
 
-    /// One honest try. Moves as many bytes from `from` on as can be read without a gap and returns their number; a
-    /// short count is no error. 0 with an error: not even the first could be read, and ec says why; nothing is said of
-    /// the content of `to` then. What would lie beyond 2^64 is not tried.
+    /// Reads bytes from `from` on in one attempt, which may be partial: up to the first byte that cannot be read, or
+    /// 2^64. Returns: the number of bytes; 0 only if `to` is empty or with an error. Errors: in `ec`, none after a
+    /// partial read. EFAULT, nothing readable there; EIO, the kernel cannot give the page; ESRCH, the process has
+    /// ended; ESTALE, after exec (proc_mem); EPERM, access is denied. Then the content of `to` is unspecified.
     std::size_t read_some(address from, std::span<std::byte> to, std::error_code& ec) const noexcept;
 
-    /// The same for writing. EFAULT also where the target itself could not write, unless forced.
+    /// The same for writing.
+    /// Errors: also EFAULT where the target itself may not write, unless forced.
     std::size_t write_some(address to, std::span<const std::byte> from, std::error_code& ec) const noexcept;
 
-    /// All of it, or memory_error; its where() is the first byte that was not moved. What lies before was moved.
+    /// Moves all bytes.
+    /// Errors: memory_error, whose where() is the first byte that was not moved; the bytes before it were.
     /// @{
     void read(address from, std::span<std::byte> to) const;
     void write(address to, std::span<const std::byte> from) const;
     /// @}
 
-    /// The bytes of a trivially copyable value, as read() and write() move them; a value need not be aligned.
+    /// Moves a trivially copyable value by read() or write(). Its address need not be aligned.
     /// @{
     template <class T>
     T read_value(address from) const {
@@ -128,20 +137,22 @@ public:
     }
     /// @}
 
-    /// The bytes up to a NUL, which is not part of the result, or `limit` bytes if there is none among them. Memory
-    /// behind the NUL need not be readable; memory_error if some before it is not.
+    /// Reads a string that ends with a NUL.
+    /// Returns: the bytes before the NUL, or `limit` bytes if none of them is NUL.
+    /// Errors: memory_error if memory before the NUL cannot be read; behind it, that does not matter.
     std::string read_string(address from, std::size_t limit) const;
 
-    /// Moves many blocks with few calls (up to 1024 a call) and returns the bytes moved for each: what lies before the
-    /// first byte that cannot be moved. A bad block costs one or two calls and never its neighbours. Blocks may be
-    /// empty, and may overlap in the target. If the process ends meanwhile, nothing counts as read.
+    /// Moves many blocks with few calls, up to 1024 blocks a call. Every block is tried, whatever happens to the
+    /// others; blocks may be empty, and may overlap in the target. Returns: for each block the number of bytes moved,
+    /// up to its first byte that cannot be moved. All 0 for a read during which the process ended. Cost: a bad block
+    /// takes one or two calls more.
     /// @{
     std::vector<std::size_t> read_blocks(std::span<const remote_block> blocks) const;
     std::vector<std::size_t> write_blocks(std::span<const remote_block> blocks) const;
     /// @}
 
-    /// The same with the reasons, and without allocating. std::invalid_argument if there is not one result for each
-    /// block.
+    /// The same with an error for each block, and without allocating.
+    /// Errors: std::invalid_argument if the numbers of blocks and results differ.
     /// @{
     void read_blocks(std::span<const remote_block> blocks, std::span<block_transfer> results) const;
     void write_blocks(std::span<const remote_block> blocks, std::span<block_transfer> results) const;

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <stop_token>
 #include <vector>
 
 #include <vmio/address.hpp>
@@ -35,8 +34,8 @@ struct search_options {
     unsigned threads = 1;
     /// Called after each chunk, by one thread at a time; false ends the search.
     std::function<bool(const search_progress&)> progress{};
-    /// Ends the search at the next chunk.
-    std::stop_token stop{};
+    /// Asked after each chunk, by one thread at a time; true ends the search.
+    std::function<bool()> stop{};
     /// How many bytes are read at a time: rounded down to pages, but at least one; 0: 512 KiB.
     std::size_t chunk_size = 0;
 };

@@ -12,6 +12,7 @@
 
 #include <vmio/address.hpp>
 #include <vmio/detail/config.hpp>
+#include <vmio/detail/read_function.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/process_memory.hpp>
 #include <vmio/process_snapshot.hpp>
@@ -34,12 +35,12 @@ VMIO_EXPORT std::vector<address_range> diff(const process_snapshot& before, cons
 /// The same of a capture and any memory. What cannot be read there (EFAULT, EIO) is passed by, a page at a time; other
 /// errors are thrown as memory_error.
 /// @{
-VMIO_EXPORT std::vector<address_range> diff_by_reading(const process_snapshot& before, const read_function& after,
+VMIO_EXPORT std::vector<address_range> diff_by_reading(const process_snapshot& before, const detail::read_function& after,
                                                        std::uint64_t join_within = 0);
 template <memory_reader M>
 requires(!std::convertible_to<M&, const process_snapshot&> && !std::convertible_to<M&, const process_memory&>)
     std::vector<address_range> diff(const process_snapshot& before, M&& after, std::uint64_t join_within = 0) {
-    return diff_by_reading(before, reading_from(after), join_within);
+    return diff_by_reading(before, detail::reading_from(after), join_within);
 }
 /// @}
 

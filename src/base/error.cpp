@@ -22,10 +22,16 @@ public:
             case errc::program_changed: return "another program";
             case errc::end_of_memory: return "end of the memory";
         }
-        return "unknown condition";
+        return value == ENOSPC ? "end of the window" : "unknown condition";
+    }
+
+    std::error_condition default_error_condition(int value) const noexcept override {
+        if (value == ENOSPC) return {value, std::generic_category()};
+        return {value, *this};
     }
 
     bool equivalent(const std::error_code& code, int condition) const noexcept override {
+        if (code == detail::end_of_memory()) return condition == static_cast<int>(errc::end_of_memory);
         return code.category() == std::system_category() && condition_of(code.value()) == condition;
     }
 
@@ -43,7 +49,6 @@ private:
             case EINVAL:
             case EOVERFLOW: return static_cast<int>(errc::invalid_argument);
             case ESTALE: return static_cast<int>(errc::program_changed);
-            case ENOSPC: return static_cast<int>(errc::end_of_memory);
             default: return 0;
         }
     }
@@ -56,7 +61,6 @@ const char* explanation(const std::error_code& code, bool of_a_target) noexcept 
         case EFAULT: return "nothing is mapped there, or its protection forbids it";
         case EBADF: return "the device or stream is not open";
         case EOVERFLOW: return "the position does not fit a signed 64-bit stream offset";
-        case ENOSPC: return "the window ends here";
         case ESTALE:
             return "the process has called exec or ended since it was opened: open it again; or its first thread alone "
                    "has ended: open another one by its own id";
@@ -66,8 +70,7 @@ const char* explanation(const std::error_code& code, bool of_a_target) noexcept 
     switch (code.value()) {
         case ESRCH: return "the process has ended, or has no memory";
         case EPERM:
-        case EACCES:
-            return "the kernel refuses access, see ptrace(2); vmio::diagnose_access() tells what prevents it";
+        case EACCES: return "the kernel refuses access, see ptrace(2); vmio::diagnose_access() tells what prevents it";
         case EIO:
             return "the kernel cannot give or take this page: device memory, a guard page, past the end of a file, or "
                    "a forced write that it refuses (shared read-only file, proc_mem.force_override)";
@@ -100,6 +103,10 @@ const std::error_category& memory_category() noexcept {
 
 std::error_condition make_error_condition(errc e) noexcept {
     return {static_cast<int>(e), memory_category()};
+}
+
+std::error_code detail::end_of_memory() noexcept {
+    return {ENOSPC, memory_category()};
 }
 
 memory_error::memory_error(const char* operation, pid_t process, address where, std::error_code code,

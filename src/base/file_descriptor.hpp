@@ -7,7 +7,7 @@
 
 namespace vmio::detail {
 
-/// Owns a descriptor and closes it.
+/// Owns a descriptor and closes it. Empty (-1) after a move.
 class file_descriptor {
 public:
     file_descriptor() noexcept = default;
@@ -23,6 +23,9 @@ public:
 
     int get() const noexcept { return fd_; }
     explicit operator bool() const noexcept { return fd_ >= 0; }
+
+    /// Returns the descriptor, which the caller then owns.
+    int release() noexcept { return std::exchange(fd_, -1); }
 
 private:
     int fd_ = -1;

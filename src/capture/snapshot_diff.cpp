@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t step_size = std::size_t{1} << 16;
 
 /// All of `range` is in `before`.
-void compare(const process_snapshot& before, const address_range& range, const read_function& after,
+void compare(const process_snapshot& before, const address_range& range, const detail::read_function& after,
              detail::diff_runs& runs) {
     std::vector<std::byte> old_bytes(step_size);
     std::vector<std::byte> new_bytes(step_size);
@@ -42,7 +42,7 @@ void compare(const process_snapshot& before, const address_range& range, const r
 std::vector<address_range> diff(const process_snapshot& before, const process_snapshot& after,
                                 std::uint64_t join_within) {
     detail::diff_runs runs(join_within);
-    const read_function read = reading_from(after);
+    const detail::read_function read = detail::reading_from(after);
     const std::vector<address_range> stored = detail::united(before.stored(), after.stored());
     for (const address_range& range : detail::intersected(before.ranges(), after.ranges())) {
         runs.interrupt();
@@ -67,7 +67,7 @@ std::vector<address_range> diff(const process_snapshot& before, const process_me
     return runs.take();
 }
 
-std::vector<address_range> diff_by_reading(const process_snapshot& before, const read_function& after,
+std::vector<address_range> diff_by_reading(const process_snapshot& before, const detail::read_function& after,
                                            std::uint64_t join_within) {
     detail::diff_runs runs(join_within);
     for (const address_range& range : before.ranges()) {

@@ -37,7 +37,7 @@ std::vector<address_range> guard_pages(const process& target, const address_rang
 class writing {
 public:
     writing(const process& target, const core_options& options) : target_(target), options_(options) {
-        if (options.pause) pause_.emplace(target);
+        if (options.pause) pause_.emplace(target, options.pause_limits);
         static_cast<detail::process_info&>(image_) = detail::read_process_info(target, pause_ ? &*pause_ : nullptr);
         choose(memory_map::load(target, options.pause ? memory_map_check::none : memory_map_check::gaps));
     }
@@ -67,7 +67,7 @@ private:
         for (const mapping& m : map) {
             if (!m.perms.read) {
                 leave_out({m.range, gap_reason::no_permission});
-            } else if (!detail::is_region(m)) {
+            } else if (!detail::is_region(target_, m)) {
                 leave_out({m.range, gap_reason::input_output});
             } else if (detail::overlaps(dontdump, m.range) || (options_.wanted && !options_.wanted(m))) {
                 leave_out({m.range, gap_reason::not_dumped});

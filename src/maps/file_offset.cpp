@@ -6,9 +6,7 @@
 #include <stdexcept>
 #include <tuple>
 
-#include <vmio/build_id.hpp>
-#include <vmio/error.hpp>
-
+#include "maps/build_id_reader.hpp"
 #include "maps/query_mapping.hpp"
 
 namespace vmio {
@@ -17,24 +15,20 @@ namespace {
 /// The files seen so far.
 class file_table {
 public:
-    explicit file_table(const process& target, std::vector<mapped_file>& files) : target_(target), files_(files) {}
+    explicit file_table(const process& target, std::vector<mapped_file>& files) : build_ids_(target), files_(files) {}
 
     std::size_t index_of(const mapping& m) {
         const auto [known, added] =
             known_.try_emplace({m.device_major, m.device_minor, m.inode, m.name}, files_.size());
         if (!added) return known->second;
-        std::error_code ec;
-        std::vector<std::byte> id = build_id(target_, m, ec);
-        // Only the memory could tell, and may not be read, though the maps may.
-        if (ec && ec != errc::permission_denied) throw memory_error("build_id", target_.id(), m.range.start(), ec);
-        files_.push_back({m.name, m.deleted, m.device_major, m.device_minor, m.inode, std::move(id)});
+        files_.push_back({m.name, m.deleted, m.device_major, m.device_minor, m.inode, build_ids_.read_permitted(m)});
         return known->second;
     }
 
 private:
     using key = std::tuple<std::uint32_t, std::uint32_t, std::uint64_t, std::string>;
 
-    const process& target_;
+    detail::build_id_reader build_ids_;
     std::vector<mapped_file>& files_;
     std::map<key, std::size_t> known_;
 };

@@ -50,14 +50,17 @@ std::optional<mapping> ask_kernel(const process& target, address where, mapping_
     q.query_addr = where;
     std::string name;
     ec = target.maps() >= 0 ? detail::procmap::ask(target.maps(), q, name) : detail::system_error_of(ESRCH);
-    for (int tries = 0; ec.value() == ESRCH && tries < 8 && target.alive(); ++tries) {  // another program by now
+    // The target may have called exec since it was opened; its old memory remains where another process shares it.
+    if ((!ec || ec.value() == ENOENT) && detail::lost_program(target).value() == ESTALE)
+        ec = detail::system_error_of(ESRCH);
+    for (int tries = 0; ec.value() == ESRCH && tries < 8 && target.alive(); ++tries) {
         const detail::file_descriptor maps = detail::open_maps(target, ec);
         if (!ec) ec = detail::procmap::ask(maps.get(), q, name);
     }
     ec = detail::gone_only_if_ended(target, ec);
     const bool none = ec.value() == ENOENT;
     if (ec && !none) return {};
-    // The memory outlives the process where another one shares it.
+    // Memory outlives the process where another one shares it.
     ec = target.alive() ? std::error_code() : detail::system_error_of(ESRCH);
     if (ec || none) return {};
     mapping m = detail::procmap::mapping_of(q, std::move(name));

@@ -2,7 +2,6 @@
 #include "proc/procmap_query.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <climits>
 #include <utility>
@@ -13,16 +12,13 @@
 namespace vmio::detail::procmap {
 
 std::error_code ask(int maps, query& q) noexcept {
-    // Never set back: a kernel does not learn, and no filter is taken off.
-    static std::atomic<bool> refused{false};
-    if (refused.load(std::memory_order_relaxed)) return system_error_of(ENOTTY);
     q.size = sizeof q;
     if (::ioctl(maps, request, &q) == 0) return {};
     const std::error_code ec = last_system_error();
     switch (ec.value()) {
         case ENOTTY:
         case ENOSYS:
-        case EPERM: refused.store(true, std::memory_order_relaxed); [[fallthrough]];
+        case EPERM:
         case EACCES: return system_error_of(ENOTTY);
         default: return ec;
     }
@@ -34,7 +30,7 @@ std::error_code ask(int maps, query& q, std::string& name) {
     const query question = q;
     std::error_code ec;
     for (const std::size_t size : {usual, sizeof room}) {
-        std::fill_n(room, size, '\0');  // memory checkers do not know that the kernel does
+        std::fill_n(room, size, '\0');  // for memory checkers, which do not know that the kernel writes it
         q = question;
         q.vma_name_addr = reinterpret_cast<std::uintptr_t>(room);
         q.vma_name_size = static_cast<std::uint32_t>(size);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The interface of PROCMAP_QUERY as the kernel has it (include/uapi/linux/fs.h since 6.11); no installed header does.
+/// The kernel's interface of PROCMAP_QUERY (include/uapi/linux/fs.h since 6.11), which installed headers lack.
 #pragma once
 
 #include <cstdint>
@@ -48,13 +48,14 @@ inline permissions permissions_of(const query& q) noexcept {
             (q.vma_flags & shared) != 0};
 }
 
-/// Asks `maps`, a descriptor of /proc/PID/maps. ENOENT: there is none. ESRCH: the memory that it was opened on is gone.
-/// ENAMETOOLONG: no room for the name or the build id. ENOTTY: this kernel does not know the request, or a seccomp
-/// filter or security module refuses it; use the text. But for a refusal that may concern this target only, that answer
-/// is kept for the run of the program.
+/// Asks `maps`, a descriptor of /proc/PID/maps.
+/// Errors: ENOENT, no such mapping; ESRCH, the memory that `maps` was opened on is gone; ENAMETOOLONG, no room for the
+/// name or the build id; ENOTTY, this kernel does not have the request, or a seccomp filter or security module refuses
+/// it (to this thread, for this target): use the text.
 std::error_code ask(int maps, query& q) noexcept;
 
-/// The same, and the mapping's name: all of it, or ENAMETOOLONG for one that is longer than a path can be.
+/// The same with the mapping's name.
+/// Errors: also ENAMETOOLONG, the name is longer than a path can be.
 std::error_code ask(int maps, query& q, std::string& name);
 
 /// Returns: what a query with a name has found. A deleted file's mark is taken off the name.

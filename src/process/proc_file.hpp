@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: BSL-1.0
+/// Files of /proc/PID, and whether they are still those of the program that a process was opened on.
 #pragma once
 
-#include <cerrno>
-
-#include <fcntl.h>
+#include <system_error>
 
 #include <vmio/error.hpp>
 #include <vmio/process.hpp>
 
 #include "base/file_descriptor.hpp"
-#include "base/system_call.hpp"
-#include "base/system_error.hpp"
-#include "proc/vma_lookup.hpp"
 
 namespace vmio::detail {
 
-/// `ec`; but ESRCH only of a process that has ended. One that lives has called exec, or is about to: while it waits for
-/// its other threads to die, its id may be that of a dead one.
-inline std::error_code gone_only_if_ended(const process& target, std::error_code ec) noexcept {
-    return ec.value() == ESRCH && target.alive() ? system_error_of(ESTALE) : ec;
-}
+/// Determines whether `target` still runs the program that it was opened on. Asked after something of the target was
+/// opened or read by PID, it tells whether that was of the right program.
+/// Returns: no error if it does, or if that is not permitted to know; ESRCH if the process has ended or is about to
+/// (killed, and still freeing its memory); ESTALE if it has called exec, even if others still use its old memory;
+/// EMFILE, ENFILE or ENOMEM if that could not be determined. Cost: see process::same_program().
+std::error_code lost_program(const process& target) noexcept;
 
-/// f(), whose memory_error about `target` says so too.
+/// `ec`, but ESTALE instead of ESRCH for a process that has not ended and is not about to: it has called exec, or is
+/// calling it (while its other threads are ended its PID may be that of a dead thread), or its first thread alone has
+/// ended.
+std::error_code gone_only_if_ended(const process& target, std::error_code ec) noexcept;
+
+/// Calls f(); a memory_error about `target` is thrown with the errno of gone_only_if_ended().
 template <class F>
 decltype(auto) told_from_exec(const process& target, F&& f) {
     try {
@@ -33,24 +35,15 @@ decltype(auto) told_from_exec(const process& target, F&& f) {
     }
 }
 
-/// ESRCH if the process has ended, ESTALE if it has called exec since it was opened. Asked after a file of /proc/PID
-/// was opened or read, it tells whether that was of the right program.
-inline std::error_code lost_program(const process& target) noexcept {
-    const bool replaced = target.maps() >= 0 && memory_behind(target.maps()).value() == ESRCH;
-    if (!target.alive()) return system_error_of(ESRCH);
-    return replaced ? system_error_of(ESTALE) : std::error_code();
-}
+/// Opens a file of /proc/PID for reading, of the program that `target` was opened on.
+/// Errors: those of lost_program(); EACCES or EPERM; ENOSYS, this kernel has no such file.
+file_descriptor open_proc_file(const process& target, const char* name, std::error_code& ec) noexcept;
 
-/// A file of /proc/PID for reading, of the program that `target` was opened on. Errors: those of lost_program(); EACCES
-/// or EPERM; ENOSYS, this kernel has no such file.
-inline file_descriptor open_proc_file(const process& target, const char* name, std::error_code& ec) noexcept {
-    file_descriptor file(sys::openat(target.proc_directory(), name, O_RDONLY | O_CLOEXEC));
-    ec = file ? std::error_code() : last_system_error();
-    if (target.proc_directory() < 0) ec = system_error_of(EACCES);  // /proc is hidden from us, or not mounted
-    if (ec.value() == ENOENT) ec = system_error_of(ENOSYS);
-    if (const std::error_code why = lost_program(target)) ec = why;
-    ec = gone_only_if_ended(target, ec);
-    return file;
-}
+/// process::maps(), and why there is none.
+/// Errors: EACCES, not permitted; those of lost_program().
+int maps_of(const process& target, std::error_code& ec) noexcept;
+
+/// Opens what lost_program() needs, so that it needs no further descriptors: for what asks it at every transfer.
+std::error_code prepare_lost_program(const process& target) noexcept;
 
 }  // namespace vmio::detail

@@ -11,6 +11,7 @@
 #include <vmio/error.hpp>
 
 #include "base/system_call.hpp"
+#include "base/system_error.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
@@ -35,8 +36,20 @@ std::vector<std::byte> read_proc_file(const process& target, const char* name) {
 }
 
 std::string text_of(const std::vector<std::byte>& bytes) {
-    std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    while (!text.empty() && (text.back() == '\0' || text.back() == '\n')) text.pop_back();
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// The name, which may contain newlines of its own: the kernel adds one.
+std::string name_in(const std::vector<std::byte>& comm) {
+    std::string name = text_of(comm);
+    if (name.ends_with('\n')) name.pop_back();
+    return name;
+}
+
+/// The arguments, separated by blanks as in the kernel's own cores.
+std::string arguments_in(const std::vector<std::byte>& cmdline) {
+    std::string text = text_of(cmdline);
+    while (text.ends_with('\0')) text.pop_back();
     std::replace(text.begin(), text.end(), '\0', ' ');
     return text;
 }
@@ -76,8 +89,8 @@ process_numbers read_numbers(const process& target) {
 process_info read_process_info(const process& target, const pause_guard* pause) {
     process_info info;
     info.process_id = target.id();
-    info.program = text_of(read_proc_file(target, "comm"));
-    info.arguments = text_of(read_proc_file(target, "cmdline"));
+    info.program = name_in(read_proc_file(target, "comm"));
+    info.arguments = arguments_in(read_proc_file(target, "cmdline"));
     info.numbers = read_numbers(target);
     info.auxiliary_vector = read_proc_file(target, "auxv");
     if (pause != nullptr) info.threads = pause->registers();

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t first_size = 4096;
 
-/// Empty, without an error: this machine has no such set.
+/// Returns: empty, without an error, if this machine has no such set.
 std::vector<std::byte> read_set(pid_t thread, std::uint32_t type, std::error_code& ec) {
     std::vector<std::byte> bytes(first_size);
     while (true) {
@@ -25,7 +25,7 @@ std::vector<std::byte> read_set(pid_t thread, std::uint32_t type, std::error_cod
             if (ec.value() == EINVAL || ec.value() == ENODEV || ec.value() == EIO) ec.clear();
             return {};
         }
-        // A larger set is cut to the room there is.
+        // The kernel cuts a larger set to the size of the buffer.
         const bool whole = place.iov_len < bytes.size();
         bytes.resize(whole ? place.iov_len : 2 * bytes.size());
         if (whole) return bytes;

@@ -7,18 +7,28 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "base/iovec_batch.hpp"
 #include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/vma_lookup.hpp"
+#include "process/proc_file.hpp"
+#include "transfer/iovec_batch.hpp"
 
 namespace vmio::detail {
 
 proc_mem::proc_mem(const process& target, std::error_code& ec) noexcept
     : target_(target), file_(sys::openat(target.proc_directory(), "mem", O_RDWR | O_CLOEXEC)) {
     ec = file_ ? std::error_code() : last_system_error();
+    if (!file_ && (ec.value() == EROFS || ec.value() == EACCES || ec.value() == EPERM)) {
+        // Of a /proc that is mounted read-only, or where writing alone is refused.
+        write_error_ = ec;
+        file_ = file_descriptor(sys::openat(target.proc_directory(), "mem", O_RDONLY | O_CLOEXEC));
+        if (file_) ec.clear();
+    }
     if (target.proc_directory() < 0) ec = system_error_of(EACCES);
     if (ec.value() == ENOENT) ec = system_error_of(ESRCH);
+    if (!ec) ec = prepare_lost_program(target);
+    if (!ec) maps_of(target, ec);
+    if (const std::error_code lost = lost_program(target)) ec = lost;
 }
 
 template <class Move>
@@ -36,7 +46,7 @@ std::size_t proc_mem::transfer(address remote, std::size_t size, bool writing, p
         if (at < remote) return stop(EFAULT);
         vma_info mapped;
         if (const std::error_code none = all.at_or_above(at, mapped))
-            return stop(none.value() == ENOENT ? EFAULT : none.value() == ESRCH ? ESTALE : none.value());
+            return stop(none.value() == ENOENT ? EFAULT : gone_only_if_ended(target_, none).value());
         if (!mapped.range.contains(at)) return stop(EFAULT);
         const bool honour = protection == protections::honour;
         if (honour && !(writing ? mapped.perms.write : mapped.perms.read)) return stop(EFAULT);
@@ -47,7 +57,7 @@ std::size_t proc_mem::transfer(address remote, std::size_t size, bool writing, p
             const int error = last_system_error().value();
             return stop(honour && error == EIO ? EFAULT : error);
         }
-        if (moved == 0) return stop(ESTALE);
+        if (moved == 0) return stop(gone_only_if_ended(target_, system_error_of(ESRCH)).value());
         done += static_cast<std::size_t>(moved);
         if (static_cast<std::size_t>(moved) < piece) break;
     }
@@ -56,16 +66,23 @@ std::size_t proc_mem::transfer(address remote, std::size_t size, bool writing, p
 
 std::size_t proc_mem::read_some(address from, std::span<std::byte> to, protections protection,
                                 std::error_code& ec) const noexcept {
-    return transfer(
+    const std::size_t done = transfer(
         from, to.size(), false, protection,
         [&](off_t at, std::size_t done, std::size_t size) {
             return sys::pread(file_.get(), to.data() + done, size, at);
         },
         ec);
+    // Where another process uses it too, the memory outlives an exec: then it is not the target's any more.
+    const std::error_code lost = lost_program(target_);
+    if (!lost) return done;
+    ec = lost;
+    return 0;
 }
 
 std::size_t proc_mem::write_some(address to, std::span<const std::byte> from, protections protection,
                                  std::error_code& ec) const noexcept {
+    ec = write_error_ ? write_error_ : lost_program(target_);
+    if (ec) return 0;
     return transfer(
         to, from.size(), true, protection,
         [&](off_t at, std::size_t done, std::size_t size) {

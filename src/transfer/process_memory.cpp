@@ -38,6 +38,8 @@ std::string advice(const process& target, const process_memory_options& options,
 
 }  // namespace
 
+thread_local constinit bool process_memory::state::refused_here = false;
+
 process_memory::process_memory(process target, process_memory_options options, std::error_code& ec)
     : target_(std::move(target)), state_(std::make_shared<state>(options, target_)) {
     ec = open(options);
@@ -57,10 +59,17 @@ std::error_code process_memory::open(process_memory_options options) {
         ec = state_->open_mem(target_);
         if (ec || state_->by_mem(direction::reading)) return gone(ec);
     }
-    // A call of length 0 looks at nothing. Asking for the byte at 0, which no program maps, does: EFAULT is a yes.
+    // A filter may refuse the call with any errno, also with those of a bad address and of a process that is gone.
+    ec = detail::refusal_of(::process_vm_readv);
+    if (ec) {
+        turn_to_mem(ec);
+        return gone(ec);
+    }
+    // A call of length 0 checks nothing. A read of the byte at 0, which no program maps, fails with EFAULT if access is
+    // allowed.
     std::byte byte;
     detail::transfer(::process_vm_readv, target_.id(), 0, &byte, 1, 1, ec);
-    if (ec.value() == EFAULT || (detail::is_forbidden(ec) && turn_to_mem(ec))) ec.clear();
+    if (ec.value() == EFAULT || (detail::is_forbidden(::process_vm_readv, ec) && turn_to_mem(ec))) ec.clear();
     return gone(ec);
 }
 
@@ -80,19 +89,20 @@ const char* process_memory::write_operation() const noexcept {
     return state_->by_mem(direction::writing) ? "write of /proc/PID/mem" : "process_vm_writev";
 }
 
-/// After a refusal `why`: true if the other way is open from now on.
+/// Turns to /proc/PID/mem after the refusal `why`.
+/// Returns: whether it is used from now on.
 bool process_memory::turn_to_mem(std::error_code& why) const noexcept {
     if (state_->options.method != transfer_method::automatic) return false;
     if (const std::error_code ec = state_->open_mem(target_)) {
-        if (detail::is_exhaustion(ec)) why = ec;  // a refusal that is not for good must not look like one
+        if (detail::is_exhaustion(ec)) why = ec;  // a shortage must not look like a permanent refusal
         return false;
     }
-    state_->use_mem.store(true, std::memory_order_release);
+    state_->turn_to_mem();
     why.clear();
     return true;
 }
 
-/// `ec`, unless the process has ended: whatever was seen then may have been another's.
+/// Returns: `ec`, or ESRCH if the process has ended: the result may be of another process then.
 std::error_code process_memory::gone(std::error_code ec) const noexcept {
     return target_.alive() ? ec : detail::system_error_of(ESRCH);
 }
@@ -107,7 +117,7 @@ std::size_t process_memory::read_some(address from, std::span<std::byte> to, std
             ec = detail::system_error_of(ESRCH);
             return 0;
         }
-        if (!detail::is_forbidden(ec) || !turn_to_mem(ec)) return done;
+        if (!detail::is_forbidden(::process_vm_readv, ec) || !turn_to_mem(ec)) return done;
     }
     if (!state_->mem) {
         ec = state_->opening_error;
@@ -132,7 +142,7 @@ std::size_t process_memory::write_some(address to, std::span<const std::byte> fr
         auto* const local = const_cast<std::byte*>(from.data());
         const std::size_t done =
             detail::transfer(::process_vm_writev, target_.id(), to, local, from.size(), state_->options.threads, ec);
-        if (!detail::is_forbidden(ec) || !turn_to_mem(ec)) return done;
+        if (!detail::is_forbidden(::process_vm_writev, ec) || !turn_to_mem(ec)) return done;
     }
     if (!state_->mem) {
         ec = state_->opening_error;

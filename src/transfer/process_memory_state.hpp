@@ -1,30 +1,24 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What the copies of a process_memory share.
+/// The state that copies of a process_memory share.
 #pragma once
 
 #include <atomic>
 #include <mutex>
 #include <optional>
 
+#include <sys/uio.h>
+
 #include <vmio/process_memory.hpp>
 
 #include "transfer/proc_mem.hpp"
+#include "transfer/vm_call.hpp"
 
 namespace vmio {
 
-namespace detail {
-
-/// A system call that is not to be had, rather than an address that is bad.
-inline bool is_forbidden(const std::error_code& ec) noexcept {
-    return ec.value() == ENOSYS || ec.value() == EPERM;
-}
-
-}  // namespace detail
-
 struct VMIO_HIDDEN process_memory::state {
-    /// The calls name a process by its number, if it has one.
+    /// The system calls need a PID, which a process of in_proc() does not have here.
     state(process_memory_options o, const process& target)
-        : options(o), use_mem(o.method == transfer_method::proc_mem || target.id() == 0) {}
+        : options(o), use_mem(o.method == transfer_method::proc_mem || target.id() == 0 ? way::mem : way::call) {}
 
     /// Opens /proc/PID/mem, once.
     std::error_code open_mem(const process& target) noexcept {
@@ -38,10 +32,22 @@ struct VMIO_HIDDEN process_memory::state {
     }
 
     bool by_mem(direction d) const noexcept {
-        return use_mem.load(std::memory_order_acquire) || (d == direction::writing && options.force_write);
+        const way w = use_mem.load(std::memory_order_acquire);
+        if (w == way::call) [[likely]]
+            return d == direction::writing && options.force_write;
+        return w == way::mem || refused_here || (d == direction::writing && options.force_write);
     }
 
-    /// One meaning, whichever way automatic has taken.
+    /// After a refusal. A seccomp filter is a thread's own: that of one says nothing of the others.
+    void turn_to_mem() noexcept {
+        if (!detail::refusal_of(::process_vm_readv) && !detail::refusal_of(::process_vm_writev))
+            return use_mem.store(way::mem, std::memory_order_release);
+        refused_here = true;
+        way none = way::call;
+        use_mem.compare_exchange_strong(none, way::mem_where_refused, std::memory_order_release);
+    }
+
+    /// The same for both ways that automatic may use.
     detail::proc_mem::protections protections(direction d) const noexcept {
         const bool ignore =
             options.method == transfer_method::proc_mem || (d == direction::writing && options.force_write);
@@ -49,10 +55,16 @@ struct VMIO_HIDDEN process_memory::state {
     }
 
     const process_memory_options options;
-    std::atomic<bool> use_mem;
+    enum class way : unsigned char {
+        call,               ///< no refusal yet
+        mem_where_refused,  ///< by the threads whose filters refuse the calls
+        mem,                ///< by all threads: the target refuses the calls, or they were not asked for
+    };
+    std::atomic<way> use_mem;
+    static thread_local constinit bool refused_here;  // for good: a filter cannot be taken off
     std::mutex opening;
     std::error_code opening_error;
-    std::optional<detail::proc_mem> mem;  // there before use_mem is set, and never changed after
+    std::optional<detail::proc_mem> mem;  // set before use_mem is, and never changed after
 };
 
 }  // namespace vmio

@@ -6,6 +6,8 @@
 
 #include "base/worker_thread.hpp"
 
+#include <unistd.h>
+
 namespace vmio::detail {
 
 namespace {
@@ -40,6 +42,14 @@ struct share {
 
 }  // namespace
 
+std::error_code refusal_of(vm_call call) noexcept {
+    std::byte from{};
+    std::byte to{};
+    const iovec here{&to, 1};
+    const iovec there{&from, 1};
+    return call(::getpid(), &here, 1, &there, 1, 0) == 1 ? std::error_code() : last_system_error();
+}
+
 std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
                                 unsigned threads, std::error_code& ec) noexcept {
     constexpr std::size_t worth_sharing = std::size_t{16} << 20;
@@ -49,7 +59,7 @@ std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byt
         return one_after_the_other(call, id, remote, local, size, ec);
 
     std::array<share, most_threads> shares;
-    // Whole runs, and not one more of them than there are threads.
+    // Whole runs, no more shares than threads.
     const std::size_t runs = (size - 1) / iovec_batch::default_run + 1;
     const std::size_t each = ((runs - 1) / threads + 1) * iovec_batch::default_run;
     std::size_t count = 0;

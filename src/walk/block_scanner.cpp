@@ -14,9 +14,9 @@
 
 #include "base/cancellation.hpp"
 #include "base/huge_buffer.hpp"
-#include "base/iovec_batch.hpp"
 #include "base/system_error.hpp"
 #include "base/worker_thread.hpp"
+#include "transfer/iovec_batch.hpp"
 
 namespace vmio {
 namespace {

@@ -10,7 +10,7 @@
 
 namespace vmio {
 
-search_summary search_by_reading(const read_function& memory, std::span<const address_range> ranges,
+search_summary search_by_reading(const detail::read_function& memory, std::span<const address_range> ranges,
                                  const byte_pattern& pattern, const std::function<bool(address)>& found,
                                  std::size_t alignment) {
     if (alignment == 0) throw std::invalid_argument("vmio::search: the alignment is 0");

@@ -113,7 +113,8 @@ void region_reader::state::check_program() const {
 }
 
 bool region_reader::state::is_wanted(const vmio::mapping& m) const {
-    return detail::is_region(m) && (!options.wanted || options.wanted(m)) && !detail::overlaps(dontdump, m.range);
+    return detail::is_region(memory.target(), m) && (!options.wanted || options.wanted(m)) &&
+           !detail::overlaps(dontdump, m.range);
 }
 
 /// Whatever throws, the present region stays, and the next call tries again.

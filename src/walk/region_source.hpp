@@ -25,25 +25,32 @@ struct region_piece {
     gap_reason reason = gap_reason::unmapped;  // of a gap
 };
 
-/// Memory that is worth looking at: readable, and neither a device nor the kernel's own.
+/// Memory that is worth looking at: readable, and neither a device nor the kernel's own, as far as its name tells.
 bool is_region(const mapping&) noexcept;
+/// The same by what is mapped in `target`: a regular file is one also where devices are.
+bool is_region(const process& target, const mapping&) noexcept;
 
 class region_source {
 public:
     /// Opens the file of `m`, if it is to be used. `pages` may be null where page tables cannot be looked at: then all
-    /// comes from memory.
-    region_source(const process& target, const page_map* pages, const mapping& m, const source_options& options);
+    /// comes from memory. Pages of a file whose file system may never answer (file_refusal::may_stall) are taken from
+    /// memory where they are present, and are gaps where not. `resident_only`: so is every page that would have to come
+    /// from memory, since reading it may wait for the target.
+    region_source(const process& target, const page_map* pages, const mapping& m, const source_options& options,
+                  bool resident_only = false);
 
     /// Calls each(const region_piece&) for the pieces that make up `range`, which lies in the mapping, by address.
     template <class F>
     void pieces(const address_range& range, F&& each) const {
         using origin = region_piece::origin;
-        const origin rest = from_outside_;
-        if (looked_for_ == page_state::none) return each(region_piece{range, rest});
+        const auto outside = [&](const address_range& r) {
+            each(region_piece{r, from_outside_, gap_reason::input_output});
+        };
+        if (looked_for_ == page_state::none) return outside(range);
         address at = range.start();
         pages_->scan(range, looked_for_, [&](const page_run& run) {
             const address_range part = range.intersection(run.range);
-            if (at < part.start()) each(region_piece{{at, part.start()}, rest});
+            if (at < part.start()) outside({at, part.start()});
             at = part.end();
             if (has(run.state, page_state::guard)) return each(region_piece{part, origin::gap, gap_reason::guard_page});
             if (has(run.state, page_state::poisoned))
@@ -51,7 +58,7 @@ public:
             if (has(run.state, page_state::swapped)) return each(region_piece{part, origin::gap, gap_reason::swapped});
             each(region_piece{part, origin::memory});
         });
-        if (at < range.end()) each(region_piece{{at, range.end()}, rest});
+        if (at < range.end()) outside({at, range.end()});
     }
 
     /// Whether some pieces are known without a look at memory: right only as long as this mapping is the one there.

@@ -10,10 +10,12 @@
 #include <stdexcept>
 #include <vector>
 
+#include <vmio/error.hpp>
 #include <vmio/memory_map.hpp>
 #include <vmio/region_reader.hpp>
 
 #include "base/cancellation.hpp"
+#include "base/system_error.hpp"
 #include "base/worker_thread.hpp"
 #include "walk/region_source.hpp"
 #include "walk/seam_search.hpp"
@@ -49,7 +51,7 @@ private:
     /// What is to be searched.
     std::vector<address_range> ranges() {
         auto all = memory_map::load(memory_.target(), memory_map_check::gaps).ranges([&](const mapping& m) {
-            return detail::is_region(m) && (!options_.regions.wanted || options_.regions.wanted(m));
+            return detail::is_region(memory_.target(), m) && (!options_.regions.wanted || options_.regions.wanted(m));
         });
         for (address_range& range : all) {
             range = range.intersection(options_.regions.within);
@@ -99,9 +101,10 @@ private:
         std::reverse(slices.begin(), slices.end());
         left_ = std::move(slices);
         left_.reserve(left_.size() + options_.threads);  // what threads give back, which must not fail
+        const std::size_t most = std::min<std::size_t>(options_.threads, left_.size());
         std::vector<detail::worker_thread> others;
         try {
-            for (std::size_t i = 1; i < std::min<std::size_t>(options_.threads, left_.size()); ++i)
+            for (std::size_t i = 1; i < most; ++i)
                 others.emplace_back([this] { work(); });
         } catch (const std::exception&) {
             // No more threads to be had, or no memory for them: those that run search it all.
@@ -113,21 +116,33 @@ private:
         if (failure_) std::rethrow_exception(failure_);
     }
 
+    /// Whether the exception in flight says that this process has run out of memory or descriptors.
+    static bool is_shortage() noexcept {
+        try {
+            throw;
+        } catch (const std::bad_alloc&) {
+            return true;
+        } catch (const memory_error& e) {
+            return detail::is_exhaustion(e.code());
+        } catch (...) {
+            return false;
+        }
+    }
+
     /// What each thread does, until nothing is left or it has no memory for a buffer.
     void work() noexcept {
         try {
             while (search_next()) {
             }
-        } catch (const std::bad_alloc&) {
-            // Unless a callback threw it, which is a failure already.
         } catch (...) {
+            if (is_shortage()) return;  // a callback's is a failure already
             const std::lock_guard lock(mutex_);
             fail();
         }
     }
 
-    /// False if there are no more slices. One that cannot be finished for want of memory is given back, without what
-    /// has been searched of it.
+    /// False if there are no more slices. One that cannot be finished for want of memory or descriptors is given back,
+    /// without what has been searched of it.
     bool search_next() {
         slice next;
         {
@@ -139,7 +154,8 @@ private:
         address done = next.counted.start();
         try {
             search_within(next, done);
-        } catch (const std::bad_alloc&) {
+        } catch (...) {
+            if (!is_shortage()) throw;
             const std::lock_guard lock(mutex_);
             // Matches that end below `done` have been reported, no others.
             const address first = std::max(next.range.start(), done - std::min<address>(done, pattern_.size() - 1));
@@ -199,12 +215,12 @@ private:
         stopped_ = true;
     }
 
-    /// Calls back, under the mutex. Memory that a callback lacks ends the search, unlike memory that a thread lacks.
+    /// Calls back, under the mutex. What a callback lacks ends the search, unlike what a thread lacks.
     template <class F>
     bool ask(F&& f) {
         try {
             return f();
-        } catch (const std::bad_alloc&) {
+        } catch (const std::exception&) {
             fail();
             throw;
         }
@@ -225,8 +241,8 @@ private:
         for (const address_range& gap : chunk.gaps()) summary_.unreadable += gap.intersection(counted).size();
         if (stopped_) return;
         const search_progress now{summary_.searched, total_, chunk.range().end(), summary_.matches};
-        if (options_.stop.stop_requested() || (options_.progress && !ask([&] { return options_.progress(now); })))
-            stopped_ = true;
+        if (options_.stop && ask(options_.stop)) stopped_ = true;
+        if (!stopped_ && options_.progress && !ask([&] { return options_.progress(now); })) stopped_ = true;
     }
 
     const process_memory& memory_;

@@ -5,7 +5,12 @@
 #include <string>
 #include <type_traits>
 
+#include <sys/syscall.h>
+
 #include <boost/test/unit_test.hpp>
+
+#include "faults/seccomp.hpp"
+#include "processes/child.hpp"
 
 using vmio::errc;
 using vmio::memory_error;
@@ -50,10 +55,40 @@ BOOST_AUTO_TEST_CASE(conditions_gather_the_errnos_that_mean_the_same) {
     BOOST_TEST((system_code(EBADF) == errc::not_open));
     BOOST_TEST((system_code(EINVAL) == errc::invalid_argument));
     BOOST_TEST((system_code(EOVERFLOW) == errc::invalid_argument));
-    BOOST_TEST((system_code(ENOSPC) == errc::end_of_memory));
     BOOST_TEST((system_code(ESRCH) != errc::permission_denied));
     BOOST_TEST((std::error_code() != errc::bad_address));
     BOOST_TEST((std::make_error_code(std::io_errc::stream) != errc::no_such_process));
+}
+
+BOOST_AUTO_TEST_CASE(a_full_disk_is_not_the_end_of_a_window) {
+    const std::error_code end = vmio::detail::end_of_memory();
+    BOOST_TEST((end == errc::end_of_memory));
+    BOOST_TEST((end == std::errc::no_space_on_device));
+    BOOST_TEST((end != errc::invalid_argument));
+    BOOST_TEST(end.value() == ENOSPC);
+    BOOST_TEST(end.message() == "end of the window");
+    BOOST_TEST((system_code(ENOSPC) != errc::end_of_memory));
+    BOOST_TEST((system_code(ENOSPC) == std::errc::no_space_on_device));
+}
+
+BOOST_AUTO_TEST_CASE(an_error_is_made_without_asking_the_kernel) {
+    BOOST_TEST(test::in_a_process([] {
+                   // Whatever looks for a reason ends the process.
+                   test::end_at({SYS_openat, SYS_read, SYS_process_vm_readv, SYS_getuid});
+                   for (const int number : {ESRCH, EPERM, EACCES, ENOSYS, EFAULT, EIO, EOPNOTSUPP, ESTALE}) {
+                       const memory_error e("process_vm_readv", 1, 2, system_code(number));
+                       if (std::string(e.what()).empty()) return 1;
+                   }
+                   return 0;
+               }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(advice_that_is_handed_in_takes_the_place_of_that_of_the_errno) {
+    const std::string own = memory_error("open", 7, 0, system_code(EFAULT)).what();
+    const std::string given = memory_error("open", 7, 0, system_code(EFAULT), "plug it in").what();
+    BOOST_TEST(own.find("nothing is mapped") != std::string::npos);
+    BOOST_TEST(given.find("nothing is mapped") == std::string::npos);
+    BOOST_TEST(given.ends_with(" (plug it in)"));
 }
 
 BOOST_AUTO_TEST_CASE(every_condition_has_words) {

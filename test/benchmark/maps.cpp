@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <vmio/memory_map.hpp>
+#include <vmio/query_mapping.hpp>
 
 #include "target.hpp"
 

@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(changes_are_found_to_the_byte_between_captures_and_in_the_l
     BOOST_TEST((diff(before, live) == expected));
     BOOST_TEST(diff(after, live).empty());
     // By the way that serves any memory.
-    const vmio::read_function read = [&](vmio::address a, std::span<std::byte> to, std::error_code& ec) {
+    const vmio::detail::read_function read = [&](vmio::address a, std::span<std::byte> to, std::error_code& ec) {
         return live.read_some(a, to, ec);
     };
     BOOST_TEST((vmio::diff_by_reading(before, read) == expected));
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_read_any_more_is_passed_by) {
     const runs expected{{memory.page(9), memory.page(9) + 1}};
     BOOST_TEST((diff(before, process_memory(self)) == expected));
     BOOST_TEST((diff(before, captured(self, {memory.range()})) == expected));
-    const vmio::read_function read = [&](vmio::address a, std::span<std::byte> to, std::error_code& ec) {
+    const vmio::detail::read_function read = [&](vmio::address a, std::span<std::byte> to, std::error_code& ec) {
         return process_memory(self).read_some(a, to, ec);
     };
     BOOST_TEST((vmio::diff_by_reading(before, read) == expected));
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(runs_are_not_joined_across_what_cannot_be_compared) {
     const process_memory live(self);
     BOOST_TEST((diff(before, live, 4 * page) == expected));
     BOOST_TEST((diff(before, captured(self, {memory.range()}), 4 * page) == expected));
-    const vmio::read_function read = [&](vmio::address a, std::span<std::byte> to, std::error_code& ec) {
+    const vmio::detail::read_function read = [&](vmio::address a, std::span<std::byte> to, std::error_code& ec) {
         return live.read_some(a, to, ec);
     };
     BOOST_TEST((vmio::diff_by_reading(before, read, 4 * page) == expected));
@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error_and_no_difference) {
     child.end();
     const auto is_gone = [](const vmio::memory_error& e) { return e.code().value() == ESRCH; };
     BOOST_CHECK_EXCEPTION(diff(before, live), vmio::memory_error, is_gone);
-    const vmio::read_function read = [&](vmio::address a, std::span<std::byte> to, std::error_code& ec) {
+    const vmio::detail::read_function read = [&](vmio::address a, std::span<std::byte> to, std::error_code& ec) {
         return live.read_some(a, to, ec);
     };
     BOOST_CHECK_EXCEPTION(vmio::diff_by_reading(before, read), vmio::memory_error, is_gone);

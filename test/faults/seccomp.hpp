@@ -24,15 +24,25 @@ inline void install(std::vector<sock_filter> program) {
     must(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0, "seccomp");
 }
 
-/// These fail with `error`.
-inline void forbid(std::initializer_list<long> calls, int error) {
+/// The filter answers these calls with `action`.
+inline void answer(std::initializer_list<long> calls, unsigned action) {
     std::vector<sock_filter> program;
     program.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
     for (const long call : calls) {
         program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1));
-        program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)));
+        program.push_back(BPF_STMT(BPF_RET | BPF_K, action));
     }
     install(std::move(program));
+}
+
+/// These fail with `error`.
+inline void forbid(std::initializer_list<long> calls, int error) {
+    answer(calls, SECCOMP_RET_ERRNO | static_cast<unsigned>(error));
+}
+
+/// These end the process.
+inline void end_at(std::initializer_list<long> calls) {
+    answer(calls, SECCOMP_RET_KILL_PROCESS);
 }
 
 /// This one does if the lower half of its argument of that number compares so with `value`: BPF_JEQ, or BPF_JSET for

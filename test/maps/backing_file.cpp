@@ -19,6 +19,7 @@
 #include <vmio/error.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/memory_map.hpp>
+#include <vmio/query_mapping.hpp>
 
 #include "processes/child.hpp"
 #include "support/directory.hpp"
@@ -95,7 +96,7 @@ BOOST_AUTO_TEST_CASE(the_file_of_a_mapping_is_opened) {
     BOOST_TEST(copy.descriptor() == file.descriptor());
 }
 
-BOOST_AUTO_TEST_CASE(without_privileges_it_is_found_by_its_path, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(a_file_is_found_by_its_path_without_privileges, *boost::unit_test::precondition(test::as_root)) {
     const directory place;
     write_file(place / "file", "the text", 3 * page);
     BOOST_TEST(test::as_nobody([&] {
@@ -169,7 +170,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_ends_before_the_mapping_is_refused) {
     BOOST_TEST(backing_file(process::self(), m.in(process::self())).refusal() == file_refusal::none);
 }
 
-BOOST_AUTO_TEST_CASE(it_is_opened_where_our_main_thread_has_ended_too) {
+BOOST_AUTO_TEST_CASE(a_file_is_opened_also_after_our_main_thread_has_ended) {
     const directory place;
     write_file(place / "file", "the text", 3 * page);
     const mapped_file m(place / "file");
@@ -190,7 +191,7 @@ BOOST_AUTO_TEST_CASE(it_is_opened_where_our_main_thread_has_ended_too) {
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(what_has_no_file_is_refused) {
+BOOST_AUTO_TEST_CASE(a_mapping_without_a_file_is_refused) {
     const memory_map map = memory_map::load(process::self());
     std::size_t seen = 0;
     for (const mapping& m : map)
@@ -201,11 +202,11 @@ BOOST_AUTO_TEST_CASE(what_has_no_file_is_refused) {
     BOOST_TEST(seen > 0U);
 }
 
-BOOST_AUTO_TEST_CASE(every_refusal_has_words_of_its_own) {
+BOOST_AUTO_TEST_CASE(every_refusal_has_a_description_of_its_own) {
     std::set<std::string> all;
-    for (int i = 0; i <= static_cast<int>(file_refusal::layered); ++i)
+    for (int i = 0; i <= static_cast<int>(file_refusal::may_stall); ++i)
         all.insert(vmio::description(static_cast<file_refusal>(i)));
-    BOOST_TEST(all.size() == 8U);
+    BOOST_TEST(all.size() == 9U);
     BOOST_TEST(all.count("unknown") == 0U);
     BOOST_TEST(vmio::description(static_cast<file_refusal>(99)) == std::string("unknown"));
 }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <sys/mman.h>
@@ -18,6 +19,7 @@
 #include <vmio/process_memory.hpp>
 
 #include "faults/seccomp.hpp"
+#include "proc/procmap_query.hpp"
 #include "processes/child.hpp"
 #include "processes/replaced_process.hpp"
 #include "support/maps.hpp"
@@ -72,9 +74,13 @@ std::vector<std::optional<mapping>> all_answers(const process& target, const std
     return answers;
 }
 
+boost::test_tools::assertion_result has_the_query(boost::unit_test::test_unit_id) {
+    return test::unless_missing(vmio::has_fast_mapping_query(), "PROCMAP_QUERY (Linux 6.11)");
+}
+
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(where_nothing_is_mapped_there_is_none_and_no_error) {
+BOOST_AUTO_TEST_CASE(an_unmapped_address_has_no_mapping_and_no_error) {
     const test::pages some(3);
     test::child_process child([&] { ::munmap(some.data() + page, page); });
     const process target(child.id());
@@ -102,7 +108,7 @@ BOOST_AUTO_TEST_CASE(a_function_lies_in_its_executable) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_found_too) {
+BOOST_AUTO_TEST_CASE(a_mapping_that_cannot_be_read_is_found) {
     test::pages some(5);
     some.protect(1, PROT_EXEC);
     some.protect(3, PROT_NONE);
@@ -113,7 +119,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_found_too) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(a_filter_passes_over_what_it_does_not_want) {
+BOOST_AUTO_TEST_CASE(a_filter_skips_mappings_without_its_properties) {
     test::pages some(5);
     some.protect(1, PROT_EXEC);
     some.protect(2, PROT_READ);
@@ -132,7 +138,7 @@ BOOST_AUTO_TEST_CASE(a_filter_passes_over_what_it_does_not_want) {
     BOOST_TEST(!query_mapping(target, some.page(1), mapping_lookup::exact, {.file_backed = true}).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(every_name_is_told_as_it_is) {
+BOOST_AUTO_TEST_CASE(every_name_is_kept_byte_for_byte) {
     const test::odd_mappings odd;
     test::on_self_and_child([&](pid_t id) {
         const process target(id);
@@ -145,8 +151,7 @@ BOOST_AUTO_TEST_CASE(every_name_is_told_as_it_is) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(where_the_kernel_is_not_to_be_asked_the_answers_are_the_same,
-                     *boost::unit_test::precondition(has_ioctl)) {
+BOOST_AUTO_TEST_CASE(answers_are_the_same_without_the_ioctl, *boost::unit_test::precondition(has_ioctl)) {
     const test::odd_mappings odd;
     const test::child_process target;
     const process handle(target.id());
@@ -168,7 +173,7 @@ BOOST_AUTO_TEST_CASE(where_the_kernel_is_not_to_be_asked_the_answers_are_the_sam
                    }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(without_the_ioctl_and_without_rights_names_are_still_told,
+BOOST_AUTO_TEST_CASE(names_are_complete_without_the_ioctl_and_without_privileges,
                      *boost::unit_test::precondition(test::as_root)) {
     BOOST_TEST(test::as_nobody([] {
                    const test::odd_mappings odd;
@@ -184,7 +189,7 @@ BOOST_AUTO_TEST_CASE(without_the_ioctl_and_without_rights_names_are_still_told,
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(the_support_of_the_kernel_is_asked_for_and_a_refusal_is_noticed) {
+BOOST_AUTO_TEST_CASE(the_kernels_support_is_probed_and_a_refusal_is_noticed) {
     for (const int error : {ENOTTY, ENOSYS, EPERM, EACCES})
         BOOST_TEST(test::in_a_process([error] {
                        test::forbid({SYS_ioctl}, error);
@@ -192,7 +197,24 @@ BOOST_AUTO_TEST_CASE(the_support_of_the_kernel_is_asked_for_and_a_refusal_is_not
                    }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error_and_not_an_empty_place) {
+BOOST_AUTO_TEST_CASE(a_filter_of_one_thread_does_not_slow_down_the_others,
+                     *boost::unit_test::precondition(has_the_query)) {
+    BOOST_TEST(test::in_a_process([] {
+                   const process self = process::self();
+                   const address here = vmio::address_of(&self);
+                   bool slow = false;
+                   bool found = false;
+                   std::thread([&] {
+                       test::forbid_ioctl(vmio::detail::procmap::request, ENOTTY);
+                       found = query_mapping(self, here).has_value();
+                       slow = !vmio::has_fast_mapping_query();
+                   }).join();
+                   if (!found || !slow) return 1;
+                   return vmio::has_fast_mapping_query() && query_mapping(self, here) ? 0 : 2;
+               }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error_and_not_unmapped) {
     for (const bool by_text : {false, true}) {
         test::child_process child;
         const process target(child.id());
@@ -212,11 +234,11 @@ BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error_and_not_an_empty_place
     BOOST_TEST(error_of(process(0, ec)) == ESRCH);
 }
 
-BOOST_AUTO_TEST_CASE(what_may_not_be_looked_at_is_an_error, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(a_process_that_may_not_be_inspected_is_an_error, *boost::unit_test::precondition(test::as_root)) {
     BOOST_TEST(test::as_nobody([] { return error_of(process(1), 0x1000); }) == EACCES);
 }
 
-BOOST_AUTO_TEST_CASE(after_exec_the_new_program_is_asked) {
+BOOST_AUTO_TEST_CASE(the_new_program_is_asked_after_exec) {
     const test::pages some(1);
     test::replaced_process target;
     const process handle(target.id());

@@ -3,9 +3,7 @@
 #include "proc/vma_lookup.hpp"
 
 #include <cerrno>
-#include <fstream>
 #include <functional>
-#include <string>
 #include <vector>
 
 #include <sys/mman.h>
@@ -19,8 +17,10 @@
 #include "faults/seccomp.hpp"
 #include "proc/procmap_query.hpp"
 #include "processes/child.hpp"
+#include "support/bytes_read.hpp"
 #include "support/mapped.hpp"
 
+using test::bytes_read;
 using test::mapped;
 using vmio::address;
 using vmio::process;
@@ -51,18 +51,9 @@ void split(mapped& m) {
     for (std::size_t i = 0; i < m.size() / page; i += 2) protect(m, i, PROT_READ);
 }
 
-/// What was read so far, in bytes.
-std::uint64_t bytes_read() {
-    std::ifstream io("/proc/self/io");
-    std::string key;
-    std::uint64_t value = 0;
-    io >> key >> value;
-    return value;
-}
-
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(each_look_sees_what_is_there_at_that_moment) {
+BOOST_AUTO_TEST_CASE(each_lookup_of_a_cursor_sees_the_present_mappings) {
     BOOST_TEST(without_queries([] {
                    mapped m(40);
                    split(m);
@@ -100,7 +91,7 @@ BOOST_AUTO_TEST_CASE(each_look_sees_what_is_there_at_that_moment) {
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(several_looks_go_through_the_text_once) {
+BOOST_AUTO_TEST_CASE(several_lookups_read_the_text_once) {
     BOOST_TEST(without_queries([] {
                    mapped m(2000);
                    split(m);

@@ -3,7 +3,7 @@
 // restrict.hpp and slice.hpp share an include guard: slice() stands in neither of them alone.
 #include <boost/iostreams/restrict.hpp>
 
-#include <vmio/process_vm_stream.hpp>
+#include <vmio/process_vm_device.hpp>
 
 #include <cctype>
 #include <sstream>
@@ -32,6 +32,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "processes/child.hpp"
+#include "support/fake_memory.hpp"
 #include "support/pages.hpp"
 
 namespace io = boost::iostreams;
@@ -82,7 +83,6 @@ public:
 
 }  // namespace
 
-#ifdef VMIO_HAS_BOOST_BUFFER
 using io::detail::linked_streambuf;
 static_assert(std::is_base_of_v<vmio::memory_streambuf<process_vm_device, linked_streambuf<char>>,
                                 io::stream_buffer<process_vm_device>>,
@@ -103,13 +103,25 @@ BOOST_AUTO_TEST_CASE(a_boost_stream_gives_the_bytes_before_a_hole) {
     BOOST_TEST(!s.bad());
 }
 
+BOOST_AUTO_TEST_CASE(a_boost_stream_keeps_what_it_has_read_when_asked_for_its_position) {
+    const test::fake_memory memory(0x1000, 100);
+    io::stream<vmio::memory_device<test::fake_memory>> s(memory, address(0x1000));
+    for (int i = 0; i < 50; ++i) {
+        BOOST_TEST(s.get() == 0);
+        BOOST_TEST(s.tellg() == 0x1001 + i);
+    }
+    BOOST_TEST(memory->calls == 1u);
+    s.seekg(s.tellg());
+    s.get();
+    BOOST_TEST(memory->calls == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(a_closed_boost_stream_fails_and_does_not_abort) {
     io::stream<process_vm_device> s;
     BOOST_TEST(s.get() == EOF);
     BOOST_TEST(s.fail());
     BOOST_TEST(!s.is_open());
 }
-#endif
 
 /// A device that others might derive.
 struct named_device : process_vm_device {
@@ -198,7 +210,7 @@ BOOST_AUTO_TEST_CASE(exceptions_pass_through_a_boost_stream_with_their_errno) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(copying_and_its_closing) {
+BOOST_AUTO_TEST_CASE(boost_copies_from_and_to_a_device_and_closes_it) {
     const target t(std::string(3 * page, 'q'));
     std::string out;
     process_vm_source source(t.id(), t.first(3 * page));
@@ -362,7 +374,7 @@ BOOST_AUTO_TEST_CASE(the_free_functions_work_on_the_device) {
 
 BOOST_AUTO_TEST_CASE(a_stream_buffer_can_be_poured_into_another_stream) {
     const target t("poured out");
-    vmio::process_vm_istream in(t.id(), t.first(10));
+    io::stream<process_vm_source> in(t.id(), t.first(10));
     std::ostringstream out;
     out << in.rdbuf();
     BOOST_TEST(out.str() == "poured out");

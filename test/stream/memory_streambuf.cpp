@@ -43,7 +43,7 @@ struct fixture {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(it_can_say_that_nothing_more_will_come) {
+BOOST_AUTO_TEST_CASE(a_buffer_can_say_that_nothing_more_will_come) {
     buffer closed;
     BOOST_TEST(closed.in_avail() == -1);
     fixture f(page);
@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(it_can_say_that_nothing_more_will_come) {
     BOOST_TEST(f.buf.in_avail() == -1);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_written_beyond_the_end_of_a_window_has_no_room) {
+BOOST_AUTO_TEST_CASE(a_write_beyond_the_end_of_a_window_has_no_room) {
     fixture f(2 * page);
     f.buf.detach();
     f.buf.attach(device(f.memory, vmio::address_range::of_size(base, page)), 65536);
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(what_is_written_beyond_the_end_of_a_window_has_no_room) {
     BOOST_TEST(f.content(page - 1, 2) == std::string("x") + static_cast<char>('a' + page % 23));
 }
 
-BOOST_AUTO_TEST_CASE(after_a_seek_it_reads_to_the_end_of_the_page_and_then_more_each_time) {
+BOOST_AUTO_TEST_CASE(a_buffer_reads_after_a_seek_to_the_end_of_the_page_and_then_more_each_time) {
     fixture f(64 * page);
     f.buf.pubseekpos(static_cast<std::streamoff>(base + 100));
     BOOST_TEST(f.buf.sgetc() == f.content(100, 1)[0]);
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_large_read_goes_straight_to_the_caller_and_can_be_put_bac
     BOOST_TEST(f.calls() == 0u);
 }
 
-BOOST_AUTO_TEST_CASE(what_was_just_read_can_be_put_back_across_a_refill) {
+BOOST_AUTO_TEST_CASE(the_last_bytes_read_can_be_put_back_across_a_refill) {
     fixture f(4 * page, 16);
     for (int i = 0; i < 17; ++i) f.buf.sbumpc();
     BOOST_TEST(f.buf.sungetc() != EOF);
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(what_was_just_read_can_be_put_back_across_a_refill) {
     BOOST_TEST(f.buf.sungetc() == EOF);
 }
 
-BOOST_AUTO_TEST_CASE(seeking_asking_and_syncing_drop_what_was_read) {
+BOOST_AUTO_TEST_CASE(a_seek_and_a_sync_drop_what_was_read_and_asking_for_the_position_does_not) {
     fixture f(page);
     auto next_is_fresh_after = [&](auto&& act) {
         f.buf.pubseekpos(static_cast<std::streamoff>(base));
@@ -118,11 +118,64 @@ BOOST_AUTO_TEST_CASE(seeking_asking_and_syncing_drop_what_was_read) {
         act();
         return f.buf.sgetc() == '1';
     };
+    const auto here = static_cast<std::streamoff>(base + 1);
     BOOST_TEST(!next_is_fresh_after([] {}));
+    BOOST_TEST(!next_is_fresh_after([&] { BOOST_TEST(f.buf.pubseekoff(0, cur, std::ios::in) == here); }));
+    BOOST_TEST(!next_is_fresh_after([&] { BOOST_TEST(f.buf.pubseekoff(0, cur, std::ios::out) == here); }));
     BOOST_TEST(next_is_fresh_after([&] { f.buf.pubsync(); }));
-    BOOST_TEST(next_is_fresh_after([&] { f.buf.pubseekoff(0, cur, std::ios::in); }));
-    BOOST_TEST(next_is_fresh_after([&] { f.buf.pubseekoff(0, cur, std::ios::out); }));
-    BOOST_TEST(next_is_fresh_after([&] { f.buf.pubseekpos(static_cast<std::streamoff>(base + 1)); }));
+    BOOST_TEST(next_is_fresh_after([&] { f.buf.pubseekpos(here); }));
+    BOOST_TEST(next_is_fresh_after([&] { f.buf.pubseekoff(here, beg); }));
+    BOOST_TEST(next_is_fresh_after([&] {
+        f.buf.pubseekoff(1, cur);
+        f.buf.pubseekoff(-1, cur);
+    }));
+}
+
+BOOST_AUTO_TEST_CASE(asking_for_the_position_after_each_line_makes_no_call) {
+    constexpr int lines = 3000;
+    const std::string text = "a line of some length, as in a table of a target\n";
+    std::size_t calls[2] = {};
+    for (const bool asking : {false, true}) {
+        fake_memory memory(base, lines * text.size());
+        for (std::size_t i = 0; i < memory->bytes.size(); ++i)
+            memory->bytes[i] = static_cast<std::byte>(text[i % text.size()]);
+        vmio::memory_stream<fake_memory> s(memory, vmio::address_range::of_size(base, memory->bytes.size()));
+        std::string line;
+        for (int i = 1; i <= lines && std::getline(s, line); ++i) {
+            if (!asking) continue;
+            const auto here = static_cast<std::streamoff>(static_cast<std::size_t>(i) * text.size());
+            if (s.tellg() != here || s.tellp() != here) BOOST_ERROR("a wrong position");
+        }
+        BOOST_TEST(s.good());
+        calls[asking] = memory->calls;
+    }
+    BOOST_TEST(calls[0] < 20u);
+    BOOST_TEST(calls[1] == calls[0]);
+}
+
+BOOST_AUTO_TEST_CASE(asking_for_the_position_writes_what_is_pending_and_lets_writing_go_on) {
+    fixture f(page);
+    f.buf.sputn("abc", 3);
+    BOOST_TEST(f.calls() == 0u);
+    BOOST_TEST(f.buf.pubseekoff(0, cur, std::ios::out) == static_cast<std::streamoff>(base + 3));
+    BOOST_TEST(f.calls() == 1u);
+    BOOST_TEST(f.content(0, 3) == "abc");
+    BOOST_TEST(f.buf.pubseekoff(0, cur, std::ios::out) == static_cast<std::streamoff>(base + 3));
+    f.buf.sputn("def", 3);
+    BOOST_TEST(f.calls() == 0u);
+    BOOST_TEST(f.buf.sgetc() == f.content(6, 1)[0]);
+    BOOST_TEST(f.content(0, 6) == "abcdef");
+}
+
+BOOST_AUTO_TEST_CASE(a_position_that_no_offset_can_name_is_an_error_and_stays_readable) {
+    const address top = ~address{0};
+    buffer b;
+    b.attach(device(fake_memory(top - 15, 16), top - 7), 65536);
+    char bytes[8];
+    BOOST_TEST(b.sgetn(bytes, 4) == 4);
+    BOOST_TEST(b.pubseekoff(0, cur) == std::streampos(-1));
+    BOOST_TEST(b.last_error().value() == EOVERFLOW);
+    BOOST_TEST(b.sgetn(bytes, 8) == 4);
 }
 
 BOOST_AUTO_TEST_CASE(writes_wait_until_the_buffer_is_full) {
@@ -214,7 +267,7 @@ BOOST_AUTO_TEST_CASE(the_destructor_writes_what_is_pending) {
     BOOST_TEST(std::memcmp(memory->bytes.data(), "kept", 4) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(short_counts_of_the_memory_are_gone_on_from) {
+BOOST_AUTO_TEST_CASE(a_transfer_continues_after_a_short_count_of_the_memory) {
     fixture f(8 * page, 100);
     f.memory->most_at_once = 7;
     std::string got(3 * page, 0);
@@ -229,7 +282,7 @@ BOOST_AUTO_TEST_CASE(short_counts_of_the_memory_are_gone_on_from) {
     BOOST_TEST(f.content(3 * page + 50, 151) == std::string(150, 'w') + f.content(3 * page + 200, 1));
 }
 
-BOOST_AUTO_TEST_CASE(small_direct_reads_and_asking_for_the_position_leave_something_to_put_back) {
+BOOST_AUTO_TEST_CASE(small_direct_reads_asking_for_the_position_and_syncing_leave_something_to_put_back) {
     for (const std::size_t size : {0, 1, 23}) {
         fixture f(page, size);
         char c = 0;
@@ -244,6 +297,7 @@ BOOST_AUTO_TEST_CASE(small_direct_reads_and_asking_for_the_position_leave_someth
     BOOST_TEST(f.buf.sungetc() == f.content(1, 1)[0]);
     BOOST_TEST(f.buf.pubseekoff(0, cur) == static_cast<std::streamoff>(base + 1));
     f.memory->bytes[1] = std::byte{'!'};
+    f.buf.pubsync();
     BOOST_TEST(f.buf.sgetc() == '!');
 }
 

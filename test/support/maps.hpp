@@ -8,6 +8,7 @@
 
 #include <vmio/address.hpp>
 #include <vmio/memory_map.hpp>
+#include <vmio/query_mapping.hpp>
 
 namespace test {
 

@@ -40,7 +40,7 @@ struct words {
 
 /// The bytes of `text` from 0 on, but for those from 'x' on up to the next page.
 struct text_memory {
-    std::size_t read_some(address where, std::span<std::byte> to, std::error_code& ec) const {
+    std::size_t read_some(address where, std::span<std::byte> to, std::error_code& ec) const noexcept {
         ec.clear();
         std::size_t done = 0;
         for (; done < to.size() && where + done < text.size() && text[where + done] != 'x'; ++done)

@@ -6,6 +6,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <sys/mman.h>
 
@@ -190,9 +191,8 @@ BOOST_AUTO_TEST_CASE(a_search_can_be_ended_by_whoever_is_called) {
         BOOST_TEST(some.stopped);
         BOOST_TEST(last >= 10 * page);
         options.progress = {};
-        std::stop_source stop;
-        stop.request_stop();
-        options.stop = stop.get_token();
+        bool stop = false;
+        options.stop = [&] { return std::exchange(stop, true); };
         BOOST_TEST(search(
                        target, byte_pattern::text(needle()), [](address) { return true; }, options)
                        .stopped);

@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Makes boost::iostreams::compose() of several filters and a device over memory move on.
+/// Lets boost::iostreams::compose() of several filters and a device over memory advance.
 ///
 /// At each read and write Boost's composite_filter makes a device of its second filter and a copy of what lies below.
-/// Files share their position with such a copy; a device over memory does not, and would begin at the same place each
-/// time. composite_device is a detail of Boost (unchanged since 1.36), hence the version guard; it is not included
-/// here.
+/// A copy of a file descriptor shares its position; a copy of a device over memory does not, and would begin at the
+/// same place each time. composite_device is a detail of Boost (unchanged since 1.36), which is not included here: if
+/// its parameters change, the two declarations conflict and nothing compiles.
 #pragma once
 
 #include <ios>
 #include <optional>
 
 #include <boost/core/ref.hpp>
-#include <boost/version.hpp>
+#include <boost/iostreams/categories.hpp>
+#include <boost/iostreams/positioning.hpp>
 
-#include <vmio/memory_device.hpp>
+#include <vmio/detail/memory_device_core.hpp>
 
-#if BOOST_VERSION >= 107400
 namespace boost::iostreams::detail {
-
-template <typename Filter, typename Device, typename Mode>
-class composite_device;
 
 /// @cond
 template <class Filter, class Device, class Mode>
@@ -31,9 +28,9 @@ public:
     using char_type = typename Device::char_type;
     struct category : Mode, device_tag, closable_tag, flushable_tag, localizable_tag, optimally_buffered_tag {};
 
-    // As composite_filter makes it, for one call.
+    // As composite_filter makes it for one call: refers to its device.
     composite_device(const filter_reference& filter, Device& device) : filter_(filter), shared_(&device) {}
-    // As compose(boost::ref(filter), device) makes it, to keep.
+    // As compose(boost::ref(filter), device) makes it: owns a copy.
     composite_device(const filter_reference& filter, const Device& device) : filter_(filter), own_(device) {}
 
     std::streamsize read(char_type* s, std::streamsize n) { return whole().read(s, n); }
@@ -68,4 +65,3 @@ private:
 /// @endcond
 
 }  // namespace boost::iostreams::detail
-#endif

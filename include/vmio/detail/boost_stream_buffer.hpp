@@ -1,45 +1,45 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Gives boost::iostreams::stream<D>, stream_buffer<D> and filtering streams our buffer when D is a device over memory.
+/// Gives boost::iostreams::stream<D>, stream_buffer<D> and filtering streams memory_streambuf when D is a device over
+/// memory.
 ///
 /// Boost's generic buffer loses the bytes before a hole and keeps bytes that failed to be written for a later place.
-/// The trait that selects a buffer is a detail of Boost (unchanged since 1.36), hence the version guard; define
-/// VMIO_GENERIC_BOOST_BUFFER before the first include, everywhere in the program, to do without.
+/// The trait that selects a buffer is a detail of Boost (unchanged since 1.36). The assertions below and the overriders
+/// of boost_stream_buffer fail to compile if it changes.
 #pragma once
 
-#include <boost/version.hpp>
+#ifdef VMIO_GENERIC_BOOST_BUFFER
+#error "VMIO_GENERIC_BOOST_BUFFER is gone: two files of a program could disagree about the type of a stream buffer"
+#endif
 
-#if BOOST_VERSION >= 107400 && !defined(VMIO_GENERIC_BOOST_BUFFER)
-/// Defined if Boost's streams have our buffer.
+/// Defined: Boost's streams have our buffer.
 #define VMIO_HAS_BOOST_BUFFER 1
 
-#include <concepts>
+#include <cstddef>
 #include <exception>
+#include <ios>
+#include <span>
+#include <system_error>
+#include <type_traits>
 
 #include <boost/core/typeinfo.hpp>
 #include <boost/iostreams/close.hpp>
 #include <boost/iostreams/detail/streambuf/linked_streambuf.hpp>
 #include <boost/iostreams/stream_buffer.hpp>
 
-#include <vmio/memory_device.hpp>
+#include <vmio/detail/memory_device_core.hpp>
 #include <vmio/memory_streambuf.hpp>
 
 namespace vmio {
 
-/// A device that memory_streambuf can buffer.
-template <class D>
-concept buffered_memory_device = device_over_memory<D> && std::default_initializable<D> && requires(D& d) {
-    d.move_back(0);
-};
-
-/// What stands behind boost::iostreams::stream_buffer<Device>. Whatever the auto-close setting, what is pending is
-/// written when it is destroyed.
+/// The base of boost::iostreams::stream_buffer<Device>. The destructor writes what is pending, whatever the auto-close
+/// setting.
 template <class Device, class Traits>
 class boost_stream_buffer : public memory_streambuf<Device, boost::iostreams::detail::linked_streambuf<char, Traits>> {
     using base = memory_streambuf<Device, boost::iostreams::detail::linked_streambuf<char, Traits>>;
 
 public:
-    /// What Boost asks of a stream_buffer. A negative buffer size stands for that of the device; what may be put back
-    /// is not to be chosen.
+    /// What Boost requires of a stream_buffer. A negative buffer size means that of the device; the putback size is
+    /// ignored.
     /// @{
     void open(const Device& device, std::streamsize buffer_size = -1, std::streamsize /* putback_size */ = -1) {
         if (buffer_size < 0) buffer_size = device.optimal_buffer_size();
@@ -53,7 +53,8 @@ public:
     Device* component() noexcept { return &this->device(); }
     /// @}
 
-    /// Both directions, whatever happens to the first; then throws what happened.
+    /// Closes both directions, even if the first one fails.
+    /// Errors: that of the first one that failed.
     void close() {
         std::exception_ptr failure;
         for (const auto which : {std::ios_base::in, std::ios_base::out}) {
@@ -69,7 +70,7 @@ public:
 
 protected:
     /// @cond
-    // A filter takes an end for "nothing yet" unless it is told that this is the true one.
+    // A filter takes an end for "nothing yet" unless the buffer says that it is the true one.
     typename base::int_type underflow() override { return mark(base::underflow()); }
     typename base::int_type uflow() override { return mark(base::uflow()); }
     std::streamsize xsgetn(char* s, std::streamsize n) override {
@@ -108,5 +109,3 @@ struct stream_buffer_traits<Device, Traits, Alloc, Mode> {
 };
 
 }  // namespace boost::iostreams::detail
-
-#endif

@@ -1,25 +1,51 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What vmio/memory_streambuf.hpp keeps in its buffer; include that.
+/// The buffer of vmio/memory_streambuf.hpp; include that.
 ///
-///     reading   | kept for unget | read already | to be read |          the device stands behind the last byte
+///     reading   | kept for unget | read already | to be read |          the device is behind the last byte
 ///               eback            space()        gptr         egptr
 ///
-///     writing                    | pending      | room       |          the device stands where the first pending
+///     writing                    | pending      | room       |          the device is where the first pending
 ///                                pbase, space() pptr         epptr      byte belongs
 ///
-/// At most one of the two areas exists; with neither, the device stands where the stream is.
+/// At most one of the two areas exists; with neither, the device is where the stream is.
 #pragma once
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
+#include <utility>
 
-#include <vmio/memory.hpp>
+#include <vmio/address.hpp>
+#include <vmio/detail/memory_naming.hpp>
+#include <vmio/error.hpp>
 
 namespace vmio {
 
+// ---- moving ----
+
+/// Takes all but the areas and the locale, which std::streambuf copies, and leaves `other` without a device.
+template <class Device, class Base>
+void memory_streambuf<Device, Base>::take(memory_streambuf& other) noexcept {
+    device_ = std::exchange(other.device_, Device());
+    buffer_ = std::move(other.buffer_);
+    capacity_ = other.capacity_;
+    fill_ = other.fill_;
+    at_hole_ = other.at_hole_;
+    last_error_ = std::exchange(other.last_error_, {});
+    unreported_ = std::exchange(other.unreported_, std::nullopt);
+    other.drop_buffer();
+}
+
 // ---- the two directions ----
+
+/// From this size on, copying into the buffer costs more than a call of its own would.
+template <class Device, class Base>
+std::size_t memory_streambuf<Device, Base>::bulk_size() const noexcept {
+    return std::min(capacity_, std::max(capacity_ / 4, page_size()));
+}
 
 template <class Device, class Base>
 bool memory_streambuf<Device, Base>::begin_reading() {
@@ -115,7 +141,7 @@ std::error_code memory_streambuf<Device, Base>::write_out(const char* s, std::si
     std::error_code ec;
     if constexpr (can_write) {
         if (device_.write_up_to(std::as_bytes(std::span(s, size)), ec) < size && !ec)
-            ec = {ENOSPC, std::system_category()};
+            ec = detail::end_of_memory();
     }
     last_error_ = ec;
     return ec;
@@ -134,8 +160,8 @@ std::error_code memory_streambuf<Device, Base>::flush_writes() noexcept {
 template <class Device, class Base>
 memory_error memory_streambuf<Device, Base>::error_here(std::error_code ec, direction d) const {
     const auto& m = device_.memory();
-    return {d == direction::writing ? naming::write_operation(m) : naming::read_operation(m), naming::process_id(m),
-            device_.position().where(), ec};
+    return {d == direction::writing ? detail::write_operation_of(m) : detail::read_operation_of(m),
+            detail::process_id_of(m), device_.position().where(), ec};
 }
 
 /// See set_owner(). Returns false.

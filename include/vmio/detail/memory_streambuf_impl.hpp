@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What std::streambuf asks of vmio/memory_streambuf.hpp; include that.
+/// The public members and overriders of vmio/memory_streambuf.hpp; include that.
 #pragma once
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <cstddef>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include <vmio/detail/memory_streambuf_area.hpp>
@@ -14,10 +12,41 @@
 namespace vmio {
 
 template <class Device, class Base>
+memory_streambuf<Device, Base>::memory_streambuf() = default;
+
+template <class Device, class Base>
+memory_streambuf<Device, Base>::memory_streambuf(memory_streambuf&& other) noexcept : Base(other) {
+    take(other);
+}
+
+template <class Device, class Base>
+memory_streambuf<Device, Base>& memory_streambuf<Device, Base>::operator=(memory_streambuf&& other) noexcept {
+    if (this == &other) return *this;
+    flush_writes();
+    Base::operator=(other);
+    take(other);
+    return *this;
+}
+
+template <class Device, class Base>
+memory_streambuf<Device, Base>::~memory_streambuf() {
+    flush_writes();
+}
+
+template <class Device, class Base>
+void memory_streambuf<Device, Base>::swap(memory_streambuf& other) noexcept {
+    if (this == &other) return;
+    memory_streambuf moved(std::move(other));
+    other = std::move(*this);
+    *this = std::move(moved);
+}
+
+template <class Device, class Base>
 void memory_streambuf<Device, Base>::attach(Device device, std::size_t buffer_size) {
     if (device_.is_open()) throw memory_error("open", 0, 0, {EBUSY, std::system_category()});
-    capacity_ = std::min(buffer_size, std::size_t{1} << 30);
-    buffer_ = std::make_unique_for_overwrite<char[]>(putback_size + std::max<std::size_t>(capacity_, 1));
+    constexpr std::size_t most = std::size_t{1} << 30;
+    capacity_ = buffer_size < most ? buffer_size : most;
+    buffer_.reset(new char[putback_size + (capacity_ > 0 ? capacity_ : 1)]);
     device_ = std::move(device);
     drop_buffer();
     last_error_.clear();
@@ -27,19 +56,19 @@ template <class Device, class Base>
 void memory_streambuf<Device, Base>::detach() {
     if (!device_.is_open()) return;
     const std::error_code ec = flush_writes();
-    std::optional<memory_error> failure = std::exchange(untold_, std::nullopt);
+    std::optional<memory_error> failure = std::exchange(unreported_, std::nullopt);
     if (ec) failure = error_here(ec, direction::writing);
     drop_buffer();
     device_.close();
     if (failure) throw memory_error(*failure);
 }
 
-// ---- what std::streambuf asks for ----
+// ---- the overriders ----
 
 template <class Device, class Base>
 auto memory_streambuf<Device, Base>::underflow() -> int_type {
-    // Asked only to look ahead, as while a number or a line is read: a hole ends what was read so far, and is an error
-    // for whoever comes again.
+    // A caller that only looks ahead, as while a number or a line is read: a hole ends what was read so far, and is an
+    // error at the next call.
     const bool has_read = this->gptr() != this->eback() && !at_hole_;
     return next(has_read);
 }
@@ -129,33 +158,49 @@ int memory_streambuf<Device, Base>::sync() {
     if (!ec) return 0;
     const memory_error failure = error_here(ec, direction::writing);
     // Callers may ignore the -1: Boost's chains do.
-    if (owner_ == nullptr) untold_ = failure;
+    if (owner_ == nullptr) unreported_ = failure;
     report(failure);
     return -1;
+}
+
+/// The position of the stream: behind what the caller has read and before what the buffer has read ahead.
+template <class Device, class Base>
+auto memory_streambuf<Device, Base>::tell() noexcept -> pos_type {
+    auto at = device_.position();
+    (void)at.retreat(static_cast<std::uint64_t>(this->egptr() - this->gptr()));
+    if (at.fits_stream_offset()) return static_cast<std::streamoff>(at.offset());
+    last_error_ = {EOVERFLOW, std::system_category()};
+    return pos_type(std::streamoff(-1));
+}
+
+/// Reports a failed flush. Returns only if no exception is due.
+template <class Device, class Base>
+auto memory_streambuf<Device, Base>::fail_seek(const memory_error& failure, bool stays, std::ios_base::openmode which)
+    -> pos_type {
+    if (which == std::ios_base::in) throw memory_error(failure);  // std::istream catches it
+    if (owner_ == nullptr && stays) unreported_ = failure;        // tellp() sets no bit
+    report(failure);
+    return pos_type(std::streamoff(-1));
 }
 
 template <class Device, class Base>
 auto memory_streambuf<Device, Base>::seekoff(std::streamoff off, std::ios_base::seekdir way,
                                              std::ios_base::openmode which) -> pos_type {
-    const pos_type failed(std::streamoff(-1));
-    if (!device_.is_open()) return failed;
+    if (!device_.is_open()) return pos_type(std::streamoff(-1));
+    // How tellg() and tellp() ask; seekg(0, cur) is the same call.
     const bool stays = off == 0 && way == std::ios_base::cur;
     std::error_code ec = flush_writes();
-    settle();
-    std::optional<memory_error> failure = std::exchange(untold_, std::nullopt);
+    std::optional<memory_error> failure = std::exchange(unreported_, std::nullopt);
     if (ec) failure = error_here(ec, direction::writing);
-    if (failure) {
-        if (which == std::ios_base::in) throw memory_error(*failure);  // std::istream catches it
-        if (owner_ == nullptr && stays) untold_ = failure;             // tellp() sets no bit
-        report(*failure);
-        return failed;
-    }
-    if (!stays) drop_buffer();
+    if (stays && !failure) return tell();
+    settle();
+    if (failure) return fail_seek(*failure, stays, which);
+    drop_buffer();
     if (!device_.try_seek(off, way, ec)) {
         last_error_ = ec;
-        return failed;
+        return pos_type(std::streamoff(-1));
     }
-    if (!stays) last_error_.clear();
+    last_error_.clear();
     return static_cast<std::streamoff>(device_.position().offset());
 }
 

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSL-1.0
+/// What the copies of a process share: its descriptors, and the signs by which an exec is noticed.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <system_error>
+
+#include <sys/types.h>
+
+#include <vmio/process.hpp>
+
+#include "base/file_descriptor.hpp"
+#include "base/lazy_descriptor.hpp"
+#include "proc/proc_stat.hpp"
+
+namespace vmio {
+
+struct VMIO_HIDDEN process::state {
+    pid_t id = 0;
+    detail::file_descriptor pidfd;
+    detail::file_descriptor directory;
+
+    /// Reads what exec(2) changes, and opens what cannot be opened later. Once, before the state is shared.
+    /// Errors: ESRCH, the process has ended or has no memory; those of openat(2).
+    std::error_code look() noexcept;
+
+    /// Returns: 1, ended; 0, not; below 0, the pidfd cannot be asked.
+    long ended_by_pidfd() const noexcept;
+    bool alive() const noexcept;
+
+    /// Whether the process runs the program that it ran at look(), as far as is permitted to know.
+    /// Returns: false if it does not or has ended. `ec`: it could not be determined.
+    bool same_program(std::error_code& ec) const noexcept;
+
+    /// Opens what same_program() needs, so that it can be determined without further descriptors.
+    std::error_code keep_stat() const noexcept;
+
+    /// See process::maps(). Errors: EACCES; ESRCH, the process has ended or called exec; EMFILE and the like.
+    int open_maps(std::error_code& ec) const noexcept;
+
+    /// Whether an exec can be noticed: false if it was not permitted at look().
+    bool program_known() const noexcept { return program_.layout_known(); }
+
+private:
+    std::error_code read_stat(detail::proc_stat& status) const noexcept;
+    bool keeps_robust_list(std::uintptr_t& head) const noexcept;
+
+    detail::proc_stat program_;   // at look()
+    bool random_layout_ = false;  // so that no two programs have the same layout
+    bool maps_permitted_ = true;
+    mutable std::atomic<std::uintptr_t> robust_list_{0};  // of the program at look(); 0: not known
+    mutable std::atomic<unsigned> questions_{0};
+    mutable std::atomic<unsigned> readings_{0};
+    detail::lazy_descriptor watch_;  // an epoll(7) of the pidfd: costs no more than entering the kernel
+    detail::lazy_descriptor stat_;
+    detail::lazy_descriptor maps_;
+};
+
+namespace detail {
+
+struct VMIO_HIDDEN process_access {
+    using state = process::state;
+    static const state* state_of(const process& target) noexcept { return target.state_.get(); }
+};
+
+}  // namespace detail
+}  // namespace vmio
