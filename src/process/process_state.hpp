@@ -11,8 +11,8 @@
 #include <vmio/process.hpp>
 
 #include "base/file_descriptor.hpp"
-#include "base/lazy_descriptor.hpp"
 #include "proc/proc_stat.hpp"
+#include "process/lazy_descriptor.hpp"
 
 namespace vmio {
 
