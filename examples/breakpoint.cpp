@@ -73,8 +73,8 @@ int main(int argc, char** argv) {
     tool::command breakpoint{
         .usage = "FUNCTION PROGRAM [ARGUMENT...]\n--pid PID FUNCTION",
         .text =
-            "Shows the next call of FUNCTION in a program, which it starts, or in process PID: by whom,\n"
-            "and what the registers of the arguments hold, with text that stands there. The process\n"
+            "Shows the next call of FUNCTION in a program, which it starts, or in process PID: the caller,\n"
+            "and what the registers of the arguments hold, with text that they point to. The process\n"
             "then runs on as if nothing had been; also when this program is interrupted, but not when\n"
             "it is killed. The name is as in nm(1): of a running process in any file that is mapped, else\n"
             "in the program itself. Before arguments that begin with a dash: --\n",

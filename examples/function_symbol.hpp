@@ -54,13 +54,13 @@ inline std::optional<std::uint64_t> function_offset(const vmio::backing_file& el
 
 /// The function's address in the process: in the first file that has one of that name and is mapped for execution. So
 /// it does not matter where the file was loaded.
-inline std::optional<vmio::address> function_address(const vmio::process& who, unsigned machine,
+inline std::optional<vmio::address> function_address(const vmio::process& target, unsigned machine,
                                                      const std::string& name) {
     std::set<std::string> looked_at;
-    const vmio::memory_map map = vmio::memory_map::load(who);
+    const vmio::memory_map map = vmio::memory_map::load(target);
     for (const vmio::mapping& code : map) {
         if (!code.perms.execute || !code.file_backed() || !looked_at.insert(code.name).second) continue;
-        const vmio::backing_file file(who, code);
+        const vmio::backing_file file(target, code);
         const auto offset = file ? function_offset(file, machine, name) : std::nullopt;
         if (!offset) continue;
         for (const vmio::mapping& m : map)

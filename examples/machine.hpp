@@ -19,7 +19,7 @@ using registers = user_regs_struct;
 constexpr bool known = true;
 constexpr unsigned elf_machine = EM_X86_64;
 constexpr std::array<unsigned char, 1> trap{0xcc};  // int3
-constexpr std::uint64_t trap_advance = 1;           // the program counter stands behind it then
+constexpr std::uint64_t trap_advance = 1;           // the program counter is behind it then
 
 inline auto& program_counter(registers& r) {
     return r.rip;

@@ -19,7 +19,7 @@
 
 namespace tool {
 
-/// The kernel's page of zeros is nobody's memory.
+/// The kernel's page of zeros belongs to no process.
 inline bool is_resident(const vmio::page_run& run) {
     return has(run.state, vmio::page_state::present) && !has(run.state, vmio::page_state::zero_page);
 }

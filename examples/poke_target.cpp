@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What poke pokes at: says who it is and where its greeting and its counter are, then prints both every half second
-/// until nobody listens. It knows nothing of vmio.
+/// The target of poke: prints its process id and the addresses of its greeting and its counter, then both every half
+/// second until its output is closed. It does not use vmio.
 #include <chrono>
 #include <cstdint>
 #include <iostream>

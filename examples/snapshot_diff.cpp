@@ -118,9 +118,9 @@ bool compare(const process_snapshot& before, const process_snapshot& after, cons
     return runs + vanished + appeared > 0;
 }
 
-/// For Enter, or so long; not longer than the process lives, whose end the next capture tells.
-void wait(const vmio::process& who, std::optional<double> seconds) {
-    pollfd events[]{{who.pidfd(), POLLIN, 0}, {seconds ? -1 : STDIN_FILENO, POLLIN, 0}};
+/// Waits for Enter or so many seconds; returns early if the process ends, which the next capture reports.
+void wait(const vmio::process& target, std::optional<double> seconds) {
+    pollfd events[]{{target.pidfd(), POLLIN, 0}, {seconds ? -1 : STDIN_FILENO, POLLIN, 0}};
     if (!seconds) std::cerr << "Enter compares\n";
     if (::poll(events, 2, seconds ? int(*seconds * 1000) : -1) < 0) throw std::runtime_error("cannot wait");
     std::string line;
@@ -128,11 +128,11 @@ void wait(const vmio::process& who, std::optional<double> seconds) {
         throw tool::usage_error("the standard input ended without an Enter: --after waits for a time instead");
 }
 
-process_snapshot captured(const vmio::process& who, const vmio::capture_options& options) {
-    process_snapshot moment = process_snapshot::capture(who, options);
+process_snapshot captured(const vmio::process& target, const vmio::capture_options& options) {
+    process_snapshot moment = process_snapshot::capture(target, options);
     std::uint64_t lost = 0;
     for (const vmio::memory_gap& gap : moment.gaps()) lost += gap.range.size();
-    std::cerr << "captured " << tool::size_text(moment.memory_used()) << " of process " << who.id()
+    std::cerr << "captured " << tool::size_text(moment.memory_used()) << " of process " << target.id()
               << (lost > 0 ? "; could not read " + tool::size_text(lost) : "") << '\n';
     return moment;
 }
@@ -151,20 +151,21 @@ int snapshot_diff(const tool::options::variables_map& given) {
     std::optional<double> seconds;
     if (has("after")) seconds = given["after"].as<double>();
     if (seconds && !(*seconds >= 0 && *seconds <= 1e6)) throw tool::usage_error("so many seconds cannot be waited");
-    const vmio::process who(tool::process_id(given));
+    const vmio::process target(tool::process_id(given));
     vmio::capture_options options;
     options.regions.wanted = wanted;
     options.pause = has("pause");
-    process_snapshot before = has("from") ? process_snapshot::load(file("from")) : captured(who, options);
-    if (before.process_id() != who.id()) std::cerr << file("from") << " is of process " << before.process_id() << '\n';
+    process_snapshot before = has("from") ? process_snapshot::load(file("from")) : captured(target, options);
+    if (before.process_id() != target.id())
+        std::cerr << file("from") << " is of process " << before.process_id() << '\n';
     if (has("save")) {
         before.save(file("save"));
         return 0;
     }
     bool any = false;
     for (bool first = true; first || (has("repeat") && std::cout); first = false) {
-        if (!first || !has("from") || seconds) wait(who, seconds);
-        process_snapshot now = captured(who, options);
+        if (!first || !has("from") || seconds) wait(target, seconds);
+        process_snapshot now = captured(target, options);
         any |= compare(before, now, wanted, most);
         before = std::move(now);
     }

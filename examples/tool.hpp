@@ -44,7 +44,7 @@ struct command {
     int failure = failed;  ///< its exit status then, where 1 says something else
     std::string statuses = "0 done, 1 it could not be done, 2 wrong usage";
 
-    /// The next argument that stands by itself. Not shown, but in the usage.
+    /// The next positional argument. Shown in the usage only.
     void argument(const char* what, const options::value_semantic* type) {
         arguments.add_options()(what, type, "");
         order.add(what, 1);

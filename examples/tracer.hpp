@@ -181,7 +181,7 @@ private:
         do {
             while (std::any_of(threads_.begin(), threads_.end(), runs))
                 if (!poll()) signals_.wait();
-            // Stopped between a trap and its signal, which would end it once nobody traces it: let it get that far.
+            // Stopped between a trap and its signal, which would end it once it is not traced: let it get that far.
             for (auto& [thread, status] : threads_) {
                 if (trace_event{thread, *status}.event() == 0 || !has_pending_trap(thread)) continue;
                 status.reset();

@@ -17,7 +17,7 @@
 
 namespace tool {
 
-/// Of a thread that stands still.
+/// Of a stopped thread.
 inline machine::registers registers_of(pid_t thread) {
     machine::registers r{};
     iovec all{&r, sizeof r};
@@ -28,11 +28,11 @@ inline machine::registers registers_of(pid_t thread) {
 /// A trap in the place of an instruction, from its construction until remove(). All threads must stand still then.
 class trap {
 public:
-    trap(vmio::process who, vmio::address where) : who_(std::move(who)), where_(where) {
-        vmio::process_vm_stream code(forced(who_), where);
+    trap(vmio::process target, vmio::address where) : target_(std::move(target)), where_(where) {
+        vmio::process_vm_stream code(forced(target_), where);
         code.exceptions(std::ios::badbit | std::ios::failbit);
         before_ = code.read_value<decltype(before_)>();
-        write(who_, machine::trap);
+        write(target_, machine::trap);
     }
 
     /// From this process, or a fork of it; nothing if that is no more, or runs another program.
@@ -43,7 +43,7 @@ public:
             if (e.code() != vmio::errc::no_such_process && e.code() != vmio::errc::program_changed) throw;
         }
     }
-    void remove() const { remove_from(who_); }
+    void remove() const { remove_from(target_); }
 
     /// Whether it has stopped that thread.
     bool met_by(const trace_event& e) const {
@@ -63,8 +63,8 @@ public:
     }
 
 private:
-    static vmio::process_memory forced(const vmio::process& who) {
-        return vmio::process_memory(who, {.force_write = true});
+    static vmio::process_memory forced(const vmio::process& target) {
+        return vmio::process_memory(target, {.force_write = true});
     }
     void write(const vmio::process& to, const decltype(machine::trap)& code) const {
         vmio::process_vm_ostream out(forced(to), where_);
@@ -73,7 +73,7 @@ private:
         out.close();
     }
 
-    vmio::process who_;
+    vmio::process target_;
     vmio::address where_;
     std::remove_const_t<decltype(machine::trap)> before_{};
 };

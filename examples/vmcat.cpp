@@ -55,13 +55,13 @@ std::optional<vmio::address_range> named(const vmio::memory_map& map, std::strin
     return vmio::address_range(first->range.start(), last->range.end());
 }
 
-vmio::address_range range_of(const vmio::process& who, const std::string& text) {
+vmio::address_range range_of(const vmio::process& target, const std::string& text) {
     const std::size_t sign = text.find_first_of("-+");
     if (const auto start = address_in(text.substr(0, sign))) {
         if (sign == text.npos) {
-            const auto around = vmio::query_mapping(who, *start);
+            const auto around = vmio::query_mapping(target, *start);
             if (around) return {*start, around->range.end()};
-            throw std::runtime_error("nothing is mapped at " + text + ": 'vmmap " + std::to_string(who.id()) +
+            throw std::runtime_error("nothing is mapped at " + text + ": 'vmmap " + std::to_string(target.id()) +
                                      "' lists what is");
         }
         if (text[sign] == '+') return sized(*start, text.substr(sign + 1));
@@ -70,13 +70,13 @@ vmio::address_range range_of(const vmio::process& who, const std::string& text) 
         if (*end < *start) throw tool::usage_error("the range ends before it starts");
         return {*start, *end};
     }
-    const vmio::memory_map map = vmio::memory_map::load(who);
+    const vmio::memory_map map = vmio::memory_map::load(target);
     if (const auto all = named(map, text)) return *all;
     const std::size_t plus = text.rfind('+');  // names may have one too: libstdc++.so.6
     const auto region = plus != text.npos ? named(map, std::string_view(text).substr(0, plus)) : std::nullopt;
     if (region) return sized(region->start(), text.substr(plus + 1));
-    throw std::runtime_error("no region is called '" + tool::printable(text) + "': 'vmmap " + std::to_string(who.id()) +
-                             "' lists them");
+    throw std::runtime_error("no region is called '" + tool::printable(text) + "': 'vmmap " +
+                             std::to_string(target.id()) + "' lists them");
 }
 
 // ---- what is done with it ----
@@ -121,9 +121,9 @@ int print_raw(const vmio::process_memory& memory, const vmio::address_range& ran
 }
 
 /// Goes past what is not mapped, or not for reading, without trying it: it may be terabytes.
-vmio::address past_hole(const vmio::process& who, vmio::address at, vmio::address end, gap_report& report) {
+vmio::address past_hole(const vmio::process& target, vmio::address at, vmio::address end, gap_report& report) {
     while (at < end) {
-        const auto next = vmio::query_mapping(who, at, vmio::mapping_lookup::next_after);
+        const auto next = vmio::query_mapping(target, at, vmio::mapping_lookup::next_after);
         const bool covered = next && next->range.contains(at);
         if (covered && next->perms.read) break;
         const vmio::address stop = !next ? end : std::min(end, covered ? next->range.end() : next->range.start());
@@ -186,7 +186,7 @@ int main(int argc, char** argv) {
             "                           the last part of it; all of its mappings that follow each\n"
             "                           other without a gap\n"
             "Raw bytes end, with an error, before the first one that cannot be read: what came out is\n"
-            "always the beginning of the range. A hexdump goes on behind it: -- is a byte that cannot\n"
+            "always the beginning of the range. A hexdump continues behind it: -- is a byte that cannot\n"
             "be read, and rows of nothing else are left out.\n"
             "Input (--write) may be shorter than the range, but not longer. After an error, what lies\n"
             "before the address that it names has been written.\n",
@@ -202,9 +202,9 @@ int main(int argc, char** argv) {
         if (has("write") + has("hex") + has("raw") > 1 || (has("zero-gaps") && (has("write") || has("hex"))))
             throw tool::usage_error("--write, --hex, and --raw or --zero-gaps exclude each other");
         if (has("force") && !has("write")) throw tool::usage_error("--force is for --write");
-        const vmio::process who(tool::process_id(given));
-        const vmio::process_memory memory(who, {.force_write = has("force")});
-        const vmio::address_range range = range_of(who, given["RANGE"].as<std::string>());
+        const vmio::process target(tool::process_id(given));
+        const vmio::process_memory memory(target, {.force_write = has("force")});
+        const vmio::address_range range = range_of(target, given["RANGE"].as<std::string>());
         const bool dump = has("hex") || (!has("raw") && !has("zero-gaps") && ::isatty(STDOUT_FILENO) == 1);
         try {
             if (has("write")) return write_input(memory, range);
@@ -214,7 +214,7 @@ int main(int argc, char** argv) {
             if (e.code() != vmio::errc::bad_address || has("force")) throw;
             throw std::runtime_error(e.what() +
                                      std::string(has("write") ? "; --force writes also where the process itself may not"
-                                                              : "; --zero-gaps goes on behind it"));
+                                                              : "; --zero-gaps continues behind it"));
         }
     });
 }

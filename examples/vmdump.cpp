@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Writes a core file of a process that goes on.
+/// Writes a core file of a running process.
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -25,7 +25,7 @@
 
 namespace {
 
-/// A new file for nobody but us, which takes the place of an old one when all is written: it holds whatever the process
+/// A new file with mode 0600, which replaces an old one when all is written: it holds whatever the process
 /// knows.
 class new_file {
 public:
@@ -74,28 +74,28 @@ struct strict_sink {
 };
 
 /// Packed on the way, from the first byte to the last.
-vmio::core_summary write_packed(const vmio::process& who, std::ostream& to, const vmio::core_options& how) {
+vmio::core_summary write_packed(const vmio::process& target, std::ostream& to, const vmio::core_options& how) {
     boost::iostreams::filtering_ostream out;
     out.push(boost::iostreams::gzip_compressor(boost::iostreams::gzip::best_speed));
     out.push(strict_sink{&to});
     out.exceptions(std::ios::badbit);
-    vmio::core_summary summary = vmio::write_core(who, out, how);
+    vmio::core_summary summary = vmio::write_core(target, out, how);
     out.reset();  // writes the end
     if (!to.flush()) throw std::runtime_error("cannot write all of it: a full disk?");
     return summary;
 }
 
-vmio::core_summary write(const vmio::process& who, const std::string& path, bool packed,
+vmio::core_summary write(const vmio::process& target, const std::string& path, bool packed,
                          const vmio::core_options& how) {
-    if (path == "-") return packed ? write_packed(who, std::cout, how) : vmio::write_core(who, std::cout, how);
-    if (!packed) return vmio::write_core(who, std::filesystem::path(path), how);
+    if (path == "-") return packed ? write_packed(target, std::cout, how) : vmio::write_core(target, std::cout, how);
+    if (!packed) return vmio::write_core(target, std::filesystem::path(path), how);
     if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
         std::ofstream device(path, std::ios::binary);
         if (!device) throw std::runtime_error("cannot open " + path);
-        return write_packed(who, device, how);
+        return write_packed(target, device, how);
     }
     new_file file(path);
-    vmio::core_summary summary = write_packed(who, file.stream(), how);
+    vmio::core_summary summary = write_packed(target, file.stream(), how);
     file.put_in_place();
     return summary;
 }
@@ -106,8 +106,8 @@ int main(int argc, char** argv) {
     tool::command vmdump{.usage = "[OPTION...] PID [FILE]",
                          .text =
                              "Writes the memory and registers of process PID into a core file for a debugger: "
-                             "core.PID, or FILE, or - for\nthe standard output. The process stands still "
-                             "meanwhile and goes on then. Zeros take no room on the disk.\n"};
+                             "core.PID, or FILE, or - for\nthe standard output. The process is paused "
+                             "meanwhile and then resumed. Zeros take no room on the disk.\n"};
     vmdump.argument("PID", tool::options::value<pid_t>()->required());
     vmdump.argument("FILE", tool::options::value<std::string>());
     vmdump.offered.add_options()("gzip,z", "pack it: core.PID.gz")                           //

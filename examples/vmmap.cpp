@@ -42,10 +42,10 @@ struct findings {
 findings look_at(pid_t id, bool keep_pages) {
     using enum vmio::page_state;
     findings found;
-    const vmio::process who(id);
+    const vmio::process target(id);
     // Opened before the list is: so it notices a program that takes the place of this one in between.
-    const vmio::page_map tables(who, found.pages_refused);
-    found.map = vmio::memory_map::load(who);
+    const vmio::page_map tables(target, found.pages_refused);
+    found.map = vmio::memory_map::load(target);
     for (const vmio::mapping& m : found.map) found.used.push_back({.size = m.range.size()});
     auto count = [&, m = found.map.begin()](const vmio::page_run& run) mutable {
         while (m != found.map.end() && m->range.end() <= run.range.start()) ++m;

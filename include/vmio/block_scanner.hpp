@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Many small blocks of memory at once: the allocations of a heap, say.
+/// Reading many small blocks of memory with few system calls: the allocations of a heap, for example.
 #pragma once
 
 #include <cerrno>
@@ -23,26 +23,42 @@
 
 namespace vmio {
 
-/// A block that is asked for. It may be empty, lie anywhere, and overlap others.
+/// A block to be read. It may be empty, lie anywhere, and overlap others.
 struct memory_block {
     address start = 0;       ///< of its first byte
     std::uint64_t size = 0;  ///< in bytes
 };
 
-/// What came of it.
+/// The result for one block.
 struct block_result {
-    address start = 0;                 ///< as asked for
-    std::uint64_t size = 0;            ///< likewise, in bytes
-    std::span<const std::byte> bytes;  ///< those before the first that cannot be read
-    bool truncated = false;            ///< it is larger than the most that was to be read of a block
-    std::error_code error;             ///< why there are fewer than were to be read
+    address start = 0;                 ///< of the block, as requested
+    std::uint64_t size = 0;            ///< of the block, as requested, in bytes
+    std::span<const std::byte> bytes;  ///< the bytes before the first one that cannot be read
+    bool truncated = false;            ///< the block is larger than `max_bytes`, and only so many were read
+    std::error_code error;             ///< why `bytes` ends early; none if it does not
 
-    /// The bytes with their address; valid as long as the block_scan.
+    /// The bytes with their address; valid as long as the block_scan or a copy of it exists.
     memory_view view() const { return {start, bytes}; }
 };
 
-/// The results of scan_blocks(), one for each block, in the order in which they were asked for, and their bytes: every
-/// byte of the target once, so results of blocks that overlap share them. Copies are cheap and share all.
+class block_scan;
+
+namespace detail {
+
+/// Reads blocks as process_memory::read_blocks() does: each up to the first byte that cannot be read, independently of
+/// the others.
+using block_reader = std::function<void(std::span<const remote_block>, std::span<block_transfer>)>;
+
+/// Implements scan_blocks(). `unit`: where a byte cannot be read, none can up to the multiples of this around it.
+/// `threads`: how many may call `read` at the same time.
+VMIO_EXPORT block_scan scan_blocks_by(std::span<const memory_block> blocks, std::size_t max_bytes,
+                                      const block_reader& read, std::uint64_t unit, unsigned threads = 1);
+
+}  // namespace detail
+
+/// The results of scan_blocks(), one for each block, in the order of the request, and their bytes: every byte of the
+/// target is stored once, so results of blocks that overlap share bytes. Immutable. Copies are cheap and share the
+/// bytes, which live as long as the last copy. A moved-from block_scan is empty, as one made by default.
 class block_scan {
 public:
     /// As of every standard range.
@@ -52,51 +68,71 @@ public:
     using iterator = const_iterator;
     /// @}
 
-    /// Reads blocks as process_memory::read_blocks() does: each as far as it goes, whatever happens to the others.
-    using transfer = std::function<void(std::span<const remote_block>, std::span<block_transfer>)>;
-
-    /// No results.
+    /// Has no results.
     block_scan() noexcept = default;
-
-    /// What scan_blocks() calls. `unit`: where a byte cannot be read, none can up to the multiples of this around it.
-    /// `threads`: how many may call `move` at the same time.
-    VMIO_EXPORT block_scan(std::span<const memory_block> blocks, std::size_t max_bytes, const transfer& move,
-                           std::uint64_t unit, unsigned threads = 1);
-
-    /// The results: that of block `i` is at `i`, which is not checked.
+    /// A copy shares the bytes; the source of a move is empty afterwards.
     /// @{
-    const_iterator begin() const noexcept { return results_.data(); }
-    const_iterator end() const noexcept { return results_.data() + results_.size(); }
-    std::size_t size() const noexcept { return results_.size(); }
-    bool empty() const noexcept { return results_.empty(); }
-    const block_result& operator[](std::size_t i) const noexcept { return results_[i]; }
+    block_scan(const block_scan&) noexcept = default;
+    block_scan& operator=(const block_scan&) noexcept = default;
+    block_scan(block_scan&& other) noexcept
+        : storage_(std::move(other.storage_)),
+          results_(std::exchange(other.results_, {})),
+          bytes_kept_(std::exchange(other.bytes_kept_, 0)) {}
+    block_scan& operator=(block_scan&& other) noexcept {
+        block_scan moved(std::move(other));
+        std::swap(storage_, moved.storage_);
+        std::swap(results_, moved.results_);
+        std::swap(bytes_kept_, moved.bytes_kept_);
+        return *this;
+    }
+    ~block_scan() = default;
     /// @}
 
-    /// How many bytes were read and are kept.
+    /// The results as a contiguous range: the one of block `i` has index `i`, which is not checked. Not callable on a
+    /// temporary, whose results would dangle.
+    /// @{
+    const_iterator begin() const& noexcept { return results_.data(); }
+    const_iterator end() const& noexcept { return results_.data() + results_.size(); }
+    const block_result& operator[](std::size_t i) const& noexcept { return results_[i]; }
+    const_iterator begin() const&& = delete;
+    const_iterator end() const&& = delete;
+    const block_result& operator[](std::size_t i) const&& = delete;
+    /// @}
+
+    /// The number of results.
+    std::size_t size() const noexcept { return results_.size(); }
+    /// Whether there are none.
+    bool empty() const noexcept { return results_.empty(); }
+
+    /// How many bytes of the target were read and are stored.
     std::size_t bytes_kept() const noexcept { return bytes_kept_; }
 
 private:
+    friend block_scan detail::scan_blocks_by(std::span<const memory_block>, std::size_t, const detail::block_reader&,
+                                             std::uint64_t, unsigned);
+
     std::shared_ptr<const std::byte> storage_;  // the results, then their bytes
     std::span<const block_result> results_;
     std::size_t bytes_kept_ = 0;
 };
 
-/// Reads the first `max_bytes` of each block. One that cannot be read, or not to its end, has an error and never costs
-/// another one anything; if the process ends meanwhile, each that was not read by then has ESRCH. Nothing is thrown but
-/// std::bad_alloc. Blocks of a target that runs are not all of one moment.
-///
-/// Blocks are sorted, and those that overlap or share a page are read as one, about a thousand such runs a call. So the
-/// order does not matter, duplicates cost next to nothing, and no page is touched that none of the blocks lies on.
-/// Empty blocks are not read at all. From 16,384 blocks on, as many threads share the work as the memory's options
-/// allow.
-///
-/// A result takes 56 bytes, and the bytes what they are, each once; while it runs there are 24 more a block and some
-/// hundred kibibytes a thread. Room for all that is asked for is allocated before, though what cannot be read never
-/// becomes present: `max_bytes` is what protects from a size that is nonsense.
+static_assert(std::ranges::contiguous_range<const block_scan> && std::ranges::sized_range<const block_scan>);
+
+/// Reads the first `max_bytes` of each block.
+/// Returns: one result for each block. One that cannot be read, or not to its end, has an error and does not affect
+/// the others; if the process ends meanwhile, each block that was not read by then has ESRCH.
+/// Errors: nothing is thrown but std::bad_alloc.
+/// Cost: blocks are sorted, and those that overlap or share a page are read as one, about a thousand such runs a call.
+/// So the order does not matter, duplicates cost next to nothing, no page is touched on which no block lies, and empty
+/// blocks are not read at all. From 16,384 blocks on, as many threads share the work as the memory's options allow. A
+/// result takes 56 bytes, and each byte read is stored once; during the call there are 24 more bytes a block and a few
+/// hundred KiB a thread. Room for all that is requested is allocated in advance, though what cannot be read never
+/// becomes resident: `max_bytes` protects against a size that is nonsense.
+/// Races: blocks of a target that runs are not all of one moment.
 VMIO_EXPORT block_scan scan_blocks(const process_memory& memory, std::span<const memory_block> blocks,
                                    std::size_t max_bytes = 4096);
 
-/// The same from any memory.
+/// The same for any memory.
 template <memory_reader M>
 block_scan scan_blocks(M&& memory, std::span<const memory_block> blocks, std::size_t max_bytes = 4096) {
     if constexpr (std::same_as<std::remove_cvref_t<M>, process_memory>) {
@@ -113,12 +149,12 @@ block_scan scan_blocks(M&& memory, std::span<const memory_block> blocks, std::si
                 }
             }
         };
-        return block_scan(blocks, max_bytes, read, 1);
+        return detail::scan_blocks_by(blocks, max_bytes, read, 1);
     }
 }
 
-/// The same for those `records` that `wanted` says yes to: `scan_blocks(memory, allocations, is_live)`. A record is
-/// anything that converts to a memory_block, as whatever is derived from it does.
+/// The same for those `records` for which `wanted` returns true: `scan_blocks(memory, allocations, is_live)`. A record
+/// is anything that converts to a memory_block, for example a class derived from it.
 template <memory_reader M, std::ranges::input_range Records,
           std::predicate<std::ranges::range_reference_t<Records>> Wanted>
 block_scan scan_blocks(M&& memory, Records&& records, Wanted wanted, std::size_t max_bytes = 4096) {

@@ -133,7 +133,7 @@ private:
                     by_address.erase(pages.back().start);
                     pages.splice(pages.begin(), pages, std::prev(pages.end()));
                 } else {
-                    pages.push_front({0, std::make_unique_for_overwrite<std::byte[]>(page_size())});
+                    pages.push_front({0, std::unique_ptr<std::byte[]>(new std::byte[page_size()])});
                 }
                 page& fresh = pages.front();
                 fresh.start = start;

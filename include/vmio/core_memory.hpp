@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The memory of a process that has left a core file.
+/// Reading core files.
 #pragma once
 
 #include <cstddef>
@@ -22,60 +22,63 @@
 namespace vmio {
 
 /// An ELF core file as a memory: the kernel's (core(5)), gcore's, or one of write_core(). Copies are cheap and share
-/// the open file; all members are thread-safe. A position is an address of the process, whatever program and machine of
-/// this byte order it was of, 32 or 64 bits.
+/// the open file; a moved-from core_memory is unchanged; all members are thread-safe. A position is an address of the
+/// process, which may be of any machine of this byte order, 32 or 64 bits.
 ///
-/// **Only what the file holds can be read.** The kernel and gcore leave out what the program had not changed of its
-/// files, code above all, and the kernel writes of a mapped ELF file the first page only: all that is a gap
-/// (gap_reason::not_dumped) and gives EFAULT, never zeros. A debugger takes it from the files; mappings() names them.
-/// A file that was cut off, by RLIMIT_CORE or a full disk, opens all the same: what its end held is a gap too
+/// **Only the bytes of the file can be read.** The kernel and gcore leave out the unchanged parts of mapped files, such
+/// as code, and of a mapped ELF file the kernel writes the first page only. These parts are gaps
+/// (gap_reason::not_dumped): reading them gives EFAULT, never zeros. A debugger reads them from the files, which
+/// mappings() names. A truncated file (RLIMIT_CORE, a full disk) can be opened; its missing end is a gap, too
 /// (gap_reason::cut_off).
 ///
-/// The file is not trusted: whatever stands in it, a wrong answer is the worst that comes of it. It is read as it is at
-/// the time of the call; one that shrinks later gives EIO.
+/// The file is not trusted: whatever it contains, the effect is at most a wrong answer; memory and time are bounded by
+/// its size. It is read at the time of each call; a file that shrinks later gives EIO.
 class VMIO_EXPORT core_memory {
 public:
-    /// Reads headers and notes, not memory. file_error: that of open(2), EINVAL for something else than a core file,
-    /// EBADMSG for one that makes no sense or ends before its segments are known, EOPNOTSUPP for one of the other byte
-    /// order.
+    /// Opens a file; reads its headers and notes, not its memory.
+    /// Errors: file_error: those of open(2); EINVAL for anything but a core file; EBADMSG for an invalid one, or one
+    /// that ends before its program headers do; EOPNOTSUPP for one of the other byte order.
     static core_memory open(const std::filesystem::path&);
 
-    /// memory_reader. EFAULT in a gap and where nothing was mapped. One pread(2) for each segment that is touched.
+    /// See memory_reader. Errors: EFAULT in a gap and where nothing was mapped; EIO if the file has become shorter.
+    /// Cost: one pread(2) for each segment.
     std::size_t read_some(address where, std::span<std::byte> to, std::error_code& ec) const noexcept;
     /// For errors: see naming.
     static const char* read_operation() noexcept { return "read of a core file"; }
 
-    /// What can be read: sorted, neighbours joined.
+    /// Returns: the ranges that can be read, sorted, neighbours joined.
     const std::vector<address_range>& ranges() const noexcept;
-    /// What was mapped and cannot be read, sorted.
+    /// Returns: the ranges that were mapped and cannot be read, sorted.
     const std::vector<memory_gap>& gaps() const noexcept;
-    /// The file ends before its headers say so.
+    /// Whether the file ends before the end that its headers say.
     bool cut_off() const noexcept;
 
-    /// One for each segment of the file, by address; write_core() makes several of a mapping with gaps. Name and offset
-    /// are those of a mapped file. What a core file does not tell stays empty: device, inode, whether it was shared,
-    /// and names like [heap]. A file that has no segment has no permissions.
+    /// Returns: one mapping for each segment of the file, by address; write_core() makes several of a mapping with
+    /// gaps. Name and offset are those of a mapped file. What a core file does not say is empty: device, inode, whether
+    /// the mapping was shared, and names such as [heap]; a mapped file without a segment has no permissions. All names
+    /// together have no more bytes than the file: beyond that, in hostile files only, they are empty.
     const std::vector<mapping>& mappings() const noexcept;
 
-    /// 0 if the file does not say.
+    /// Returns: 0 if the file does not say.
     pid_t process_id() const noexcept;
-    /// The first 15 bytes of the program's name, and 79 of its command line.
+    /// The first 15 bytes of the program's name, and the first 79 of its command line.
     /// @{
     const std::string& program() const noexcept;
     const std::string& arguments() const noexcept;
     /// @}
-    /// The signal that made the kernel write it; 0 for none.
+    /// Returns: the signal that made the kernel write the file; 0 for none.
     int signal() const noexcept { return threads().empty() ? 0 : threads().front().signal; }
 
-    /// In the order of the file: first the one that got the signal. Their sets are all notes that belong to a thread,
-    /// NT_SIGINFO too. None if it was written while the program ran.
+    /// Returns: the threads in the order of the file: first the one that got the signal. Their sets are all notes that
+    /// belong to a thread, NT_SIGINFO too; notes of the whole process, such as NT_X86_XSAVE_LAYOUT, are not among them.
+    /// Empty if the file was written while the program ran.
     const std::vector<thread_registers>& threads() const noexcept;
-    /// What the kernel told the program at its start: getauxval(3), in words of the program's size.
+    /// The auxiliary vector, getauxval(3), in words of the program's size.
     std::span<const std::byte> auxiliary_vector() const noexcept;
 
-    /// elf(5), e_machine.
+    /// The e_machine of the ELF header: elf(5).
     unsigned machine() const noexcept;
-    /// 4 or 8.
+    /// Returns: 4 or 8 (bytes).
     unsigned word_size() const noexcept;
 
     /// Both share; a moved-from core_memory is unchanged.

@@ -48,8 +48,11 @@ public:
     /// the failure and its remedy in what(); if it is empty, a sentence about the errno is used.
     memory_error(const char* operation, pid_t process, address where, std::error_code code,
                  const std::string& advice = {});
+    /// Copies share the text.
+    /// @{
     memory_error(const memory_error&) noexcept = default;
     memory_error& operator=(const memory_error&) noexcept = default;
+    /// @}
     ~memory_error() override;
 
     /// The operation that failed, such as "process_vm_readv".

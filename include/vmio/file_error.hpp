@@ -21,8 +21,11 @@ public:
     /// `operation` must outlive the exception: a string literal. `problem` adds to what `code` says; it may be empty.
     file_error(const char* operation, std::filesystem::path path, std::error_code code,
                const std::string& problem = {});
+    /// Copies share the text.
+    /// @{
     file_error(const file_error&) noexcept = default;
     file_error& operator=(const file_error&) noexcept = default;
+    /// @}
     ~file_error() override;
 
     /// The path as it was given to the operation.

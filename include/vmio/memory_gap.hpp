@@ -15,7 +15,8 @@ enum class gap_reason {
                        ///< protection allows reading
     past_end_of_file,  ///< past the end of the mapped file, which is shorter than the mapping
     swapped,           ///< swapped out, and swapping in was not wanted
-    input_output,      ///< the kernel cannot read the page: device memory, memfd_secret(2), [vvar], an I/O error
+    input_output,      ///< the kernel cannot read the page: device memory, memfd_secret(2), [vvar], an I/O error, or a
+                       ///< page that a paused target would have to provide itself (userfaultfd)
     over_limit,        ///< left out because of the size limit of capture_options
     not_dumped,        ///< omitted from a core file: core(5)
     cut_off,           ///< in the part that a truncated core file lacks

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Finding bytes in a memory that stands still: a captured process, a core file.
+/// Searching a memory other than a live process: a captured process, a core file.
 #pragma once
 
 #include <cstddef>
@@ -16,28 +16,29 @@
 
 namespace vmio {
 
-/// A memory that says what of it can be read: ranges(), sorted.
+/// A memory that knows its readable ranges: ranges(), sorted by address.
 template <class M>
 concept memory_with_ranges = memory_reader<const M> && requires(const M& m) {
     std::span<const address_range>(m.ranges());
 };
 
-/// Finds all places in `ranges`, which are sorted, where `pattern` matches, as search() does in a process: those that
-/// overlap too, by address, across the seam of neighbouring ranges and not across a gap; only multiples of `alignment`
-/// count. found(address) returns false to end it. What cannot be read (EFAULT, EIO) is passed by, a page at a time;
-/// other errors are thrown as memory_error. Reads 512 KiB at a time.
+/// Calls found(address), in ascending order, for each match of `pattern` in `ranges` at a multiple of `alignment`,
+/// until it returns false. Precondition: `ranges` is sorted. Matches may overlap and may span neighbouring ranges,
+/// never a gap. Bytes that cannot be read (EFAULT, EIO) are skipped a page at a time and count as unreadable.
+/// Errors: memory_error for any other errno of `memory`; std::invalid_argument if `alignment` is 0; what found()
+/// throws. Cost: reads 512 KiB at a time.
 VMIO_EXPORT search_summary search_by_reading(const detail::read_function& memory, std::span<const address_range> ranges,
                                              const byte_pattern& pattern, const std::function<bool(address)>& found,
                                              std::size_t alignment = 1);
 
-/// The same in all of a memory.
+/// Searches all ranges of a memory: search_by_reading() with m.ranges().
 template <memory_with_ranges M>
 search_summary search(const M& memory, const byte_pattern& pattern, const std::function<bool(address)>& found,
                       std::size_t alignment = 1) {
     return search_by_reading(detail::reading_from(memory), memory.ranges(), pattern, found, alignment);
 }
 
-/// The same: all of them, sorted.
+/// Returns: the addresses of all matches, sorted.
 template <memory_with_ranges M>
 std::vector<address> search(const M& memory, const byte_pattern& pattern, std::size_t alignment = 1) {
     std::vector<address> all;

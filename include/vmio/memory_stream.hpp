@@ -63,14 +63,15 @@ public:
 
     /// Opens as the constructors do, and clears the state of the stream.
     /// Errors: EBUSY if the stream is open already.
-    /// @{
     void open(Device device, std::size_t buffer_size = default_buffer_size);
+    /// Opens all of a memory in the same way.
     void open(memory_type memory, address start = 0, std::size_t buffer_size = default_buffer_size);
+    /// Opens a window in the same way.
     void open(memory_type memory, const address_range& window, std::size_t buffer_size = default_buffer_size);
+    /// A std::ios::openmode is neither an address nor a buffer size.
     template <class... Args>
     requires detail::with_ios_flag<Args...>
     void open(Args&&...) = delete;
-    /// @}
 
     /// Whether the stream has a device: from open() to close(), even if the process has ended meanwhile.
     bool is_open() const noexcept { return buffer_.is_attached(); }

@@ -148,7 +148,7 @@ private:
     void drop_buffer() noexcept;
 
     int_type next(bool hole_is_end);
-    std::streamsize take_what_is_there(char* to, std::streamsize n) noexcept;
+    std::streamsize take_some_buffered(char* to, std::streamsize n) noexcept;
     std::size_t next_fill() const noexcept;
     void grow_fill() noexcept;
     bool fill(std::error_code& ec) noexcept;

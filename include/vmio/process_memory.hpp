@@ -21,9 +21,10 @@ namespace vmio {
 
 /// The system calls that move bytes.
 enum class transfer_method {
-    /// process_vm, until the kernel lacks the call or a seccomp filter refuses it, with whatever errno; then proc_mem,
-    /// which honours the protections of pages all the same. Sticky for the life of the object and its copies. Never
-    /// because of a bad address.
+    /// process_vm, until the kernel lacks the call or a seccomp filter refuses it, with whatever errno, and
+    /// /proc/PID/mem can be opened; then proc_mem for good, which honours the protections of pages all the same. A
+    /// filter's refusal holds for the threads that the filter is of; others keep process_vm. Never because of a bad
+    /// address.
     automatic,
     /// process_vm_readv(2) and process_vm_writev(2), which honour the protections of the target's pages.
     process_vm,

@@ -26,10 +26,9 @@ public:
     /// Not open.
     basic_process_vm_stream();
     /// Moves: see basic_memory_stream.
-    /// @{
     basic_process_vm_stream(basic_process_vm_stream&& other) noexcept;
+    /// Moves: see basic_memory_stream.
     basic_process_vm_stream& operator=(basic_process_vm_stream&&) noexcept;
-    /// @}
     /// Writes what is pending and closes: see basic_memory_stream.
     ~basic_process_vm_stream() override;
 
@@ -42,15 +41,16 @@ public:
     using base::open;
     /// Opens as the constructors do, and clears the state of the stream.
     /// Errors: EBUSY if the stream is open already.
-    /// @{
     void open(pid_t id, address start = 0, std::size_t buffer_size = default_buffer_size);
+    /// Opens a window in the same way.
     void open(pid_t id, const address_range& window, std::size_t buffer_size = default_buffer_size);
+    /// A std::ios::openmode is neither an address nor a buffer size.
     template <class... Args>
     requires detail::with_ios_flag<Args...>
     void open(Args&&...) = delete;
-    /// @}
 };
 
+/// @cond
 // The library holds their members.
 extern template class VMIO_EXPORT memory_streambuf<process_vm_device>;
 extern template class VMIO_EXPORT memory_streambuf<process_vm_source>;
@@ -61,6 +61,7 @@ extern template class VMIO_EXPORT basic_memory_stream<process_vm_sink, std::ostr
 extern template class VMIO_EXPORT basic_process_vm_stream<process_vm_device, std::iostream>;
 extern template class VMIO_EXPORT basic_process_vm_stream<process_vm_source, std::istream>;
 extern template class VMIO_EXPORT basic_process_vm_stream<process_vm_sink, std::ostream>;
+/// @endcond
 
 /// The memory of a process, to read and write.
 class VMIO_EXPORT process_vm_stream : public basic_process_vm_stream<process_vm_device, std::iostream> {

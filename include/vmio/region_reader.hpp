@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Walking a process's memory in chunks, without disturbing it.
+/// Reading all memory of a process in chunks, without making pages of it present.
 #pragma once
 
 #include <algorithm>
@@ -21,28 +21,35 @@
 
 namespace vmio {
 
-/// What of a process is walked through, and how.
+/// What a region_reader reads, and how.
 struct region_options {
-    /// In bytes, rounded down to pages, but at least one; 0: whole regions.
+    /// The size of a chunk in bytes: rounded down to pages, but at least one; 0: whole regions. See also join_empty.
     std::size_t chunk_size = 0;
-    /// How many bytes of the chunk before, of the same region, each chunk begins with: a pattern of up to one byte more
-    /// is found though it lies across the seam.
+    /// How many bytes of the previous chunk of the same region each chunk begins with, so that a pattern of up to one
+    /// byte more is found across the seam.
     std::size_t overlap = 0;
-    /// Of a larger chunk only so much is fetched, rounded down to pages, but at least one: cut_off() tells the rest.
+    /// How many bytes of a chunk are fetched at most, without the overlap: rounded down to pages, but at least one. The
+    /// rest is cut_off().
     std::size_t max_fetched_size = std::size_t{1} << 30;
     /// As in source_options.
     /// @{
     bool use_backing_files = true;
     bool skip_untouched = true;
     bool read_swapped = true;
+    bool read_protected = false;
     bool skip_dontdump = false;
     address_range within{0, std::numeric_limits<address>::max()};
     std::function<bool(const mapping&)> wanted{};
     /// @}
+    /// If chunk_size is not 0: make runs of 2 MiB (and two chunks) and more that are known to hold no data (never
+    /// touched, holes of files, past their end) chunks of up to max_fetched_size bytes, 1 GiB at most, so that memory
+    /// that is only reserved costs next to no time. Their bytes are zeros that take no memory until they are read.
+    /// false: no chunk is larger than chunk_size.
+    bool join_empty = true;
 
     /// The members that are those of source_options.
     source_options sources() const {
-        return {use_backing_files, skip_untouched, read_swapped, skip_dontdump, within, wanted};
+        return {use_backing_files, skip_untouched, read_swapped, read_protected, skip_dontdump, within, wanted};
     }
     /// Options with these, the others as by default.
     static region_options from(source_options s) {
@@ -50,6 +57,7 @@ struct region_options {
         o.use_backing_files = s.use_backing_files;
         o.skip_untouched = s.skip_untouched;
         o.read_swapped = s.read_swapped;
+        o.read_protected = s.read_protected;
         o.skip_dontdump = s.skip_dontdump;
         o.within = s.within;
         o.wanted = std::move(s.wanted);
@@ -57,74 +65,79 @@ struct region_options {
     }
 };
 
-/// Goes through what is mapped, by address, a chunk at a time: next(), then fetch() if its bytes are wanted.
+/// Walks the mappings of a process in ascending order, a chunk at a time: next(), then fetch() if its bytes are wanted.
 ///
 ///     for (vmio::region_reader& chunk : reader) look_at(chunk.range().start(), chunk.fetch());
 ///
-/// A region is a readable mapping, as it is when the walk gets there; what has been mapped above meanwhile is found.
-/// Device memory, [vvar] and [vsyscall] are passed by. A page that cannot be read loses only itself: it is zero in what
-/// fetch() returns, and listed in gaps().
+/// A region is a readable mapping (see read_protected), as it is when the walk reaches it; mappings made above
+/// meanwhile are found. Device memory, [vvar] and [vsyscall] are skipped. A page that cannot be read is zero in what
+/// fetch() returns and is listed in gaps(); its neighbours are not affected.
 ///
-/// **What it costs the target.** Nothing is made present in it that was not: untouched private pages are known to be
-/// zero by page_map, and unchanged file pages and shared memory are read from their backing_file. Where that file is
-/// refused, as those of a container's image are, and that of shared memory without a name to those who may not use
-/// /proc/PID/map_files, or where the options say so, its memory is read, with all that process_memory says about it. So
-/// what userfaultfd(2) would put into a page at its first touch is not seen; without skip_untouched, reading such a
-/// page waits for whoever puts it there.
+/// **Cost to the target.** No page becomes present that was not: page_map says which private pages were never touched
+/// and are zero, and unchanged file pages and shared memory are read from their backing_file. If that file is refused
+/// (files of a container's image; unnamed shared memory without the right to use /proc/PID/map_files) or not wanted,
+/// the memory itself is read, with the effects described at process_memory. A page that userfaultfd(2) would fill at
+/// its first access therefore reads as zeros; without skip_untouched, reading it waits for the user-space pager.
 ///
-/// **What it costs us.** A buffer of chunk_size + overlap (but max_fetched_size + overlap at most), of which only pages
-/// that hold data are ever touched, kept from chunk to chunk and given back at the end of the walk; a byte for each of
-/// its pages; and less than 128 KiB.
+/// **Cost to the caller.** A buffer of chunk_size + overlap (at most max_fetched_size + overlap) bytes, of which only
+/// pages that hold data become present, reused for every chunk and freed at the end of the walk; one byte for each of
+/// its pages; less than 128 KiB beside; and 1 GiB of address space, without memory, for the zeros of join_empty.
 ///
-/// **What a running target makes untrue.** A chunk need not be of one moment, nor need two be of the same. What is
-/// mapped in the place of a region between next() and fetch() is read instead. Where single mappings cannot be asked
-/// for (query_mapping), regions are those of the walk's beginning, and each chunk takes a look through /proc/PID/maps.
-/// Not thread-safe.
+/// **Races.** The bytes of a chunk need not be of one moment, nor two chunks of the same. If something else is mapped
+/// in place of a region between next() and fetch(), that is read. Where the kernel cannot be asked for single mappings
+/// (query_mapping), regions are those of the start of the walk, and each chunk costs one read of /proc/PID/maps.
+///
+/// Not thread-safe. Spans stay valid until the next call of next(), reset() or begin(), also in the reader that this
+/// one is moved to. A moved-from reader may only be assigned to or destroyed.
 class VMIO_EXPORT region_reader {
 public:
-    /// Throws as process_memory. The walk begins with next().
+    /// A reader before its first chunk.
+    /// Errors: as process_memory.
     /// @{
     explicit region_reader(process, region_options = {});
     explicit region_reader(process_memory, region_options = {});
     /// @}
 
-    /// Goes on where the other was, with what it had fetched. After a move only destruction and assignment make sense.
+    /// Takes over the walk, with the chunk that was fetched.
     /// @{
     region_reader(region_reader&&) noexcept;
     region_reader& operator=(region_reader&&) noexcept;
     /// @}
     ~region_reader();
 
-    /// Goes to the next chunk, to the first one at first; false at the end. memory_error: ESRCH if the process has
-    /// ended, ESTALE if it has called exec(2) since it was opened, EACCES if it may not be looked at. After an
-    /// exception, that of a filter too, the present chunk stays, and the next call tries again.
+    /// Moves to the next chunk; the first call, to the first chunk.
+    /// Returns: false at the end of the walk.
+    /// Errors: memory_error: ESRCH if the process has ended, ESTALE if it has called exec(2) since it was opened,
+    /// EACCES if access is refused. After an exception, also one of options.wanted, the walk stays where it is, and the
+    /// next call tries again.
     bool next();
 
-    /// Of the present chunk, with its overlap. Empty before the first next() and after the end.
+    /// The addresses of the present chunk, including its overlap. Empty before the first next() and after the end.
     address_range range() const noexcept;
-    /// What it belongs to.
-    const vmio::mapping& mapping() const noexcept;
+    /// The mapping that the present chunk belongs to.
+    const vmio::mapping& mapping() const& noexcept;
 
-    /// Its bytes, those of cut_off() excepted; valid until the next call of next(), reset() or clear(). They are read
-    /// at the first call for a chunk only. memory_error as next(); it can be tried again.
-    std::span<const std::byte> fetch();
+    /// Reads the present chunk, at the first call for it only.
+    /// Returns: its bytes, except those of cut_off().
+    /// Errors: as next(); the call can be repeated.
+    std::span<const std::byte> fetch() &;
 
-    /// What could not be read by fetch(), sorted; there the bytes are zero.
-    std::span<const address_range> gaps() const noexcept;
-    /// The same, with reasons.
-    std::span<const memory_gap> memory_gaps() const noexcept;
-    /// What of the bytes behind the overlap fetch() knew to be zero without reading it, sorted.
-    std::span<const address_range> untouched() const noexcept;
-    /// The end of range() that fetch() leaves out, for max_fetched_size.
+    /// What fetch() could not read, sorted; the bytes there are zero.
+    std::span<const address_range> gaps() const& noexcept;
+    /// The same with the reasons.
+    std::span<const memory_gap> memory_gaps() const& noexcept;
+    /// What fetch() knew to be zero without reading it, sorted; the overlap is not included.
+    std::span<const address_range> untouched() const& noexcept;
+    /// The end of range() that fetch() does not read, because of max_fetched_size.
     address_range cut_off() const noexcept;
 
-    /// The first region is the next.
+    /// Ends the walk: the next call of next() starts a new one.
     void reset() noexcept;
 
-    /// That of the process, for reads beside the walk.
-    const process_memory& memory() const noexcept;
+    /// The memory that is read, for other reads of it.
+    const process_memory& memory() const& noexcept;
 
-    /// What a range-for needs: each step is a next(), and the element is the reader itself.
+    /// An input iterator: each increment is a next(), and the element is the reader itself.
     class iterator {
     public:
         /// As of every input iterator.
@@ -141,19 +154,30 @@ public:
         }
         void operator++(int) { ++*this; }
         /// @}
-        /// Whether the walk is over.
+        /// Whether the walk has ended.
         friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept { return i.reader_ == nullptr; }
 
     private:
         region_reader* reader_ = nullptr;
     };
-    /// An input range of itself: the walk begins anew at begin().
+    /// The reader as an input range: begin() starts a new walk.
     /// @{
-    iterator begin() {
+    iterator begin() & {
         reset();
         return iterator(*this);
     }
     std::default_sentinel_t end() const noexcept { return {}; }
+    /// @}
+
+    /// Not callable on a temporary: what they return would dangle.
+    /// @{
+    std::span<const std::byte> fetch() && = delete;
+    const vmio::mapping& mapping() const&& = delete;
+    std::span<const address_range> gaps() const&& = delete;
+    std::span<const memory_gap> memory_gaps() const&& = delete;
+    std::span<const address_range> untouched() const&& = delete;
+    const process_memory& memory() const&& = delete;
+    iterator begin() && = delete;
     /// @}
 
 private:
@@ -161,9 +185,10 @@ private:
     std::unique_ptr<state> state_;
 };
 
-/// Hands the bytes of `range`, which may span neighbouring regions, to each(address, std::span<const std::byte>), slice
-/// by slice; options.within is ignored, and nothing is cut off. False if not all of it is mapped and can be read: what
-/// was handed out before is right, but not all.
+/// Calls each(address, std::span<const std::byte>) for the bytes of `range`, which may span neighbouring regions, in
+/// ascending order; options.within and options.overlap are ignored, and nothing is cut off.
+/// Returns: false if not all of it is mapped and can be read; then each() has been called for what lies before.
+/// Errors: as region_reader.
 template <class F>
 bool for_each_slice(const process_memory& memory, const address_range& range, F&& each, region_options options = {}) {
     options.within = range;

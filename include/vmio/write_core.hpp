@@ -9,6 +9,7 @@
 #include <vmio/core_progress.hpp>
 #include <vmio/detail/config.hpp>
 #include <vmio/mapping.hpp>
+#include <vmio/pause_guard.hpp>
 #include <vmio/process.hpp>
 
 namespace vmio {
@@ -18,6 +19,8 @@ struct core_options {
     /// Stop the target meanwhile (pause_guard): memory of one moment, and the registers of its threads. Without that a
     /// debugger sees memory only, each page of another moment.
     bool pause = true;
+    /// How long that may wait.
+    pause_options pause_limits{};
     /// Leave out what the program asked to be left out of core files: madvise(2), MADV_DONTDUMP.
     bool skip_dontdump = true;
     /// Which mappings, of those that can be read; all if empty. The others are named in the file, without their bytes.

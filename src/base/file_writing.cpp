@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "base/cancellation.hpp"
 #include "base/system_call.hpp"
 #include "base/system_error.hpp"
 
@@ -41,6 +42,7 @@ void file_size_signal_blocked::failed(const std::error_code& ec) noexcept {
     if (ec.value() != EFBIG || was_pending_) return;
     const sigset_t set = only_file_size_signal();
     constexpr timespec at_once{};
+    const cancellation_disabled now;  // sigtimedwait(2) is a cancellation point
     while (::sigtimedwait(&set, nullptr, &at_once) < 0 && last_system_error().value() == EINTR) {
     }
 }

@@ -18,6 +18,7 @@
 #include "capture/process_snapshot_state.hpp"
 #include "maps/build_id_reader.hpp"
 #include "maps/query_mapping.hpp"
+#include "process/check_program.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 #include "walk/region_source.hpp"
@@ -51,27 +52,30 @@ struct captured {
 /// Goes through what is mapped, by address, and takes of it what is wanted.
 class capture_walk {
 public:
-    capture_walk(const process_memory& memory, const capture_options& options)
+    /// `served`: where reading a page that is not resident may wait for the target.
+    capture_walk(const process_memory& memory, const capture_options& options, std::vector<address_range> served)
         : target_(memory.target()),
           options_(options),
           chosen_(chosen_ranges(options)),
+          served_(std::move(served)),
           file_(detail::new_memfd(0)),
-          copier_(memory, file_.get(), options.max_stored, options.progress) {}
+          copier_(memory, file_.get(), options.max_stored, [this](const capture_progress& now) {
+              if (pause_) pause_->check();
+              if (options_.progress) options_.progress(now);
+          }) {}
 
     captured run() {
-        std::optional<pause_guard> pause;
-        if (options_.pause) pause.emplace(target_);
+        if (options_.pause) pause_.emplace(target_, options_.pause_limits);
         record_.time = std::chrono::system_clock::now();
         record_.paused = options_.pause;
-        static_cast<detail::process_info&>(record_) = detail::read_process_info(target_, pause ? &*pause : nullptr);
+        static_cast<detail::process_info&>(record_) = detail::read_process_info(target_, pause_ ? &*pause_ : nullptr);
         start();
         while (std::optional<mapping> m = next_mapping()) {
             visit(std::move(*m));
-            if (pause) pause->check();
+            if (pause_) pause_->check();
         }
-        if (const std::error_code ec = detail::lost_program(target_))
-            throw memory_error("capture of a process", target_.id(), 0, ec);
-        pause.reset();
+        detail::check_program(target_, "capture of a process");
+        pause_.reset();
         return finish();
     }
 
@@ -106,11 +110,12 @@ private:
     void visit(mapping m) {
         learn_build_id(m);
         const std::vector<address_range> parts = detail::intersected(chosen_, {&m.range, 1});
-        if (!parts.empty() && !detail::is_region(target_, m)) {
+        if (!parts.empty() && !detail::is_region(target_, m, options_.regions)) {
             const gap_reason why = m.perms.read ? gap_reason::input_output : gap_reason::no_permission;
             for (const address_range& part : parts) add_gap_if_chosen(part, why);
         } else if (!parts.empty() && is_wanted(m)) {
-            const detail::region_source source(target_, pages_ ? &*pages_ : nullptr, m, options_.regions);
+            const detail::region_source source(target_, pages_ ? &*pages_ : nullptr, m, options_.regions,
+                                               detail::overlaps(served_, m.range));
             for (const address_range& part : parts) capture_part(source, part);
         }
         mappings_.push_back(std::move(m));
@@ -161,6 +166,8 @@ private:
     const process& target_;
     const capture_options& options_;
     const std::vector<address_range> chosen_;
+    const std::vector<address_range> served_;
+    std::optional<pause_guard> pause_;
     std::optional<page_map> pages_;
     std::optional<memory_map> list_;  // where single mappings cannot be asked for
     std::vector<address_range> dontdump_;
@@ -175,6 +182,25 @@ private:
     detail::capture_record record_;
 };
 
+/// Mappings whose page faults a process serves by userfaultfd(2): perhaps the target itself.
+std::vector<address_range> served_ranges(const process& target) {
+    std::vector<address_range> served;
+    for (const smaps_entry& m : read_smaps(target))
+        if (m.flags.has("um") || m.flags.has("ui")) served.push_back(m.range);
+    return served;
+}
+
+captured capture_once_or_twice(const process_memory& memory, const capture_options& options) {
+    try {
+        return capture_walk(memory, options, {}).run();
+    } catch (const memory_error& e) {
+        if (!options.pause || e.code().value() != EDEADLK) throw;
+        std::vector<address_range> served = served_ranges(memory.target());
+        if (served.empty()) throw;
+        return capture_walk(memory, options, std::move(served)).run();
+    }
+}
+
 }  // namespace
 
 process_snapshot process_snapshot::capture(const process& target, const capture_options& options) {
@@ -182,7 +208,7 @@ process_snapshot process_snapshot::capture(const process& target, const capture_
 }
 
 process_snapshot process_snapshot::capture(const process_memory& memory, const capture_options& options) {
-    captured all = detail::told_from_exec(memory.target(), [&] { return capture_walk(memory, options).run(); });
+    captured all = detail::told_from_exec(memory.target(), [&] { return capture_once_or_twice(memory, options); });
     return state::holding(std::move(all.record), std::move(all.layout), std::move(all.file));
 }
 

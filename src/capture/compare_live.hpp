@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
-/// A living process beside what was captured of it.
+/// Comparing a capture with a live process.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <utility>
 #include <vector>
@@ -13,15 +14,18 @@
 
 namespace vmio::detail {
 
-/// Walks `range`, all of which was captured, and calls each(address, before, now) for the bytes that the process has
-/// there, but for what both know to be zero; and missed() where something in between cannot be read now. Returns what.
+/// Calls each(address, before, now) for the bytes of `range` that can be read now, at most 1 MiB at a time and by
+/// address, but not for memory that is untouched now and zero in the capture; and missed() before the first bytes after
+/// a part that cannot be read. Precondition: all of `range` was captured. Returns: the parts that cannot be read. Cost:
+/// by the pages that are touched now or stored in the capture.
 template <class F, class G = void (*)()>
 std::vector<address_range> for_each_pair(
     const process_snapshot& before, const process_memory& now, const address_range& range,
     std::vector<std::byte>& buffer, F&& each, G&& missed = [] {}) {
+    constexpr std::size_t step = std::size_t{1} << 20;  // a chunk without data can be far larger
     region_options options;
     options.within = range;
-    options.chunk_size = std::size_t{1} << 20;
+    options.chunk_size = step;
     std::vector<address_range> readable;
     address reached = range.start();
     region_reader reader(now, std::move(options));
@@ -33,14 +37,17 @@ std::vector<address_range> for_each_pair(
         for (const address_range& run : good) {
             if (run.start() > reached) missed();
             reached = run.end();
-            for (const address_range& part : without({&run, 1}, same)) {
-                buffer.resize(static_cast<std::size_t>(part.size()));
-                before.read(part.start(), buffer);
-                const auto at = static_cast<std::size_t>(part.start() - chunk.start());
-                each(part.start(), std::span<std::byte>(buffer), bytes.subspan(at, buffer.size()));
-            }
+            for (address_range rest : without({&run, 1}, same))
+                while (!rest.empty()) {
+                    const address_range part = rest.part(0, std::min<std::uint64_t>(rest.size(), step));
+                    rest = {part.end(), rest.end()};
+                    buffer.resize(static_cast<std::size_t>(part.size()));
+                    before.read(part.start(), buffer);
+                    const auto at = static_cast<std::size_t>(part.start() - chunk.start());
+                    each(part.start(), std::span<std::byte>(buffer), bytes.subspan(at, buffer.size()));
+                }
+            append(readable, run);
         }
-        readable.insert(readable.end(), good.begin(), good.end());
     }
     return without({&range, 1}, readable);
 }

@@ -14,7 +14,7 @@
 namespace vmio {
 namespace {
 
-constexpr std::size_t buffer_size = std::size_t{1} << 18;
+constexpr std::size_t core_buffer_size = std::size_t{1} << 18;
 
 gap_reason why_not_captured(const mapping& m) {
     return !m.perms.read           ? gap_reason::no_permission
@@ -49,7 +49,7 @@ core_summary write(const process_snapshot& from, const detail::process_info& inf
     summary.gaps = gaps_of(from.map(), from.ranges(), from.gaps());
     for (const memory_gap& gap : summary.gaps) image.left_out.push_back(gap.range);
     detail::core_writer writer(image, out, progress);
-    std::vector<std::byte> buffer(buffer_size);
+    std::vector<std::byte> buffer(core_buffer_size);
     for (address_range rest : from.stored())
         while (!rest.empty()) {
             const address_range step = rest.part(0, std::min<std::uint64_t>(rest.size(), buffer.size()));

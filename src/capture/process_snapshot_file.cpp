@@ -16,7 +16,7 @@ namespace format = detail::process_snapshot_format;
 
 constexpr const char* saving = "save of a captured process to";
 constexpr const char* loading = "load of a captured process from";
-constexpr std::size_t buffer_size = std::size_t{1} << 18;
+constexpr std::size_t file_buffer_size = std::size_t{1} << 18;
 
 format::header read_head(detail::input_file& from, detail::capture_record& record, detail::region_layout& layout) {
     std::vector<std::byte> bytes(static_cast<std::size_t>(std::min<std::uint64_t>(format::header_size, from.left())));
@@ -24,7 +24,8 @@ format::header read_head(detail::input_file& from, detail::capture_record& recor
     if (!format::is_magic(bytes)) from.fail(EINVAL, "it is not a saved process");
     if (bytes.size() < format::header_size) from.fail(EBADMSG, "its end is missing");
     const format::header head = format::decoded(std::span<const std::byte, format::header_size>(bytes));
-    if (head.version != format::version) from.fail(EOPNOTSUPP, "it is of a version that is not known here");
+    if (head.version == 0 || head.version > format::version)
+        from.fail(EOPNOTSUPP, "it is of a version that is not known here");
     if (head.record_size > from.left()) from.fail(EBADMSG, "its end is missing, or it is damaged");
     if (head.record_size > format::largest_record) from.fail(EBADMSG, "its header makes no sense");
     bytes.resize(format::header_size + static_cast<std::size_t>(head.record_size));
@@ -45,7 +46,7 @@ void process_snapshot::save(const std::filesystem::path& path) const {
     const detail::capture_record& record = state_->record;
     detail::atomic_file_writer file(path, saving, 0600);
     std::uint64_t at = format::encoded(record, state_->layout.regions(), 0).size();
-    std::vector<std::byte> buffer(buffer_size);
+    std::vector<std::byte> buffer(file_buffer_size);
     detail::crc32 checksum;
     for (const address_range& range : record.stored) {
         std::uint64_t from = *state_->layout.offset_of(range);
@@ -72,7 +73,7 @@ process_snapshot process_snapshot::load(const std::filesystem::path& path) {
     detail::region_layout layout;
     const format::header head = read_head(from, record, layout);
     detail::file_descriptor file = detail::new_memfd(layout.size());
-    std::vector<std::byte> buffer(buffer_size);
+    std::vector<std::byte> buffer(file_buffer_size);
     detail::crc32 checksum;
     for (const address_range& range : record.stored) {
         std::uint64_t to = *layout.offset_of(range);

@@ -125,6 +125,19 @@ bool decode_thread(decoder& from, thread_registers& thread) {
     });
 }
 
+process_numbers decode_numbers(decoder& from) {
+    process_numbers numbers;
+    numbers.state = static_cast<char>(from.get<std::uint32_t>());
+    numbers.nice = static_cast<int>(from.get<std::uint32_t>());
+    numbers.flags = from.get<std::uint64_t>();
+    numbers.user = from.get<std::uint32_t>();
+    numbers.group = from.get<std::uint32_t>();
+    numbers.parent = static_cast<pid_t>(from.get<std::uint32_t>());
+    numbers.process_group = static_cast<pid_t>(from.get<std::uint32_t>());
+    numbers.session = static_cast<pid_t>(from.get<std::uint32_t>());
+    return numbers;
+}
+
 }  // namespace
 
 bool is_magic(std::span<const std::byte> bytes) noexcept {
@@ -133,8 +146,9 @@ bool is_magic(std::span<const std::byte> bytes) noexcept {
 
 header decoded(std::span<const std::byte, header_size> bytes) noexcept {
     const std::byte* const at = bytes.data();
-    return {get_little_endian<std::uint32_t>(at + 8), get_little_endian<std::uint32_t>(at + 12), get_little_endian<std::uint64_t>(at + 16),
-            get_little_endian<std::uint64_t>(at + 24), get_little_endian<std::uint32_t>(at + 32)};
+    return {get_little_endian<std::uint32_t>(at + 8), get_little_endian<std::uint32_t>(at + 12),
+            get_little_endian<std::uint64_t>(at + 16), get_little_endian<std::uint64_t>(at + 24),
+            get_little_endian<std::uint32_t>(at + 32)};
 }
 
 std::vector<std::byte> encoded(const capture_record& record, const std::vector<address_range>& regions,
@@ -176,6 +190,15 @@ std::vector<std::byte> encoded(const capture_record& record, const std::vector<a
             to.add(std::span<const std::byte>(set.bytes));
         });
     });
+
+    const process_numbers& numbers = record.numbers;
+    to.add(static_cast<std::uint32_t>(static_cast<unsigned char>(numbers.state)));
+    to.add(static_cast<std::uint32_t>(numbers.nice));
+    to.add(numbers.flags);
+    to.add(numbers.user);
+    to.add(numbers.group);
+    for (const pid_t id : {numbers.parent, numbers.process_group, numbers.session})
+        to.add(static_cast<std::uint32_t>(id));
 
     std::vector<std::byte>& bytes = to.bytes();
     std::byte* const at = bytes.data();
@@ -240,6 +263,7 @@ bool decode_record(const header& h, std::span<const std::byte> bytes, capture_re
     record.arguments = from.text();
     record.auxiliary_vector = from.copied_bytes();
     if (!from.all([&] { return decode_thread(from, record.threads.emplace_back()); })) return false;
+    if (h.version >= 2) record.numbers = decode_numbers(from);
     return from.at_end() && data_size == h.data_size;
 }
 

@@ -2,7 +2,7 @@
 /// The file of a saved process_snapshot. All numbers are little-endian; nothing depends on the size of a page.
 ///
 ///     0   8  "vmioproc"
-///     8   4  version: 1
+///     8   4  version: 2; 1 has no numbers
 ///     12  4  CRC-32 of all that follows up to the data
 ///     16  8  size of the record
 ///     24  8  size of the data
@@ -16,8 +16,9 @@
 ///              (1 read, 2 write, 4 execute, 8 shared, 16 deleted), 4 size and bytes of the name, 4 size and bytes of
 ///              the build id,
 ///            4 size and bytes each of the program's name, its arguments and its auxiliary vector,
-///            8 number of threads, each 4 id, 4 signal, 8 number of register sets, each 4 type, 4 size and bytes
-///            the data: the bytes of the stored ranges, one after the other
+///            8 number of threads, each 4 id, 4 signal, 8 number of register sets, each 4 type, 4 size and bytes,
+///            the numbers of the process: 4 state, 4 nice, 8 flags, 4 user, 4 group, 4 parent, 4 process group, 4
+///            session the data: the bytes of the stored ranges, one after the other
 #pragma once
 
 #include <cstddef>
@@ -30,7 +31,7 @@
 
 namespace vmio::detail::process_snapshot_format {
 
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
 constexpr std::size_t header_size = 40;
 constexpr std::size_t start_of_checked = 16;
 /// More is no record: it is read as a whole before it is known to be good.

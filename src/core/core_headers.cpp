@@ -9,6 +9,10 @@
 
 #include <elf.h>
 
+#ifndef EF_MIPS_ABI2
+#define EF_MIPS_ABI2 0x20  // n32
+#endif
+
 namespace vmio::detail {
 namespace {
 
@@ -53,6 +57,39 @@ void add(core_headers& headers, const Segment& s, const input_file& from) {
     headers.segments.push_back({{start, start + size}, perms, offset, std::min(size, file_size)});
 }
 
+/// How the general registers are aligned in NT_PRSTATUS: as words, but for programs with registers of 8 bytes and words
+/// of 4: x32, MIPS n32, AArch64 ILP32, and s390 with its 8-byte status word.
+template <class Header>
+unsigned register_alignment(const Header& header) {
+    if (sizeof header.e_entry == 8) return 8;
+    const bool is_wide = header.e_machine == EM_X86_64 || header.e_machine == EM_AARCH64 ||
+                         header.e_machine == EM_S390 ||
+                         (header.e_machine == EM_MIPS && (header.e_flags & EF_MIPS_ABI2) != 0);
+    return is_wide ? 8 : 4;
+}
+
+/// The number of program headers of a file that has lost it: they end where the first content of a segment begins,
+/// notes as a rule.
+template <class Segment>
+std::uint64_t counted(const input_file& from, std::uint64_t offset) {
+    std::uint64_t end = from.size();
+    std::uint64_t count = 0;
+    std::vector<Segment> some;
+    for (;; count += headers_at_once) {
+        const std::uint64_t at = offset + count * sizeof(Segment);
+        const std::uint64_t left = at < end ? (end - at) / sizeof(Segment) : 0;
+        some.resize(static_cast<std::size_t>(std::min<std::uint64_t>(left, headers_at_once)));
+        if (!from.read(at, std::as_writable_bytes(std::span(some)))) return count;
+        for (std::size_t i = 0; i < some.size(); ++i) {
+            const Segment& s = some[i];
+            if (s.p_filesz > 0 && s.p_offset > offset) end = std::min<std::uint64_t>(end, s.p_offset);
+            const bool fits = (end - offset) / sizeof(Segment) > count + i;
+            if (!fits || (s.p_type != PT_LOAD && s.p_type != PT_NOTE)) return count + i;
+        }
+        if (some.size() < headers_at_once) return count + some.size();
+    }
+}
+
 template <class Header, class Segment, class Section>
 core_headers read(const input_file& from) {
     Header header;
@@ -60,15 +97,20 @@ core_headers read(const input_file& from) {
     if (header.e_type != ET_CORE) from.fail(EINVAL, "it is an ELF file, but no core file");
     if (header.e_phentsize != sizeof(Segment)) from.fail(EBADMSG, "its program headers make no sense");
     std::uint64_t count = header.e_phnum;
-    if (count == PN_XNUM) {  // there are more than the field can say
+    bool is_count_lost = false;
+    if (count == PN_XNUM) {  // the number does not fit the field
         Section first;
-        if (header.e_shoff == 0 || header.e_shentsize != sizeof first || !from.read_one(header.e_shoff, first))
-            from.fail(EBADMSG, "the number of its segments is missing");
-        count = first.sh_info;
+        count = 0;
+        is_count_lost = header.e_shoff != 0 && !from.holds(header.e_shoff, sizeof first);
+        if (is_count_lost)
+            count = counted<Segment>(from, header.e_phoff);
+        else if (header.e_shoff != 0 && header.e_shentsize == sizeof first && from.read_one(header.e_shoff, first))
+            count = first.sh_info;
+        if (count == 0) from.fail(EBADMSG, "the number of its segments is missing");
     }
     if (!from.holds(header.e_phoff, count * sizeof(Segment)))
         from.fail(EBADMSG, "its end is missing, and all of its memory");
-    core_headers headers{header.e_machine, sizeof header.e_entry, {}, {}};
+    core_headers headers{header.e_machine, sizeof header.e_entry, register_alignment(header), is_count_lost, {}, {}};
     headers.segments.reserve(static_cast<std::size_t>(count));
     std::vector<Segment> some;
     for (std::uint64_t i = 0; i < count; i += some.size()) {

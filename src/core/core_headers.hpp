@@ -28,6 +28,8 @@ struct core_note_segment {
 struct core_headers {
     unsigned machine = 0;
     unsigned word_size = 8;
+    unsigned register_alignment = 8;     // of the general registers in NT_PRSTATUS
+    bool cut_off = false;                // the number of segments is lost
     std::vector<core_segment> segments;  // by address, none empty, without overlap
     std::vector<core_note_segment> notes;
 };

@@ -37,16 +37,28 @@ void add_gap(std::vector<memory_gap>& gaps, const address_range& range, gap_reas
         gaps.push_back({range, reason});
 }
 
-mapping mapping_of(const address_range& range, const detail::core_mapped_file* file) {
-    mapping m;
-    m.range = range;
-    if (file == nullptr) return m;
-    m.offset = file->offset + (range.start() - file->range.start());
-    m.name = file->name;
-    m.deleted = m.name.ends_with(detail::deleted_mark);
-    if (m.deleted) m.name.resize(m.name.size() - detail::deleted_mark.size());
-    return m;
-}
+/// Mappings, whose names are copies of those in the notes: no more bytes of them than the file has, whatever its
+/// headers say.
+class mapping_maker {
+public:
+    explicit mapping_maker(std::uint64_t size_of_file) noexcept : left_(size_of_file) {}
+
+    mapping operator()(const address_range& range, const detail::core_mapped_file* file) {
+        mapping m;
+        m.range = range;
+        if (file == nullptr) return m;
+        m.offset = file->offset + (range.start() - file->range.start());
+        if (file->name.size() > left_) return m;
+        left_ -= file->name.size();
+        m.name = file->name;
+        m.deleted = m.name.ends_with(detail::deleted_mark);
+        if (m.deleted) m.name.resize(m.name.size() - detail::deleted_mark.size());
+        return m;
+    }
+
+private:
+    std::uint64_t left_;
+};
 
 }  // namespace
 
@@ -70,7 +82,9 @@ core_memory::state::state(detail::input_file&& from) {
     const detail::core_headers headers = detail::read_core_headers(from);
     machine = headers.machine;
     word_size = headers.word_size;
+    cut_off = headers.cut_off;
     process = detail::read_core_notes(from, headers, cut_off);
+    mapping_maker mapping_of(from.size());
     auto file_at = process.files.begin();
     // Of a mapped file, what no segment has: up to `end`.
     address at = 0;
@@ -95,6 +109,7 @@ core_memory::state::state(detail::input_file&& from) {
         at = s.range.end();
     }
     add_files_without_segment(std::numeric_limits<address>::max());
+    process.files = {};  // the mappings have what is needed
     file = from.take_file();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Where the fields of NT_PRSTATUS and NT_PRPSINFO stand: struct elf_prstatus and elf_prpsinfo of sys/procfs.h, also
+/// The layout of NT_PRSTATUS and NT_PRPSINFO: struct elf_prstatus and elf_prpsinfo of sys/procfs.h, also
 /// for programs of the other word size, which that header does not know on every machine.
 #pragma once
 
@@ -9,13 +9,14 @@ namespace vmio::detail {
 
 /// Of NT_PRSTATUS. The registers are the machine's, so their size is what is left.
 struct core_note_layout {
-    explicit constexpr core_note_layout(unsigned word_size) noexcept
-        : thread_id(word_size == 8 ? 32 : 24), registers(word_size == 8 ? 112 : 72), after_registers(word_size) {}
+    /// `alignment` is that of the registers: 8 also in some programs whose words have 4 bytes.
+    constexpr core_note_layout(unsigned word_size, unsigned alignment) noexcept
+        : thread_id(word_size == 8 ? 32 : 24), registers(word_size == 8 ? 112 : 72), after_registers(alignment) {}
 
     static constexpr std::size_t signal = 12;
     std::size_t thread_id;
     std::size_t registers;
-    std::size_t after_registers;  // a flag, and what fills its word
+    std::size_t after_registers;  // a flag, and padding to the alignment
 };
 
 /// Of NT_PRPSINFO. Its beginning has the size of user ids in it, which differs; its end does not.

@@ -98,14 +98,22 @@ void take_process(core_notes& process, std::span<const std::byte> note) {
     process.arguments = text_at(note, note.size() - process_note::arguments_size, process_note::arguments_size);
 }
 
-void take(core_notes& process, std::uint32_t type, std::vector<std::byte>&& note, unsigned word_size) {
+/// Notes of the process as a whole that the kernel writes after those of the last thread.
+bool is_of_whole_process(std::uint32_t type) {
+    constexpr std::uint32_t x86_xsave_layout = 0x205;
+    return type == NT_TASKSTRUCT || type == x86_xsave_layout;
+}
+
+void take(core_notes& process, std::uint32_t type, std::vector<std::byte>&& note, const core_headers& headers) {
+    const unsigned word_size = headers.word_size;
     switch (type) {
-        case NT_PRSTATUS: return add_thread(process, note, core_note_layout(word_size));
+        case NT_PRSTATUS: return add_thread(process, note, core_note_layout(word_size, headers.register_alignment));
         case NT_PRPSINFO: return take_process(process, note);
         case NT_AUXV: process.auxiliary_vector = std::move(note); return;
         case NT_FILE: process.files = mapped_files(note, word_size); return;
         default:  // belongs to the thread before
-            if (!process.threads.empty()) process.threads.back().sets.push_back({type, std::move(note)});
+            if (!process.threads.empty() && !is_of_whole_process(type))
+                process.threads.back().sets.push_back({type, std::move(note)});
     }
 }
 
@@ -115,8 +123,8 @@ std::uint64_t padded(std::uint64_t size) {
 }
 
 /// False where the file ends before the notes do.
-bool read_notes(const input_file& from, const core_note_segment& where, unsigned word_size, std::uint64_t& room,
-                core_notes& process) {
+bool read_notes(const input_file& from, const core_note_segment& where, const core_headers& headers,
+                std::uint64_t& room, core_notes& process) {
     Elf64_Nhdr header;  // the same for 32 bits
     for (std::uint64_t at = 0; where.size - at >= sizeof header;) {
         if (!from.read_one(where.offset + at, header)) return false;
@@ -136,7 +144,7 @@ bool read_notes(const input_file& from, const core_note_segment& where, unsigned
             room -= header.n_descsz;
             std::vector<std::byte> note(header.n_descsz);
             if (!from.read(content, note)) return false;
-            take(process, header.n_type, std::move(note), word_size);
+            take(process, header.n_type, std::move(note), headers);
         }
         at += std::min(where.size - at, sizeof header + name_size + padded(header.n_descsz));
     }
@@ -149,7 +157,7 @@ core_notes read_core_notes(const input_file& from, const core_headers& headers, 
     core_notes process;
     std::uint64_t room = std::min(most_note_bytes, from.size());  // no note is in two places
     for (const core_note_segment& where : headers.notes)
-        if (!read_notes(from, where, headers.word_size, room, process)) cut_off = true;
+        if (!read_notes(from, where, headers, room, process)) cut_off = true;
     if (process.process_id == 0 && !process.threads.empty()) process.process_id = process.threads.front().id;
     return process;
 }

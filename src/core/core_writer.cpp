@@ -48,9 +48,21 @@ void add_note(std::vector<std::byte>& notes, std::string_view owner, std::uint32
 }
 
 void add_process(std::vector<std::byte>& notes, const core_image& image) {
+    constexpr std::string_view states = "RSDTZW";  // in the order of pr_state; others have no number
+    const process_numbers& numbers = image.numbers;
+    const std::size_t state = states.find(numbers.state);
     elf_prpsinfo info{};
-    info.pr_sname = 'R';
+    info.pr_state = static_cast<decltype(info.pr_state)>(state == states.npos ? 0 : state);
+    info.pr_sname = numbers.state;
+    info.pr_zomb = static_cast<decltype(info.pr_zomb)>(numbers.state == 'Z');
+    info.pr_nice = static_cast<decltype(info.pr_nice)>(numbers.nice);
+    info.pr_flag = static_cast<decltype(info.pr_flag)>(numbers.flags);
+    info.pr_uid = static_cast<decltype(info.pr_uid)>(numbers.user);
+    info.pr_gid = static_cast<decltype(info.pr_gid)>(numbers.group);
     info.pr_pid = image.process_id;
+    info.pr_ppid = numbers.parent;
+    info.pr_pgrp = numbers.process_group;
+    info.pr_sid = numbers.session;
     image.program.copy(info.pr_fname, sizeof info.pr_fname - 1);
     image.arguments.copy(info.pr_psargs, sizeof info.pr_psargs - 1);
     add_note(notes, "CORE", NT_PRPSINFO, std::as_bytes(std::span(&info, 1)));
@@ -83,7 +95,7 @@ void add_thread(std::vector<std::byte>& notes, pid_t process_id, const thread_re
     const std::span<const std::byte> general = thread.bytes(NT_PRSTATUS);
     if (general.size() != sizeof(elf_gregset_t))
         throw memory_error("core of a program of another word size", process_id, 0, system_error_of(EOPNOTSUPP));
-    constexpr core_note_layout layout(sizeof(word));
+    constexpr core_note_layout layout(sizeof(word), sizeof(word));  // the registers of this machine are words
     std::vector<std::byte> status(layout.registers + general.size() + layout.after_registers);
     const auto put = [&status](std::size_t at, const auto& value) {
         std::memcpy(status.data() + at, &value, sizeof value);

@@ -12,8 +12,8 @@
 #include <link.h>
 
 #include <vmio/address.hpp>
-#include <vmio/mapping.hpp>
 #include <vmio/core_progress.hpp>
+#include <vmio/mapping.hpp>
 
 #include "core/core_sink.hpp"
 #include "process/process_info.hpp"
@@ -29,8 +29,8 @@ struct core_image : process_info {
 /// Writes a core file of an image: headers and notes at once, then the memory, by address.
 class core_writer {
 public:
-    /// Both must outlive it. Errors: memory_error with EOPNOTSUPP for registers of another word size than ours; those of
-    /// the sink.
+    /// Both must outlive it. Errors: memory_error with EOPNOTSUPP for registers of another word size than ours; those
+    /// of the sink.
     core_writer(const core_image&, core_sink&, const core_progress&);
 
     /// The bytes at `where`, which lies above those of the calls before. Parts of segments that no call has are zero;

@@ -15,6 +15,7 @@
 #include "base/range_set.hpp"
 #include "core/core_writer.hpp"
 #include "maps/query_mapping.hpp"
+#include "process/check_program.hpp"
 #include "process/proc_file.hpp"
 #include "process/process_info.hpp"
 #include "walk/region_source.hpp"
@@ -36,7 +37,7 @@ std::vector<address_range> guard_pages(const process& target, const address_rang
 class writing {
 public:
     writing(const process& target, const core_options& options) : target_(target), options_(options) {
-        if (options.pause) pause_.emplace(target);
+        if (options.pause) pause_.emplace(target, options.pause_limits);
         static_cast<detail::process_info&>(image_) = detail::read_process_info(target, pause_ ? &*pause_ : nullptr);
         choose(memory_map::load(target, options.pause ? memory_map_check::none : memory_map_check::gaps));
     }
@@ -45,6 +46,7 @@ public:
         core_summary summary;
         detail::core_writer writer(image_, out, options_.progress);
         read(writer);
+        detail::check_program(target_, "write of a core file");
         summary.size = writer.finish();
         summary.threads = image_.threads.size();
         detail::join(gaps_);

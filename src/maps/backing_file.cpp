@@ -29,7 +29,7 @@ namespace {
 
 constexpr address most_offset = std::numeric_limits<off_t>::max();
 
-/// What is known of a file that a path led to.
+/// Which numbers must agree for a file that a path led to.
 enum class identity { by_inode, by_device_and_inode };
 
 file_refusal refusal_of(const struct stat& status, const mapping& m, identity how) noexcept {
@@ -40,7 +40,7 @@ file_refusal refusal_of(const struct stat& status, const mapping& m, identity ho
     return static_cast<std::uint64_t>(status.st_size) > m.offset ? file_refusal::none : file_refusal::too_short;
 }
 
-/// Whether overlayfs says that the file was made on its upper layer: the flags of its handles tell (Linux 6.6).
+/// Returns: whether the file was created on the upper layer of overlayfs, by the flags of its handle (Linux 6.6).
 bool is_made_above(int file) noexcept {
     constexpr int identity_only = 0x200;  // AT_HANDLE_FID; the installed headers may be older than the kernel
     constexpr int overlay_handle = 0xf8;
@@ -56,20 +56,21 @@ bool is_made_above(int file) noexcept {
            content[4] == magic && (content[6] & of_upper_layer) != 0;
 }
 
-/// Device and inode of a file of a lower layer stay when it is copied up; what is mapped is the lower one.
+/// Returns: whether the file may be a copy of the mapped one: device and inode remain when overlayfs copies a file up,
+/// and the mapping continues to show the lower one.
 bool is_layered(int file) noexcept {
     struct statfs where {};
     return ::fstatfs(file, &where) == 0 && where.f_type == OVERLAYFS_SUPER_MAGIC && !is_made_above(file);
 }
 
-/// Throws if it says nothing about the file.
+/// Returns: the refusal for the present errno. Throws where that says nothing about the file.
 file_refusal refusal_of_opening(const process& target, const mapping& m) {
     const std::error_code ec = detail::last_system_error();
     if (detail::is_exhaustion(ec)) throw memory_error("open of a mapping's file", target.id(), m.range.start(), ec);
     return ec.value() == EACCES || ec.value() == EPERM ? file_refusal::no_permission : file_refusal::not_found;
 }
 
-/// Looks at the file first, by a descriptor that can do nothing else, and then opens that very file.
+/// Checks the file first, by an O_PATH descriptor, and then opens that very file.
 file_refusal open_at(const process& target, const mapping& m, int directory, const char* path, identity how,
                      detail::file_descriptor& file) {
     const detail::file_descriptor place(
@@ -91,7 +92,7 @@ file_refusal open_map_file(const process& target, const mapping& m, detail::file
     return open_at(target, m, target.proc_directory(), detail::map_files_link(m).path, identity::by_inode, file);
 }
 
-/// By the path, in the target's root directory and in ours.
+/// Opens the file by its path in the target's root directory, else in ours.
 file_refusal open_path(const process& target, const mapping& m, detail::file_descriptor& file) {
     if (!m.name.starts_with('/')) return file_refusal::not_found;
     file_refusal refusal = file_refusal::not_found;
@@ -113,7 +114,7 @@ const char* description(file_refusal refusal) noexcept {
         case file_refusal::none: return "it can be used";
         case file_refusal::no_file: return "the mapping has no file";
         case file_refusal::not_found: return "no path leads to it";
-        case file_refusal::no_permission: return "we may not open it";
+        case file_refusal::no_permission: return "this process may not open it";
         case file_refusal::replaced: return "another file has its name now";
         case file_refusal::not_regular: return "it is not a regular file";
         case file_refusal::too_short: return "it ends before the part that is mapped";
@@ -150,11 +151,11 @@ std::uint64_t backing_file::size() const {
 }
 
 std::uint64_t backing_file::next_data(std::uint64_t offset) const {
-    if (offset > most_offset) return size();
+    if (offset > most_offset) return size();  // EINVAL to lseek(2)
     const off_t data = ::lseek(descriptor(), static_cast<off_t>(offset), SEEK_DATA);
     if (data >= 0) return static_cast<std::uint64_t>(data);
     const std::error_code ec = detail::last_system_error();
-    return ec.value() == ENXIO ? size() : offset;  // or it cannot tell
+    return ec.value() == ENXIO ? size() : offset;  // else holes are not supported
 }
 
 std::size_t backing_file::read_some(address offset, std::span<std::byte> to, std::error_code& ec) const noexcept {

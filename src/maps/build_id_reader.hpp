@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -45,6 +46,7 @@ private:
     std::optional<std::map<file_key, std::vector<address>>> bases_;  // where first bytes of files are mapped, ascending
     std::optional<process_memory> memory_;
     read_budget budget_{std::uint64_t{16} << 20};
+    mutable std::chrono::steady_clock::duration time_of_kernel_{};
 };
 
 }  // namespace vmio::detail

@@ -23,7 +23,7 @@ std::size_t aligned(std::size_t n, std::size_t to) {
     return (n + to - 1) & ~(to - 1);
 }
 
-/// A note is a header, a name and a description, both padded to `alignment`.
+/// Finds the id in a list of notes. A note is a header, a name and a description, both padded to `alignment`.
 std::vector<std::byte> find_in_notes(std::span<const std::byte> notes, std::size_t alignment) {
     Elf64_Nhdr header;  // the same for 32 bits
     while (notes.size() >= sizeof header) {
@@ -43,7 +43,7 @@ std::vector<std::byte> find_in_notes(std::span<const std::byte> notes, std::size
     return {};
 }
 
-/// The notes at `offset`, `size` bytes.
+/// Finds the id in the notes at `offset`, `size` bytes.
 std::vector<std::byte> read_notes(const elf_reader& read, std::uint64_t offset, std::uint64_t size,
                                   std::uint64_t alignment) {
     std::vector<std::byte> notes(static_cast<std::size_t>(std::min<std::uint64_t>(size, most_notes)));
@@ -55,19 +55,20 @@ template <class Header, class Segment, class Section>
 std::vector<std::byte> find(const elf_reader& read, elf_layout layout) {
     Header header;
     if (!read_one(read, 0, header)) return {};
-    std::optional<std::uint64_t> base;  // the address that the first byte was linked for
+    std::optional<std::uint64_t> base;  // the link address of the first byte
     if (header.e_phentsize == sizeof(Segment)) {
         for (std::size_t i = 0; i < header.e_phnum; ++i) {
             Segment s;
             if (!read_one(read, header.e_phoff + i * sizeof s, s)) break;
             if (s.p_type == PT_LOAD && !base) base = s.p_vaddr - s.p_offset;
             if (s.p_type != PT_NOTE) continue;
-            // Loaders sort PT_LOAD by address, but PT_NOTE may come before the first of them: then both agree.
+            // PT_LOAD headers are sorted by address, but PT_NOTE may come before the first: then offset and address
+            // agree.
             const std::uint64_t at = layout == elf_layout::file || !base ? s.p_offset : s.p_vaddr - *base;
             if (auto id = read_notes(read, at, s.p_filesz, s.p_align); !id.empty()) return id;
         }
     }
-    // An object file or a kernel module has sections only, and those are in the file only.
+    // An object file or a kernel module has only sections, which are not loaded into memory.
     if (layout == elf_layout::memory || header.e_shentsize != sizeof(Section)) return {};
     for (std::size_t i = 0; i < header.e_shnum; ++i) {
         Section s;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The build id in the notes of an ELF file or image: elf(5), NT_GNU_BUILD_ID.
+/// Finds the build id in the notes of an ELF file or image: elf(5), NT_GNU_BUILD_ID.
 #pragma once
 
 #include <cstddef>
@@ -23,10 +23,11 @@ struct read_budget {
     }
 };
 
-/// Reads all of `to` from `offset` on, or returns false.
+/// Reads all of `to` from `offset` on.
+/// Returns: false if that fails.
 using elf_reader = std::function<bool(std::uint64_t offset, std::span<std::byte> to)>;
 
-/// Whether offsets are those of the file, or of the image as it was loaded into memory, from its first byte on.
+/// Whether offsets are those of the file, or of the image in memory, from its first byte on.
 enum class elf_layout { file, memory };
 
 /// Returns: the build id; empty if there is none, or if this is no ELF file of our byte order, or a damaged one. Trusts

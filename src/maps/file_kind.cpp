@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/file_descriptor.hpp"
+#include "base/system_call.hpp"
 #include "proc/map_files_link.hpp"
 
 namespace vmio::detail {

@@ -27,7 +27,7 @@ bool same_file(int directory, const char* path, const char* other) noexcept {
     return ::fstatat(directory, path, &a, 0) == 0 && ::stat(other, &b) == 0 && same_file(a, b);
 }
 
-/// What the kernel calls the file at the start of `m`, with nothing escaped; empty if it does not say.
+/// Returns: the kernel's unescaped name of the file at the start of `m`; empty if it has none.
 std::string spelt_out(const mapping& m, const process& target, int maps) {
     std::string name;
     procmap::query q{};
@@ -46,7 +46,7 @@ void mapping_name_resolver::resolve(mapping& m, int maps) {
         mapping exact = m;
         exact.name = spelt_out(m, target_, maps);
         take_deleted_mark(exact);
-        // The target may have mapped something else there since.
+        // The target may have mapped something else there meanwhile.
         if (name_in_text(exact) == name_in_text(m)) m.name = std::move(exact.name);
     }
     resolve_deleted(m);
@@ -71,7 +71,7 @@ bool mapping_name_resolver::leads_to(const std::string& path, const mapping& m) 
     const auto is_mapped_file = [&] {
         if (there.st_ino == m.inode && major(there.st_dev) == m.device_major && minor(there.st_dev) == m.device_minor)
             return true;
-        // Some file systems (btrfs, overlay) have other numbers for stat(2) than for the maps.
+        // Some file systems (btrfs, overlayfs) have other device numbers in stat(2) than in the maps.
         return ::fstatat(target_.proc_directory(), map_files_link(m).path, &mapped, 0) == 0 && same_file(there, mapped);
     };
     if (::fstatat(AT_FDCWD, path.c_str(), &there, flags) == 0 && is_mapped_file()) return true;
@@ -79,7 +79,7 @@ bool mapping_name_resolver::leads_to(const std::string& path, const mapping& m) 
            is_mapped_file();
 }
 
-/// Whether a path means the same to the target as to us.
+/// Returns: whether paths mean the same in the target as in this process.
 bool mapping_name_resolver::same_paths() {
     if (!same_paths_)
         same_paths_ = same_file(target_.proc_directory(), "ns/mnt", "/proc/thread-self/ns/mnt") &&

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What a mapping's file is really called, where the kernel's spelling leaves it open: see maps_text.hpp.
+/// The real name of a mapping's file, where the kernel's spelling is ambiguous: see maps_text.hpp.
 #pragma once
 
 #include <optional>
@@ -10,16 +10,17 @@
 
 namespace vmio::detail {
 
-/// Asks the kernel for the name once more, or looks whether a path leads to the mapped file: by device and inode, which
-/// nobody else has while it is mapped. Where neither can be known, the mapping stays as it is. Costs nothing for a name
-/// that is clear, else one to ten system calls.
+/// Asks the kernel for the name once more, or checks whether a path leads to the mapped file: by device and inode,
+/// which no other file has while it is mapped. Where both are impossible, the mapping remains unchanged. Cost: none for
+/// an unambiguous name, else one to ten system calls.
 class mapping_name_resolver {
 public:
     explicit mapping_name_resolver(const process& target) noexcept : target_(target) {}
 
-    /// Of a mapping from the text. `maps` is the descriptor that it was read from.
+    /// Resolves the name of a mapping from the text. `maps` is the descriptor that it was read from.
     void resolve(mapping& m, int maps);
-    /// Of one from PROCMAP_QUERY, which escapes nothing but marks deleted files in the same way.
+    /// Resolves the name of a mapping from PROCMAP_QUERY, which escapes nothing, but marks deleted files in the same
+    /// way.
     void resolve_deleted(mapping& m);
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// /proc/PID/maps, opened and read whole.
+/// Opens and reads /proc/PID/maps as a whole.
 #pragma once
 
 #include <cstddef>
@@ -13,14 +13,15 @@
 
 namespace vmio::detail {
 
-/// Of the program that runs now, unlike process::maps(). ESRCH if the process is gone; EACCES without /proc.
+/// Opens the maps of the program that runs now, unlike process::maps().
+/// Errors: ESRCH, the process is gone; EACCES, /proc is not accessible.
 file_descriptor open_maps(const process& target, std::error_code& ec) noexcept;
 
-/// Room for the text, kept from one reading to the next.
+/// A buffer for the text, kept from one reading to the next.
 class maps_buffer {
 public:
-    /// From where `maps` stands to its end. Nothing is done between two reads that could be done later: what the target
-    /// maps meanwhile tears the text.
+    /// Reads from the file position of `maps` to its end. Does nothing between two reads that can be done later: what
+    /// the target maps meanwhile tears the text.
     std::string_view read(int maps, std::error_code& ec);
 
 private:

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <vmio/error.hpp>
+#include <vmio/smaps.hpp>
 
 #include "base/file_descriptor.hpp"
 #include "base/system_call.hpp"
@@ -28,13 +29,42 @@ namespace {
 
 constexpr const char* operation = "scan of /proc/PID/pagemap";
 
-/// Whether what was seen was this program's: the file has no entries once its memory is gone.
+/// Returns: the error if what was seen may not be this program's: the file has no entries once its memory is gone, and
+/// still has some where another process shares that memory.
 std::error_code lost(const process& target, int pagemap) noexcept {
     std::uint64_t entry;
     const ssize_t got = detail::sys::pread(pagemap, &entry, sizeof entry, 0);
     if (got < 0) return detail::last_system_error();
     if (got == 0) return detail::gone_only_if_ended(target, detail::system_error_of(ESRCH));
     return detail::lost_program(target);
+}
+
+/// Returns: large mappings of which no page is present or swapped, by address. To read an entry for each of their pages
+/// would take a second a TiB.
+std::vector<address_range> unused_mappings(const process& target, const address_range& within) {
+    constexpr std::uint64_t large = std::uint64_t{1} << 30;
+    std::vector<address_range> unused;
+    if (within.size() < large) return unused;
+    try {
+        for (const smaps_entry& e : read_smaps(target, within))
+            if (e.range.size() >= large && e.rss + e.swap + e.shared_hugetlb + e.private_hugetlb == 0 &&
+                !e.flags.has("gu"))
+                unused.push_back(e.range.intersection(within));
+    } catch (const memory_error&) {
+        unused.clear();  // every page is looked at; and what is wrong with the target shows again
+    }
+    return unused;
+}
+
+/// As detail::walk_by_entries(), but for what unused_mappings() leaves out.
+detail::walk_result walk_used_entries(const process& target, int pagemap, int maps, address& at, address end,
+                                      detail::page_runs& runs, std::error_code& ec) {
+    for (const address_range& unused : unused_mappings(target, {at, end})) {
+        const detail::walk_result result = detail::walk_by_entries(pagemap, maps, at, unused.start(), runs, ec);
+        if (result != detail::walk_result::over) return result;
+        at = unused.end();
+    }
+    return detail::walk_by_entries(pagemap, maps, at, end, runs, ec);
 }
 
 }  // namespace
@@ -71,7 +101,7 @@ void page_map::walk(address_range range, page_state wanted, bool (*each)(void*, 
     detail::walk_result result = detail::walk_by_scan(pagemap, at, end, wanted, runs, ec);
     if (result == detail::walk_result::refused) {
         const int maps = detail::maps_of(target_, ec);
-        result = ec ? detail::walk_result::failed : detail::walk_by_entries(pagemap, maps, at, end, runs, ec);
+        result = ec ? detail::walk_result::failed : walk_used_entries(target_, pagemap, maps, at, end, runs, ec);
     }
     if (const std::error_code why = lost(target_, pagemap)) {
         ec = why;

@@ -61,7 +61,7 @@ std::optional<mapping> ask_kernel(const process& target, address where, mapping_
     ec = detail::gone_only_if_ended(target, ec);
     const bool none = ec.value() == ENOENT;
     if (ec && !none) return {};
-    // The memory outlives the process where another one shares it.
+    // Memory outlives the process where another one shares it.
     ec = is_its_own || target.alive() ? std::error_code() : detail::system_error_of(ESRCH);
     if (ec || none) return {};
     mapping m = detail::procmap::mapping_of(q, std::move(name));

@@ -32,7 +32,7 @@ constexpr std::pair<std::string_view, std::uint64_t smaps_entry::*> numbers[] = 
     {"Locked", &smaps_entry::locked},
 };
 
-/// "Key:     number kB", or "VmFlags: rd wr"; others are passed by.
+/// Parses "Key:     number kB" or "VmFlags: rd wr"; skips other lines.
 void take(std::string_view line, smaps_entry& entry) noexcept {
     const auto colon = line.find(':');
     if (colon == line.npos) return;

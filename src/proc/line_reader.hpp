@@ -14,13 +14,13 @@
 
 namespace vmio::detail {
 
-/// The lines of a file of /proc, from its start, without allocating; of one longer than the buffer only the beginning.
-/// Leaves the descriptor's own position alone.
+/// Reads the lines of a file of /proc from its start, without allocating. A line longer than the buffer is cut off.
+/// Does not use or change the descriptor's file position.
 class line_reader {
 public:
     explicit line_reader(int file) noexcept : file_(file) {}
 
-    /// False at the end, or after an error.
+    /// Returns: false at the end of the file, or after an error.
     bool next(std::string_view& line) noexcept {
         while (true) {
             if (const void* newline = std::memchr(buffer_ + at_, '\n', have_ - at_)) {
@@ -39,7 +39,7 @@ public:
         }
     }
 
-    /// From the start of the file again.
+    /// Continues with the first line of the file.
     void restart() noexcept {
         offset_ = 0;
         error_.clear();
@@ -49,7 +49,7 @@ public:
 
     std::error_code error() const noexcept { return error_; }
 
-    /// Where in the file the next line starts; 0 within one that is too long.
+    /// Returns: the offset of the next line in the file; 0 inside a line that is too long.
     std::uint64_t position() const noexcept {
         return skipping_ ? 0 : static_cast<std::uint64_t>(offset_) - have_ + at_;
     }
@@ -72,7 +72,7 @@ private:
     std::error_code error_;
     std::size_t at_ = 0;
     std::size_t have_ = 0;
-    bool skipping_ = false;  // the rest of a line too long
+    bool skipping_ = false;  // the rest of a line that is too long
     char buffer_[8192];
 };
 

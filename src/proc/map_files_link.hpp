@@ -7,8 +7,8 @@
 
 namespace vmio::detail {
 
-/// A link to the file behind a mapping, below /proc/PID. Whoever may read the maps may read it, but following it takes
-/// CAP_CHECKPOINT_RESTORE.
+/// The path, below /proc/PID, of the link to a mapping's file. Reading the link takes the same permission as reading
+/// the maps; following it takes CAP_CHECKPOINT_RESTORE.
 struct map_files_link {
     explicit map_files_link(const mapping& m) noexcept {
         std::snprintf(path, sizeof path, "map_files/%llx-%llx", static_cast<unsigned long long>(m.range.start()),

@@ -19,7 +19,7 @@ constexpr std::array<std::uint8_t, 256> hex_digits = [] {
     return table;
 }();
 
-/// Goes over a line. After the first thing that is not as it should be, `good` is false.
+/// A position in a line. After the first syntax error good() is false.
 class line_cursor {
 public:
     explicit line_cursor(std::string_view line) noexcept : at_(line.data()), end_(line.data() + line.size()) {}
@@ -27,7 +27,7 @@ public:
     bool good() const noexcept { return good_; }
     bool at_end() const noexcept { return at_ == end_; }
 
-    /// A number of at most `most_digits` hexadecimal digits, and the byte behind it.
+    /// Parses a number of at most `most_digits` hexadecimal digits, and the byte behind it.
     std::uint64_t hex(std::ptrdiff_t most_digits, char behind) noexcept {
         const char* const first = at_;
         std::uint64_t value = 0;
@@ -54,7 +54,7 @@ public:
         return value;
     }
 
-    /// `set`, or `clear`.
+    /// Parses the character `set` or `clear`.
     bool flag(char set, char clear) noexcept {
         if (at_ == end_ || (*at_ != set && *at_ != clear)) {
             good_ = false;
@@ -70,7 +70,7 @@ public:
             good_ = false;
     }
 
-    /// What is left, without the spaces before it. No name of the kernel's begins with one.
+    /// Returns: the rest without leading spaces. No name that the kernel writes begins with one.
     std::string_view name() noexcept {
         while (at_ != end_ && *at_ == ' ') ++at_;
         return {at_, static_cast<std::size_t>(end_ - at_)};
@@ -145,7 +145,7 @@ address_range range_of_line(std::string_view line) noexcept {
 }
 
 void take_deleted_mark(mapping& m) {
-    // What has no file is not deleted either: it may be called so by prctl(2), PR_SET_VMA_ANON_NAME.
+    // Memory without a file is never deleted, but prctl(2), PR_SET_VMA_ANON_NAME, may give it such a name.
     m.deleted = m.file_backed() && m.name.ends_with(deleted_mark);
     if (m.deleted) m.name.resize(m.name.size() - deleted_mark.size());
 }
@@ -159,7 +159,7 @@ std::string name_in_text(const mapping& m) {
 
 maps_list parse_maps(std::string_view text) {
     maps_list list;
-    constexpr std::size_t short_line = 48;  // room that is not used is not touched either
+    constexpr std::size_t short_line = 48;  // reserved and unused memory is not touched
     list.mappings.reserve(text.size() / short_line + 1);
     address end = 0;
     while (!text.empty()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The text of /proc/PID/maps, as bytes.
+/// Parser of the text of /proc/PID/maps.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace vmio::detail {
 
-/// A line as it stands in the text. `name` points into it and is as the kernel writes it: to_mapping() undoes that.
+/// A parsed line. `name` points into the text and is escaped as the kernel does it: to_mapping() undoes that.
 struct maps_line {
     address_range range;
     permissions perms;
@@ -22,12 +22,13 @@ struct maps_line {
     std::string_view name;
 };
 
-/// Reads a line, without its newline. False if it makes no sense; `to` is anything then. The name may hold any byte.
+/// Parses a line without its newline. The name may hold any byte.
+/// Returns: false if the line is malformed; then `to` is unspecified.
 bool parse_maps_line(std::string_view line, maps_line& to) noexcept;
 
-/// The kernel writes a newline in a name as \012, and nothing else in another way; and it appends " (deleted)" to a
-/// name that does not lead to the file any more. So a file that is really named "\012" or "x (deleted)" looks the same
-/// as one named with a newline, or deleted. Here it is taken for the latter; mapping_name.hpp finds out.
+/// The kernel writes a newline in a name as \012, and escapes nothing else; and it appends " (deleted)" to a name that
+/// does not lead to the file any more. So a file really named "\012" or "x (deleted)" looks the same as one named with
+/// a newline, or deleted. It is taken for the latter here; mapping_name_resolver finds out.
 constexpr std::string_view deleted_mark = " (deleted)";
 constexpr std::string_view newline_mark = "\\012";
 
@@ -36,21 +37,20 @@ void to_mapping(const maps_line& line, mapping& to);
 /// Returns: the range at the start of a line of /proc/PID/maps or smaps; an empty one if there is none.
 address_range range_of_line(std::string_view line) noexcept;
 
-/// Of a name as the kernel gives it: the mark becomes `deleted`.
+/// Removes the mark from a name as the kernel writes it, and sets `deleted` instead.
 void take_deleted_mark(mapping& m);
 
-/// The name that the kernel would write for `m`.
+/// Returns: the name that the kernel would write for `m`.
 std::string name_in_text(const mapping& m);
 
 struct maps_list {
     std::vector<mapping> mappings;       ///< sorted, without overlaps
-    std::vector<std::string> malformed;  ///< lines that make no sense
+    std::vector<std::string> malformed;  ///< lines that could not be parsed
     bool torn = false;                   ///< lines overlapped, or were not in order
 };
 
-/// Reads a whole text. The last line may lack its newline. A text that was read in pieces while its process mapped and
-/// unmapped may have lines that overlap what came before: the later line is the newer, so the earlier mappings keep
-/// only what lies below it.
+/// Parses a whole text. The last line may lack its newline. In a text that was read in parts while its process mapped
+/// and unmapped, a line may overlap earlier ones: it is newer, so the earlier mappings keep only what lies below it.
 maps_list parse_maps(std::string_view text);
 
 }  // namespace vmio::detail

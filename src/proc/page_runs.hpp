@@ -5,7 +5,7 @@
 
 namespace vmio::detail {
 
-/// Makes runs of what is found in order of address: what is not found is absent.
+/// Joins pages that are found in ascending order to runs; pages that are not found are absent.
 class page_runs {
 public:
     using sink = bool (*)(void* context, const page_run&);
@@ -13,16 +13,17 @@ public:
     page_runs(page_state wanted, address start, sink each, void* context) noexcept
         : wanted_(wanted), reached_(start), each_(each), context_(context) {}
 
-    /// `state` as the kernel has it: a guard also looks swapped. False: no more is asked for.
+    /// Adds pages with a state as the kernel has it: a guard also looks swapped.
+    /// Returns: false if the receiver wants no more runs.
     bool add(address start, address end, page_state state) {
-        return put({reached_, start}, page_state::absent) && put({start, end}, told(state));
+        return put({reached_, start}, page_state::absent) && put({start, end}, public_state(state));
     }
 
-    /// To be called once all up to `end` was looked at.
+    /// Ends the last run. To be called when all pages up to `end` were looked at.
     bool finish(address end) { return put({reached_, end}, page_state::absent) && hand_out(); }
 
 private:
-    static page_state told(page_state state) noexcept {
+    static page_state public_state(page_state state) noexcept {
         if (has(state, page_state::poisoned)) return page_state::poisoned;
         if (has(state, page_state::guard)) return page_state::guard;
         if (!has(state, page_state::present | page_state::swapped)) return page_state::absent;
@@ -51,7 +52,7 @@ private:
 
     const page_state wanted_;
     address reached_;
-    page_run run_;  // the last one, which may yet grow
+    page_run run_;  // the last one, which may still grow
     const sink each_;
     void* const context_;
 };

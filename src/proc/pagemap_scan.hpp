@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The interface of PAGEMAP_SCAN as the kernel has it (include/uapi/linux/fs.h since 6.7), and that of the entries of
-/// /proc/PID/pagemap; no installed header has either.
+/// The kernel's interface of PAGEMAP_SCAN (include/uapi/linux/fs.h since 6.7) and of the entries of /proc/PID/pagemap,
+/// which installed headers lack.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct scan {
     std::uint64_t flags;
     std::uint64_t start;
     std::uint64_t end;
-    std::uint64_t walk_end;  // out: where to go on
+    std::uint64_t walk_end;  // out: where the next call has to start
     std::uint64_t vec;
     std::uint64_t vec_len;
     std::uint64_t max_pages;

@@ -16,7 +16,7 @@
 namespace vmio::detail {
 namespace {
 
-/// The kernel holds the target's mmap lock while it looks at so many; more gain nothing.
+/// The kernel holds the target's mmap lock while it looks at so many; a higher number gains nothing.
 constexpr std::uint64_t pages_a_call = 16384;
 
 constexpr page_state flag(std::uint64_t bits, std::uint64_t bit, page_state state) noexcept {
@@ -63,7 +63,7 @@ bool add_swapped(int pagemap, const pagemap::region& r, page_state state, bool& 
     return at == r.end || runs.add(at, r.end, state);
 }
 
-/// What the kernel has to find out: less is faster, and makes fewer regions.
+/// The categories that the kernel has to find: fewer are faster, and make fewer regions.
 std::uint64_t categories_for(page_state wanted) noexcept {
     std::uint64_t categories = pagemap::is_present | pagemap::is_swapped | pagemap::is_guard;
     if (has(wanted, page_state::file | page_state::changed)) categories |= pagemap::is_file;
@@ -73,7 +73,7 @@ std::uint64_t categories_for(page_state wanted) noexcept {
     return categories;
 }
 
-/// The highest end of a range that the kernel does not call a bad address: where the addresses of users end.
+/// Returns: the highest end of a range that the kernel does not refuse with EFAULT: the end of user addresses.
 address users_end(int pagemap) noexcept {
     const auto accepts = [pagemap](address end) {
         pagemap::region ignored;
@@ -84,7 +84,7 @@ address users_end(int pagemap) noexcept {
         nothing.vec_len = 1;
         return ::ioctl(pagemap, pagemap::request, &nothing) == 0 || last_system_error().value() != EFAULT;
     };
-    // From below: far above its end an architecture may take a bit of an address for a tag, and ignore it.
+    // From below: far above that end an architecture may ignore bits of an address as a tag.
     address top = page_size();
     while (top << 1 != 0 && accepts(top << 1)) top <<= 1;
     for (address step = top >> 1; step >= page_size(); step >>= 1)
@@ -92,7 +92,7 @@ address users_end(int pagemap) noexcept {
     return top;
 }
 
-/// EINVAL: something here that only a later kernel knows.
+/// EINVAL: a flag that only a later kernel has.
 bool is_refusal(int error) noexcept {
     return error == ENOTTY || error == EINVAL || error == ENOSYS || error == EPERM || error == EACCES;
 }
@@ -109,7 +109,8 @@ walk_result walk_by_scan(int pagemap, address& at, address end, page_state wante
     scan.size = sizeof scan;
     scan.vec = reinterpret_cast<std::uintptr_t>(found.data());
     scan.vec_len = std::min<std::uint64_t>(found.size(), (end - at) / page_size());
-    std::fill_n(found.begin(), scan.vec_len, pagemap::region{});  // memory checkers do not know that the kernel does
+    std::fill_n(found.begin(), scan.vec_len,
+                pagemap::region{});  // for memory checkers, which do not know that the kernel writes it
     scan.max_pages = pages_a_call;
     scan.category_anyof_mask = pagemap::is_present | pagemap::is_swapped;
     scan.return_mask = categories_for(wanted);
@@ -128,7 +129,7 @@ walk_result walk_by_scan(int pagemap, address& at, address end, page_state wante
             }
             continue;
         }
-        if (scan.walk_end <= at) return walk_result::refused;  // or it would never end
+        if (scan.walk_end <= at) return walk_result::refused;  // else this loop would never end
         for (int i = 0; i < count; ++i) {
             const pagemap::region& r = found[static_cast<std::size_t>(i)];
             const page_state state = state_of_categories(r.categories);
@@ -144,7 +145,7 @@ walk_result walk_by_scan(int pagemap, address& at, address end, page_state wante
 
 namespace {
 
-/// Those of [at, end), whether mapped or not: what is not has entries of 0.
+/// Reads the entries of [at, end), mapped or not: unmapped pages have entries of 0.
 walk_result walk_entries(int pagemap, address& at, address end, page_runs& runs, std::error_code& ec) {
     std::array<std::uint64_t, 1024> entries;
     while (at < end) {
@@ -155,7 +156,7 @@ walk_result walk_entries(int pagemap, address& at, address end, page_runs& runs,
             ec = last_system_error();
             return walk_result::failed;
         }
-        if (got == 0) break;  // above the addresses of users
+        if (got == 0) break;  // above user addresses
         const std::size_t count = static_cast<std::size_t>(got) / sizeof entries[0];
         for (std::size_t i = 0; i < count; ++i, at += page_size())
             if (entries[i] != 0 && !runs.add(at, at + page_size(), state_of_entry(entries[i])))
@@ -167,7 +168,7 @@ walk_result walk_entries(int pagemap, address& at, address end, page_runs& runs,
 }  // namespace
 
 walk_result walk_by_entries(int pagemap, int maps, address& at, address end, page_runs& runs, std::error_code& ec) {
-    // So many entries are read as fast as the list of some hundred mappings.
+    // Reading so many entries takes as long as a list of some hundred mappings.
     constexpr std::uint64_t few_pages = 16384;
     if ((end - at) / page_size() <= few_pages) return walk_entries(pagemap, at, end, runs, ec);
     line_reader lines(maps);

@@ -30,7 +30,7 @@ std::error_code ask(int maps, query& q, std::string& name) {
     const query question = q;
     std::error_code ec;
     for (const std::size_t size : {usual, sizeof room}) {
-        std::fill_n(room, size, '\0');  // memory checkers do not know that the kernel does
+        std::fill_n(room, size, '\0');  // for memory checkers, which do not know that the kernel writes it
         q = question;
         q.vma_name_addr = reinterpret_cast<std::uintptr_t>(room);
         q.vma_name_size = static_cast<std::uint32_t>(size);

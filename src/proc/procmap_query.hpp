@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The interface of PROCMAP_QUERY as the kernel has it (include/uapi/linux/fs.h since 6.11); no installed header does.
+/// The kernel's interface of PROCMAP_QUERY (include/uapi/linux/fs.h since 6.11), which installed headers lack.
 #pragma once
 
 #include <cstdint>

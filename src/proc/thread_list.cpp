@@ -3,11 +3,11 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <string_view>
 
-#include <dirent.h>
 #include <fcntl.h>
 
 #include "base/file_descriptor.hpp"
@@ -16,6 +16,14 @@
 #include "proc/proc_stat.hpp"
 
 namespace vmio::detail {
+
+namespace {
+
+/// getdents64(2), struct linux_dirent64: two 64-bit words, the length of the entry, its type, its name.
+constexpr std::size_t length_offset = 16;
+constexpr std::size_t name_offset = 19;
+
+}  // namespace
 
 std::vector<pid_t> list_threads(int directory, std::error_code& ec) {
     const auto fail = [&](int error) {
@@ -27,7 +35,7 @@ std::vector<pid_t> list_threads(int directory, std::error_code& ec) {
     if (!task) return fail(last_system_error().value());
     std::vector<pid_t> ids;
     // Not by readdir(3), which ends at an error as it does at the end: threads would be left out without a word.
-    alignas(dirent64) char entries[4096];
+    alignas(std::uint64_t) char entries[4096];
     while (true) {
         const long got = sys::getdents64(task.get(), entries, sizeof entries);
         if (got < 0) return fail(last_system_error().value());
@@ -35,8 +43,8 @@ std::vector<pid_t> list_threads(int directory, std::error_code& ec) {
         for (long at = 0; at < got;) {
             const char* const entry = entries + at;
             unsigned short length = 0;
-            std::memcpy(&length, entry + offsetof(dirent64, d_reclen), sizeof length);
-            const std::string_view name = entry + offsetof(dirent64, d_name);
+            std::memcpy(&length, entry + length_offset, sizeof length);
+            const std::string_view name = entry + name_offset;
             pid_t id = 0;
             if (std::from_chars(name.data(), name.data() + name.size(), id).ec == std::errc()) ids.push_back(id);
             at += length;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "base/file_descriptor.hpp"
 #include "base/system_call.hpp"
@@ -48,6 +49,7 @@ thread_status read_thread_status(int directory, pid_t thread) {
         if (!value.empty()) value.remove_prefix(1);
         if (key == "Name") status.name = value;
         if (key == "State" && !value.empty()) status.state = value.front();
+        if (key == "Tgid") parse(value, status.process);
         if (key == "TracerPid") parse(value, status.tracer);
         if (key == "voluntary_ctxt_switches") parse(value, status.voluntary_switches);
     }
@@ -89,15 +91,15 @@ std::string describe_wait(int directory, pid_t thread) {
     return text;
 }
 
-std::string name_of_process(pid_t id) {
+std::string describe_process(pid_t thread) {
     char path[32];
-    std::snprintf(path, sizeof path, "/proc/%d/comm", id);
-    const file_descriptor file(sys::open(path, O_RDONLY | O_CLOEXEC));
-    char name[128];
-    const ssize_t got = file ? sys::read(file.get(), name, sizeof name) : 0;
-    std::string text(name, got > 0 ? static_cast<std::size_t>(got) : 0);
-    if (!text.empty() && text.back() == '\n') text.pop_back();
-    return text;
+    std::snprintf(path, sizeof path, "/proc/%d", thread);
+    const file_descriptor directory(sys::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    pid_t id = read_thread_status(directory.get(), thread).process;
+    if (id == 0) id = thread;
+    if (id == ::getpid()) return "this process";
+    const std::string name = read_thread_status(directory.get(), id).name;
+    return "process " + std::to_string(id) + (name.empty() ? "" : " (" + name + ")");
 }
 
 }  // namespace vmio::detail

@@ -14,7 +14,8 @@ namespace vmio::detail {
 struct thread_status {
     std::string name;                      ///< as set by pthread_setname_np(3)
     char state = '?';                      ///< R, S, D, T, t, Z, ...: proc_pid_stat(5)
-    pid_t tracer = 0;                      ///< TracerPid; 0: none
+    pid_t process = 0;                     ///< Tgid
+    pid_t tracer = 0;                      ///< TracerPid, the thread that traces it; 0: none
     std::uint64_t voluntary_switches = 0;  ///< counts every wait that the thread has ended
 };
 
@@ -43,7 +44,7 @@ std::string kernel_function(int directory, pid_t thread);
 /// A phrase for an error message: "thread 12 (worker): state D, in system call 58, kernel function vfork".
 std::string describe_wait(int directory, pid_t thread);
 
-/// The name of a process, or an empty string.
-std::string name_of_process(pid_t id);
+/// The process that a thread with that id belongs to, and its name: "process 12 (gdb)", or "this process".
+std::string describe_process(pid_t thread);
 
 }  // namespace vmio::detail

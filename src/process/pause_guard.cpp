@@ -28,7 +28,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-/// No limit if it is not positive, or beyond what the clock can tell.
+/// No limit if it is not positive, or exceeds the range of the clock.
 clock::time_point deadline_after(std::chrono::milliseconds limit) {
     const clock::time_point now = clock::now();
     const bool limited = limit.count() > 0 && limit < clock::time_point::max() - now;
@@ -37,7 +37,7 @@ clock::time_point deadline_after(std::chrono::milliseconds limit) {
 
 }  // namespace
 
-/// ptrace(2) serves only the thread that attached, so there is one that does nothing else.
+/// ptrace(2) serves only the thread that attached, so there is a thread that does nothing else.
 class VMIO_HIDDEN pause_guard::tracer {
 public:
     tracer(const process& target, const pause_options& options)
@@ -75,8 +75,8 @@ public:
         if (waited_for_)
             throw memory_error(
                 "pause", target_.id(), 0, detail::system_error_of(EDEADLK),
-                "a read of its memory waited for a page that only its own threads can bring, as a user-space "
-                "pager or file server does: it was let go, and what was read is not of one moment");
+                "a transfer waited for a page that its own threads may have to bring, as a user-space pager or "
+                "file server does: it was let go, and what was read is not of one moment");
     }
 
     std::vector<thread_registers> registers(std::span<const std::uint32_t> types) {

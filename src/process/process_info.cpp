@@ -2,6 +2,9 @@
 #include "process/process_info.hpp"
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
 
 #include <unistd.h>
 
@@ -51,6 +54,36 @@ std::string arguments_in(const std::vector<std::byte>& cmdline) {
     return text;
 }
 
+/// The name of the program, in parentheses, may hold any byte: fields are counted from the last parenthesis.
+void parse_stat(const std::vector<std::byte>& bytes, process_numbers& numbers) {
+    const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const std::size_t name_end = text.rfind(')');
+    if (name_end == text.npos) return;
+    process_numbers read;
+    const int found =
+        std::sscanf(text.c_str() + name_end, ") %c %d %d %d %*d %*d %" SCNu64 " %*u %*u %*u %*u %*u %*u %*d %*d %*d %d",
+                    &read.state, &read.parent, &read.process_group, &read.session, &read.flags, &read.nice);
+    if (found == 6) numbers = read;
+}
+
+/// The first of the four ids in a line of /proc/PID/status is the real one.
+std::uint32_t real_id(const std::string& status, const char* field) {
+    const std::size_t at = status.find(field);
+    std::uint32_t id = 0;
+    if (at != status.npos) std::sscanf(status.c_str() + at + std::strlen(field), "%" SCNu32, &id);
+    return id;
+}
+
+process_numbers read_numbers(const process& target) {
+    process_numbers numbers;
+    parse_stat(read_proc_file(target, "stat"), numbers);
+    const std::vector<std::byte> bytes = read_proc_file(target, "status");
+    const std::string status(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    numbers.user = real_id(status, "\nUid:");
+    numbers.group = real_id(status, "\nGid:");
+    return numbers;
+}
+
 }  // namespace
 
 process_info read_process_info(const process& target, const pause_guard* pause) {
@@ -58,6 +91,7 @@ process_info read_process_info(const process& target, const pause_guard* pause) 
     info.process_id = target.id();
     info.program = name_in(read_proc_file(target, "comm"));
     info.arguments = arguments_in(read_proc_file(target, "cmdline"));
+    info.numbers = read_numbers(target);
     info.auxiliary_vector = read_proc_file(target, "auxv");
     if (pause != nullptr) info.threads = pause->registers();
     return info;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,10 +15,25 @@
 
 namespace vmio::detail {
 
+/// What /proc/PID/stat and status say, as NT_PRPSINFO holds it.
+struct process_numbers {
+    char state = 'R';  // of the leader: 't' while it is paused
+    int nice = 0;
+    std::uint64_t flags = 0;  // PF_* of the kernel
+    std::uint32_t user = 0;   // real ids
+    std::uint32_t group = 0;
+    pid_t parent = 0;
+    pid_t process_group = 0;
+    pid_t session = 0;
+
+    friend bool operator==(const process_numbers&, const process_numbers&) noexcept = default;
+};
+
 struct process_info {
     pid_t process_id = 0;
     std::string program;
     std::string arguments;
+    process_numbers numbers;
     std::vector<std::byte> auxiliary_vector;
     std::vector<thread_registers> threads;  // the current one of a debugger comes first
 };

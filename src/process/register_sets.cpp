@@ -2,6 +2,7 @@
 #include "process/register_sets.hpp"
 
 #include <cerrno>
+#include <csignal>
 
 #include <elf.h>
 #include <sys/ptrace.h>
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::size_t first_size = 4096;
 
-/// Empty, without an error: this machine has no such set.
+/// Returns: empty, without an error, if this machine has no such set.
 std::vector<std::byte> read_set(pid_t thread, std::uint32_t type, std::error_code& ec) {
     std::vector<std::byte> bytes(first_size);
     while (true) {
@@ -24,11 +25,23 @@ std::vector<std::byte> read_set(pid_t thread, std::uint32_t type, std::error_cod
             if (ec.value() == EINVAL || ec.value() == ENODEV || ec.value() == EIO) ec.clear();
             return {};
         }
-        // A larger set is cut to the room there is.
+        // The kernel cuts a larger set to the size of the buffer.
         const bool whole = place.iov_len < bytes.size();
         bytes.resize(whole ? place.iov_len : 2 * bytes.size());
         if (whole) return bytes;
     }
+}
+
+/// Why the thread stopped: a siginfo_t. Empty, without an error, in a stop of the whole group (SIGSTOP).
+std::vector<std::byte> read_signal_info(pid_t thread, std::error_code& ec) {
+    siginfo_t info{};
+    if (::ptrace(PTRACE_GETSIGINFO, thread, nullptr, &info) != 0) {
+        ec = last_system_error();
+        if (ec.value() == EINVAL) ec.clear();
+        return {};
+    }
+    const auto bytes = std::as_bytes(std::span(&info, 1));
+    return {bytes.begin(), bytes.end()};
 }
 
 }  // namespace
@@ -47,6 +60,7 @@ std::span<const std::uint32_t> known_register_sets() noexcept {
 #elif defined(__riscv)
             0x900,  // NT_RISCV_CSR
 #endif
+            NT_SIGINFO,
     };
     return types;
 }
@@ -54,7 +68,7 @@ std::span<const std::uint32_t> known_register_sets() noexcept {
 thread_registers read_registers(pid_t thread, std::span<const std::uint32_t> types, std::error_code& ec) {
     thread_registers registers{thread, 0, {}};
     for (const std::uint32_t type : types) {
-        std::vector<std::byte> bytes = read_set(thread, type, ec);
+        std::vector<std::byte> bytes = type == NT_SIGINFO ? read_signal_info(thread, ec) : read_set(thread, type, ec);
         if (ec) break;
         if (!bytes.empty()) registers.sets.push_back({type, std::move(bytes)});
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+/// Register sets of a stopped thread, by ptrace(2).
 #pragma once
 
 #include <cstdint>
@@ -11,11 +12,12 @@
 
 namespace vmio::detail {
 
-/// The types of all sets that core files of this machine hold.
+/// Returns: the types of all register sets that core files of this machine hold.
 std::span<const std::uint32_t> known_register_sets() noexcept;
 
-/// Of a thread that the calling thread traces and that stands still, those sets of `types` that its machine has. ESRCH
-/// if it has ended.
+/// Reads those sets of `types` that the machine has. Precondition: the thread is stopped, and traced by the calling
+/// thread.
+/// Errors: ESRCH, the thread has ended.
 thread_registers read_registers(pid_t thread, std::span<const std::uint32_t> types, std::error_code& ec);
 
 }  // namespace vmio::detail

@@ -56,9 +56,7 @@ std::string traced_threads::explain(const std::error_code& ec) const {
     if (ec.value() == EPERM && refused_ != 0) {
         const pid_t tracer = read_thread_status(directory, refused_).tracer;
         if (tracer == 0) return {};
-        if (tracer == ::getpid()) return "this process traces it already; a process can have one tracer";
-        return "process " + std::to_string(tracer) + " (" + name_of_process(tracer) +
-               ") traces it already; a process can have one tracer";
+        return describe_process(tracer) + " traces it already; a process can have one tracer";
     }
     if (ec.value() != ETIMEDOUT) return {};
     for (const traced_thread& t : threads_)
@@ -69,7 +67,7 @@ std::string traced_threads::explain(const std::error_code& ec) const {
 bool traced_threads::forget() noexcept {
     threads_.clear();
     strayed_ = false;
-    return true;
+    return !is_late();
 }
 
 std::vector<pid_t> traced_threads::stopped() const {

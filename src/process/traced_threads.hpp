@@ -36,7 +36,7 @@ public:
     /// end of the tracing thread lets it go without a stop.
     bool has_strayed() const noexcept { return strayed_; }
 
-    /// Begins anew, for another tracing thread. True.
+    /// Forgets all, for another tracing thread. Returns: false if it is too late for another try.
     bool forget() noexcept;
 
     std::vector<pid_t> stopped() const;

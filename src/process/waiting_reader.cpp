@@ -15,11 +15,13 @@
 
 namespace vmio::detail {
 
-/// By its arguments: process_vm_readv and process_vm_writev name the process, the others a descriptor of its mem file.
+/// By its arguments: process_vm_readv and process_vm_writev name the process, the others a descriptor of a file below
+/// /proc/PID: mem, or one whose text the kernel takes from the memory of the process, as it does for cmdline.
 bool waiting_reader::is_transfer(const blocked_call& call) const {
     switch (call.number) {
         case SYS_process_vm_readv:
         case SYS_process_vm_writev: return static_cast<pid_t>(call.arguments[0]) == target_;
+        case SYS_read:
         case SYS_pread64:
         case SYS_pwrite64:
         case SYS_preadv:
@@ -28,11 +30,11 @@ bool waiting_reader::is_transfer(const blocked_call& call) const {
     }
     char link[48];
     char place[64];
-    char mem[32];
+    char directory[32];
     std::snprintf(link, sizeof link, "/proc/self/fd/%d", static_cast<int>(call.arguments[0]));
-    std::snprintf(mem, sizeof mem, "/%d/mem", target_);
+    std::snprintf(directory, sizeof directory, "/proc/%d/", target_);
     const ssize_t length = ::readlink(link, place, sizeof place);
-    return length > 0 && std::string_view(place, static_cast<std::size_t>(length)).ends_with(mem);
+    return length > 0 && std::string_view(place, static_cast<std::size_t>(length)).starts_with(directory);
 }
 
 /// For want of better where the calls of our own threads may not be looked at: it waits for a page that a process

@@ -20,7 +20,7 @@ const std::byte* cow_pages::find(std::size_t page) const noexcept {
 }
 
 cow_pages::layer cow_pages::new_layer(std::size_t pages) {
-    return std::make_shared_for_overwrite<std::byte[]>(pages * page_size());
+    return layer(new std::byte[pages * page_size()]);
 }
 
 std::span<std::byte> cow_pages::bytes_of(const layer& l, std::size_t index) noexcept {

@@ -7,11 +7,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "base/iovec_batch.hpp"
 #include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "proc/vma_lookup.hpp"
 #include "process/proc_file.hpp"
+#include "transfer/iovec_batch.hpp"
 
 namespace vmio::detail {
 

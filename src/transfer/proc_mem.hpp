@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The other way into a process's memory: /proc/PID/mem.
+/// Transfers by /proc/PID/mem.
 #pragma once
 
 #include <cstddef>
@@ -13,19 +13,20 @@
 
 namespace vmio::detail {
 
-/// Bound to the memory that it was opened on: after exit or exec it moves nothing, whatever has the process's number
-/// then, and also if another process still uses that memory. Opened for reading alone where writing is refused.
+/// Bound to the memory that it was opened on: after exit or exec it moves nothing, also if the PID is recycled or another
+/// process still uses that memory. Opened for reading alone where writing is refused.
 ///
-/// The kernel ignores protections here, and grows a stack when it is asked for an address below one. So every transfer
-/// first asks what is mapped, and never touches what is not: about 0.4 microseconds more than the transfer itself.
+/// The kernel ignores protections here, and grows a stack for an address below it. So every transfer looks up the
+/// mapping first, and never touches unmapped addresses: 0.4 microseconds more than the transfer itself.
 class proc_mem {
 public:
     enum class protections { honour, ignore };
 
     proc_mem(const process& target, std::error_code& ec) noexcept;
 
-    /// As read_some() of a memory. EFAULT: not mapped, or honoured protections forbid it. EIO: the kernel cannot give
-    /// the page. ESTALE: that memory is gone.
+    /// As read_some() and write_some() of a memory.
+    /// Errors: EFAULT, not mapped, or forbidden by protections that are honoured; EIO, the kernel cannot give the page;
+    /// ESTALE, the memory is gone, or is not this process's any more.
     std::size_t read_some(address from, std::span<std::byte> to, protections, std::error_code& ec) const noexcept;
     std::size_t write_some(address to, std::span<const std::byte> from, protections,
                            std::error_code& ec) const noexcept;
@@ -38,7 +39,7 @@ private:
     std::size_t transfer(address remote, std::size_t size, bool writing, protections, Move&&,
                          std::error_code& ec) const noexcept;
 
-    process target_;  // for its descriptor of the maps
+    process target_;
     file_descriptor file_;
     std::error_code write_error_;  // of opening the file for writing, where it could be opened for reading
 };

@@ -66,7 +66,8 @@ std::error_code process_memory::open(process_memory_options options) {
         turn_to_mem(ec);
         return gone(ec);
     }
-    // A call of length 0 looks at nothing. One for the byte at 0, which no program maps, does: EFAULT is a yes.
+    // A call of length 0 checks nothing. A read of the byte at 0, which no program maps, fails with EFAULT if access is
+    // allowed.
     std::byte byte;
     detail::transfer(::process_vm_readv, target_.id(), 0, &byte, 1, 1, ec);
     if (ec.value() == EFAULT || (detail::is_forbidden(::process_vm_readv, ec) && turn_to_mem(ec))) ec.clear();
@@ -89,11 +90,12 @@ const char* process_memory::write_operation() const noexcept {
     return state_->by_mem(direction::writing) ? "write of /proc/PID/mem" : "process_vm_writev";
 }
 
-/// After a refusal `why`: true if the other way is open from now on.
+/// Turns to /proc/PID/mem after the refusal `why`.
+/// Returns: whether it is used from now on.
 bool process_memory::turn_to_mem(std::error_code& why) const noexcept {
     if (state_->options.method != transfer_method::automatic) return false;
     if (const std::error_code ec = state_->open_mem(target_)) {
-        if (detail::is_exhaustion(ec)) why = ec;  // a refusal that is not for good must not look like one
+        if (detail::is_exhaustion(ec)) why = ec;  // a shortage must not look like a permanent refusal
         return false;
     }
     state_->turn_to_mem();
@@ -101,7 +103,7 @@ bool process_memory::turn_to_mem(std::error_code& why) const noexcept {
     return true;
 }
 
-/// `ec`, unless the process has ended: whatever was seen then may have been another's.
+/// Returns: `ec`, or ESRCH if the process has ended: the result may be of another process then.
 std::error_code process_memory::gone(std::error_code ec) const noexcept {
     return target_.alive() ? ec : detail::system_error_of(ESRCH);
 }

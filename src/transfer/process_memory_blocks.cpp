@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Many blocks at once.
+/// Transfers of many blocks.
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <stdexcept>
 
-#include "base/iovec_batch.hpp"
 #include "base/system_error.hpp"
+#include "transfer/iovec_batch.hpp"
 #include "transfer/process_memory_state.hpp"
 #include "transfer/vm_call.hpp"
 
 namespace vmio {
 namespace {
 
-/// A walk over the bytes of many blocks, in their order.
+/// A position in the bytes of many blocks, in their order.
 class block_walk {
 public:
     block_walk(std::span<const remote_block> blocks, std::span<block_transfer> results) noexcept
@@ -22,7 +22,7 @@ public:
     }
 
     bool at_end() const noexcept { return block_ == blocks_.size(); }
-    /// What is left of the present block.
+    /// The rest of the present block.
     address where() const noexcept { return blocks_[block_].start + offset_; }
     std::byte* local() const noexcept { return blocks_[block_].bytes.data() + offset_; }
     std::size_t left() const noexcept { return blocks_[block_].bytes.size() - offset_; }
@@ -42,7 +42,7 @@ public:
         skip_finished();
     }
 
-    /// Gives up on the present block.
+    /// Records an error for the present block and skips the rest of it.
     void fail(std::error_code why) noexcept {
         results_[block_].error = why;
         skip_block();
@@ -65,10 +65,10 @@ private:
 /// The iovecs of one call, on both sides.
 class block_batch {
 public:
-    /// At most `most` blocks from where `walk` stands.
+    /// Takes at most `most` blocks from the position of `walk` on.
     block_batch(block_walk walk, std::size_t most) noexcept {
         while (!walk.at_end() && theirs_count_ < most && bytes_ < detail::iovec_batch::max_bytes) {
-            // Beyond 2^64 there is nothing; the part before it is asked for, and what is left fails on its own.
+            // A block beyond 2^64: its part below is moved, and the rest fails by itself.
             const address to_top = ~walk.where();
             const std::size_t here = walk.left() - 1 > to_top ? static_cast<std::size_t>(to_top) + 1 : walk.left();
             const std::size_t size = std::min(here, detail::iovec_batch::max_bytes - bytes_);
@@ -86,7 +86,7 @@ public:
 
 private:
     void add_local(std::byte* at, std::size_t size) noexcept {
-        // Buffers that lie side by side are one to the kernel, which is quicker.
+        // Adjacent buffers become one iovec, which is faster.
         if (ours_count_ > 0) {
             iovec& last = ours_[ours_count_ - 1];
             if (static_cast<std::byte*>(last.iov_base) + last.iov_len == at) {
@@ -127,7 +127,7 @@ void process_memory::transfer_blocks(direction d, std::span<const remote_block> 
         const block_batch batch(walk, most);
         const ssize_t moved = batch.move(call, target_.id());
         if (moved > 0) {
-            // A short count stops at the first byte of the next call, which then says why.
+            // The next call starts where a short one stopped, and gets the error.
             walk.pass(static_cast<std::size_t>(moved));
             most = std::min(most * 4, detail::iovec_batch::max_pieces);
             continue;
@@ -140,7 +140,7 @@ void process_memory::transfer_blocks(direction d, std::span<const remote_block> 
             ec = why;
         } else {
             walk.fail(why);
-            most = std::max(most / 4, fewest);  // where one is bad more may be: pack less in vain
+            most = std::max(most / 4, fewest);  // bad blocks come in groups: pack fewer
         }
     }
     if (reading && !target_.alive()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What the copies of a process_memory share.
+/// The state that copies of a process_memory share.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,7 @@
 namespace vmio {
 
 struct VMIO_HIDDEN process_memory::state {
-    /// The calls name a process by its number, if it has one.
+    /// The system calls need a PID, which a process of in_proc() does not have here.
     state(process_memory_options o, const process& target)
         : options(o), use_mem(o.method == transfer_method::proc_mem || target.id() == 0 ? way::mem : way::call) {}
 
@@ -47,7 +47,7 @@ struct VMIO_HIDDEN process_memory::state {
         use_mem.compare_exchange_strong(none, way::mem_where_refused, std::memory_order_release);
     }
 
-    /// One meaning, whichever way automatic has taken.
+    /// The same for both ways that automatic may use.
     detail::proc_mem::protections protections(direction d) const noexcept {
         const bool ignore =
             options.method == transfer_method::proc_mem || (d == direction::writing && options.force_write);
@@ -64,7 +64,7 @@ struct VMIO_HIDDEN process_memory::state {
     static thread_local constinit bool refused_here;  // for good: a filter cannot be taken off
     std::mutex opening;
     std::error_code opening_error;
-    std::optional<detail::proc_mem> mem;  // there before use_mem is set, and never changed after
+    std::optional<detail::proc_mem> mem;  // set before use_mem is, and never changed after
 };
 
 }  // namespace vmio

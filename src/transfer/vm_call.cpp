@@ -59,7 +59,7 @@ std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byt
         return one_after_the_other(call, id, remote, local, size, ec);
 
     std::array<share, most_threads> shares;
-    // Whole runs, and not one more of them than there are threads.
+    // Whole runs, no more shares than threads.
     const std::size_t runs = (size - 1) / iovec_batch::default_run + 1;
     const std::size_t each = ((runs - 1) / threads + 1) * iovec_batch::default_run;
     std::size_t count = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// One range by process_vm_readv(2) or process_vm_writev(2).
+/// Transfers of one range by process_vm_readv(2) or process_vm_writev(2).
 #pragma once
 
 #include <cstddef>
@@ -11,22 +11,22 @@
 
 #include <vmio/address.hpp>
 
-#include "base/iovec_batch.hpp"
 #include "base/system_error.hpp"
+#include "transfer/iovec_batch.hpp"
 
 namespace vmio::detail {
 
 using vm_call = ssize_t (*)(pid_t, const iovec*, unsigned long, const iovec*, unsigned long, unsigned long);
 
-/// Asks for batch after batch and stops where the kernel stopped: what lies behind a short batch is never tried, since
-/// its bytes would land in the wrong place. A large range is shared among up to `threads` threads; then what lies
-/// behind a gap may have been moved too, at its place, and is not counted. Returns the bytes moved; sets ec only if
-/// there are none.
+/// Moves batch after batch and stops where the kernel stopped: nothing behind a short batch is tried, since its bytes
+/// would land in the wrong place. A large range is shared among up to `threads` threads; then bytes behind a gap may
+/// have been moved, too, to their place, but are not counted. Returns: the number of bytes moved; sets `ec` only if
+/// that is 0.
 std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
                                 unsigned threads, std::error_code& ec) noexcept;
 
-/// The same. What fits into one piece, as most does, needs no batch; and every call or jump on this way is felt, since
-/// after a system call the processor has forgotten where they lead.
+/// The same. A range that fits into one iovec, as most do, needs no batch. Inline, since branch prediction is cold
+/// after a system call, so that every call or jump on this path costs.
 inline std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
                             unsigned threads, std::error_code& ec) noexcept {
     if (size > iovec_batch::default_run || size - 1 > ~remote) [[unlikely]]

@@ -14,24 +14,24 @@
 
 #include "base/cancellation.hpp"
 #include "base/huge_buffer.hpp"
-#include "base/iovec_batch.hpp"
 #include "base/system_error.hpp"
 #include "base/worker_thread.hpp"
+#include "transfer/iovec_batch.hpp"
 
 namespace vmio {
 namespace {
 
 constexpr std::size_t most_runs = detail::iovec_batch::max_pieces;
-/// Reading on costs less than another iovec up to here, once the bytes land in memory that is used again and again.
+/// Up to so many bytes between two blocks it costs less to read them too than to use another iovec.
 constexpr std::uint64_t widest_gap = 4096;
 constexpr std::size_t most_in_gaps = std::size_t{256} << 10;
 constexpr std::size_t worth_a_thread = 8192;  // blocks, which take some milliseconds
 
-/// What is to be read of a block: no more than the cap and the top of the address space allow, and not nothing.
+/// The part of a block to be read: limited by max_bytes and the top of the address space; never empty.
 struct piece {
     address start;
     std::uint64_t size;
-    std::size_t index;  // of its result
+    std::size_t index;  // of the result
 
     address end() const noexcept { return start + size; }
 };
@@ -42,7 +42,7 @@ struct piece {
 ///          |=================|     gap     |=====|
 ///                  |======|                  |=========|
 ///
-/// A gap lies in a page that pieces on both sides of it touch, so none is touched for its sake.
+/// A gap lies in a page that pieces on both sides of it touch, so no page is touched because of it.
 struct run {
     std::span<const piece> pieces;  // sorted
     address end;
@@ -78,13 +78,13 @@ private:
     std::span<const piece> pieces_;
 };
 
-/// A list of sizes may be nonsense.
+/// The sizes are the caller's, so their sum may overflow.
 std::size_t sum(std::size_t a, std::size_t b) {
     if (b > std::numeric_limits<std::size_t>::max() - a) throw std::bad_alloc();
     return a + b;
 }
 
-/// What one thread reads, and the room it needs if everything can be read.
+/// The work of one thread, and the room that it needs if everything can be read.
 struct share {
     std::span<const piece> pieces;
     std::size_t room = 0;
@@ -122,11 +122,11 @@ std::vector<share> shares_of(std::span<const piece> pieces, std::size_t most) {
 /// Reads a share of the pieces, a batch of runs at a time.
 class share_reading {
 public:
-    share_reading(std::span<const piece> pieces, const block_scan::transfer& move, std::uint64_t unit,
+    share_reading(std::span<const piece> pieces, const detail::block_reader& move, std::uint64_t unit,
                   block_result* results)
         : left_(pieces), move_(move), unit_(unit), results_(results) {}
 
-    /// Everything, to `to`; returns how many bytes there are now.
+    /// Reads everything to `to`; returns how many bytes that is.
     std::size_t read(std::byte* const to) {
         std::byte* end = to;
         while (plan()) {
@@ -140,7 +140,7 @@ public:
     }
 
 private:
-    /// Cuts the next runs off what is left; false if there are none.
+    /// Takes the next runs from what is left; false if nothing is left.
     bool plan() {
         std::size_t in_gaps = 0;
         while (!left_.empty() && runs_.size() < most_runs && in_gaps <= most_in_gaps) {
@@ -158,7 +158,7 @@ private:
         return !runs_.empty();
     }
 
-    /// Has the runs read side by side, gaps and all.
+    /// Prepares to read the runs one behind the other, including their gaps.
     void aim(std::byte* to) {
         blocks_.clear();
         for (const run& r : runs_) {
@@ -169,7 +169,7 @@ private:
         transfers_.resize(blocks_.size());
     }
 
-    /// Answers with what was read, from `to` on without the gaps. Pieces beyond a hole become the next runs.
+    /// Fills in the results and moves their bytes to `to`, without the gaps. Pieces beyond a hole become the next runs.
     std::byte* settle(std::byte* to) noexcept {
         std::size_t again = 0;
         for (std::size_t i = 0; i < blocks_.size(); ++i) {
@@ -215,7 +215,7 @@ private:
     }
 
     std::span<const piece> left_;  // in no run yet
-    const block_scan::transfer& move_;
+    const detail::block_reader& move_;
     const std::uint64_t unit_;
     block_result* const results_;
     std::vector<run> runs_;
@@ -225,8 +225,8 @@ private:
 
 }  // namespace
 
-block_scan::block_scan(std::span<const memory_block> blocks, std::size_t max_bytes, const transfer& move,
-                       std::uint64_t unit, unsigned threads) {
+block_scan detail::scan_blocks_by(std::span<const memory_block> blocks, std::size_t max_bytes, const block_reader& move,
+                                  std::uint64_t unit, unsigned threads) {
     static_assert(std::is_trivially_destructible_v<block_result>, "they end with their storage");
     const piece_list pieces(blocks, max_bytes);
     auto shares =
@@ -261,19 +261,21 @@ block_scan::block_scan(std::span<const memory_block> blocks, std::size_t max_byt
         if (!s.worker.joinable()) read(s);
     for (share& s : shares)
         if (s.worker.joinable()) s.worker.join();
+    block_scan scan;
     for (const share& s : shares) {
         if (s.failure) std::rethrow_exception(s.failure);
-        bytes_kept_ += s.kept;
+        scan.bytes_kept_ += s.kept;
     }
-    results_ = {results, blocks.size()};
-    storage_ = storage;
+    scan.results_ = {results, blocks.size()};
+    scan.storage_ = storage;
+    return scan;
 }
 
 block_scan scan_blocks(const process_memory& memory, std::span<const memory_block> blocks, std::size_t max_bytes) {
     const auto move = [&memory](std::span<const remote_block> wanted, std::span<block_transfer> results) {
         memory.read_blocks(wanted, results);
     };
-    return block_scan(blocks, max_bytes, move, page_size(), memory.options().threads);
+    return detail::scan_blocks_by(blocks, max_bytes, move, page_size(), memory.options().threads);
 }
 
 }  // namespace vmio

@@ -17,11 +17,11 @@ int digit_of(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    throw std::invalid_argument("vmio::byte_pattern: neither a hexadecimal digit nor '?'");
+    throw std::invalid_argument("vmio::byte_pattern: a character is neither a hexadecimal digit nor '?'");
 }
 
-/// How often it is met in a process, roughly: half of what that holds is zero, and text, machine code and pointers have
-/// their favourites too.
+/// A rough measure of how often a byte occurs in a process: half of its memory is zero, and text, machine code and
+/// pointers have frequent bytes too.
 unsigned commonness(std::byte bits, std::byte mask) {
     using namespace std::string_view_literals;
     constexpr std::string_view favourites = "\x01\x02\x0f\x20\x24\x48\x49\x7f\x89\x8b\xff"sv;
@@ -37,7 +37,7 @@ byte_pattern::byte_pattern(std::span<const std::byte> bytes) : byte_pattern(byte
 
 byte_pattern::byte_pattern(std::span<const std::byte> bytes, std::span<const std::byte> mask)
     : bytes_(bytes.begin(), bytes.end()) {
-    if (bytes.empty()) throw std::invalid_argument("vmio::byte_pattern: nothing to look for");
+    if (bytes.empty()) throw std::invalid_argument("vmio::byte_pattern: the pattern is empty");
     if (!mask.empty() && mask.size() != bytes.size())
         throw std::invalid_argument("vmio::byte_pattern: a mask has as many bytes as the pattern");
     if (std::any_of(mask.begin(), mask.end(), [](std::byte m) { return m != whole; }))
@@ -48,7 +48,7 @@ byte_pattern::byte_pattern(std::span<const std::byte> bytes, std::span<const std
 }
 
 byte_pattern byte_pattern::text(std::string_view characters) {
-    return byte_pattern(std::as_bytes(std::span(characters)));
+    return byte_pattern(std::as_bytes(std::span<const char>(characters.data(), characters.size())));
 }
 
 byte_pattern byte_pattern::hex(std::string_view digits) {
@@ -72,7 +72,8 @@ byte_pattern byte_pattern::hex(std::string_view digits) {
     return byte_pattern(bytes, mask);
 }
 
-/// Two that differ, if there are such: memory full of one byte would hold up the search for a run of it else.
+/// Chooses two bytes that differ, if there are such: otherwise memory full of one byte would slow down the search for a
+/// pattern that has a run of it.
 void byte_pattern::choose_rarest() {
     const auto mask = [&](std::size_t i) { return mask_.empty() ? whole : mask_[i]; };
     const auto rarer = [&](std::size_t i, std::size_t than) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The pieces of a region into a buffer, each byte at its place.
+/// Reads the pieces of a region into a buffer.
 #pragma once
 
 #include <vector>
@@ -11,8 +11,8 @@
 
 namespace vmio::detail {
 
-/// The byte of `start` goes to `offset` of the buffer. Adds gaps to `gaps` and what is known to be zero to `zeros`;
-/// there the buffer is zero.
+/// Places the byte of address `start` at `offset` of the buffer, and the others accordingly. Adds gaps to `gaps` and
+/// ranges known to be zero to `zeros`; the buffer is zeroed there.
 class chunk_filler final : public piece_consumer {
 public:
     chunk_filler(sparse_buffer& buffer, std::size_t offset, address start, std::vector<memory_gap>& gaps,

@@ -14,7 +14,7 @@ search_summary search_by_reading(const detail::read_function& memory, std::span<
                                  const byte_pattern& pattern, const std::function<bool(address)>& found,
                                  std::size_t alignment) {
     if (alignment == 0) throw std::invalid_argument("vmio::search: the alignment is 0");
-    constexpr std::size_t buffer_size = std::size_t{512} << 10;  // stays in a cache close to the processor
+    constexpr std::size_t buffer_size = std::size_t{512} << 10;  // fits into the second-level cache
     std::vector<std::byte> buffer(buffer_size);
     detail::seam_search seams(pattern, alignment);
     search_summary summary;
@@ -31,7 +31,7 @@ search_summary search_by_reading(const detail::read_function& memory, std::span<
             if (size > 0) {
                 seams.add(at, std::span(buffer).first(size), report);
             } else if (!ec || ec == errc::bad_address) {
-                const address next_page = align_down(at, page_size()) + page_size();
+                const address next_page = next_boundary(at, page_size());
                 size = static_cast<std::size_t>(std::min(range.end(), next_page) - at);
                 summary.unreadable += size;
             } else {

@@ -21,8 +21,9 @@ namespace {
 
 constexpr std::size_t blocks_a_call = 512;
 
-/// What a mapping shows of the page in which its file ends: whoever has it mapped may have written behind the end,
-/// where no read(2) gets. Through /proc/PID/mem, since our mapping too may end at any time. False: it cannot be had.
+/// Reads from the page in which a file ends what a mapping shows of it: processes that have it mapped may have written
+/// behind the end, which read(2) does not return. By /proc/PID/mem, since an access to our own mapping faults (SIGBUS)
+/// if the file is truncated meanwhile. Returns false if that is not possible.
 bool read_last_page(int file, std::uint64_t offset, std::span<std::byte> to) noexcept {
     const std::uint64_t start = align_down(offset, page_size());
     void* const p = ::mmap(nullptr, page_size(), PROT_READ, MAP_SHARED, file, static_cast<off_t>(start));
@@ -38,8 +39,11 @@ bool read_last_page(int file, std::uint64_t offset, std::span<std::byte> to) noe
 }  // namespace
 
 void piece_reader::read(const region_source& source, const address_range& range, piece_consumer& to) {
+    if (source.is_protected() && !forced_)
+        forced_.emplace(memory_.target(), process_memory_options{.method = transfer_method::proc_mem});
+    by_ = source.is_protected() ? &*forced_ : &memory_;
     sink_ = &to;
-    blocks_.clear();  // of a call that threw
+    blocks_.clear();  // left over from a call that threw
     inferred_.clear();
     source.pieces(range, [&](const region_piece& piece) {
         if (piece.from != region_piece::origin::memory) append(inferred_, piece.range);
@@ -66,22 +70,23 @@ void piece_reader::read_memory(address_range range) {
 
 void piece_reader::finish() {
     results_.resize(blocks_.size());
-    memory_.read_blocks(blocks_, results_);
+    by_->read_blocks(blocks_, results_);
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
         const auto [moved, error] = results_[i];
-        // It may be a page of many, or the whole process: that tells.
+        // One page, or the whole process: read_past_gaps() tells them apart.
         if (error) read_past_gaps(blocks_[i].start + moved, blocks_[i].bytes.subspan(moved));
     }
     blocks_.clear();
 }
 
 void piece_reader::read_past_gaps(address from, std::span<std::byte> to) {
-    for (const memory_gap& gap : vmio::read_past_gaps(memory_, from, to)) sink_->add_gap(gap);
+    for (const memory_gap& gap : vmio::read_past_gaps(*by_, from, to)) sink_->add_gap(gap);
 }
 
 void piece_reader::read_file(const region_source& source, const address_range& range) {
-    // Shorter holes are read, and after so many bytes of data the next one is asked for.
-    constexpr std::uint64_t worth_asking_for_holes = std::uint64_t{256} << 10;
+    // Shorter holes are read; and after so many bytes of data the next one is asked for.
+    constexpr std::uint64_t worth_asking_for_holes = std::uint64_t{32} << 10;
+    constexpr std::uint64_t most_at_once = std::uint64_t{256} << 10;
     const backing_file& file = *source.file();
     std::uint64_t size = file.size();
     for (address at = range.start(); at < range.end();) {
@@ -91,7 +96,7 @@ void piece_reader::read_file(const region_source& source, const address_range& r
         if (offset >= align_up(size, page_size()))
             return sink_->add_gap({{at, range.end()}, gap_reason::past_end_of_file});
         const bool is_last = offset >= last_page;
-        // Of the last page always: mapping a hole of shared memory would fill it.
+        // For the last page always: to map a hole of shared memory would allocate it.
         const bool asked = is_last || left >= worth_asking_for_holes;
         const std::uint64_t data = asked ? file.next_data(is_last ? last_page : offset) : offset;
         if (is_last ? data >= size : data > offset) {
@@ -101,8 +106,10 @@ void piece_reader::read_file(const region_source& source, const address_range& r
             at = zeros.end();
             continue;
         }
-        const std::uint64_t wanted =
-            is_last ? last_page + page_size() - offset : std::min(last_page - offset, worth_asking_for_holes);
+        std::uint64_t wanted = is_last ? last_page + page_size() - offset : std::min(last_page - offset, most_at_once);
+        if (!is_last && asked)
+            wanted = std::clamp(region_source::end_of_data(file, offset) - offset,
+                                std::min<std::uint64_t>(wanted, page_size()), wanted);
         const std::span<std::byte> room = sink_->room(address_range::of_size(at, std::min(left, wanted)));
         if (room.empty()) return sink_->add_gap({{at, range.end()}, gap_reason::over_limit});
         std::size_t got = room.size();
@@ -121,16 +128,16 @@ std::size_t piece_reader::read_file_bytes(const backing_file& file, std::uint64_
     const std::size_t got = file.read_some(offset, to, ec);
     if (!ec) return got;
     const std::uint64_t before = std::exchange(size, file.size());
-    if (size < before) return 0;  // it has been cut short meanwhile
-    // The disk is broken, or the file not meant to be read: memory may have it.
-    const std::uint64_t of_page = align_down(at, page_size()) + page_size() - at;
+    if (size < before) return 0;  // truncated meanwhile
+    // An I/O error of the disk, or a file that refuses reads: the page may still be in memory.
+    const std::uint64_t of_page = next_boundary(at, page_size()) - at;
     const auto part = to.first(static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), of_page)));
     read_past_gaps(at, part);
     return part.size();
 }
 
-/// Page tables say the same of a page that was never touched, of one that has just been unmapped, and of another
-/// mapping there: then what was inferred is wrong. What was read is right, even if it is gone now.
+/// Verifies what was inferred from page tables, where a page that was never touched, one that has just been unmapped
+/// and one of a new mapping look the same. Bytes that were read are right, even if they are gone by now.
 void piece_reader::check(const region_source& source, const address_range& range) {
     const process& target = memory_.target();
     for (address at = range.start(); at < range.end();) {

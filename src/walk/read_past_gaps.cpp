@@ -15,7 +15,7 @@
 namespace vmio {
 namespace {
 
-/// The end of the guard pages at `at`; `at` if there are none, or where nobody can tell.
+/// Returns the end of the guard pages at `at`; `at` if there are none or page tables cannot be read.
 address guard_end(const process& target, address at, address end) {
     std::error_code ec;
     const page_map pages(target, ec);
@@ -28,7 +28,7 @@ address guard_end(const process& target, address at, address end) {
     return guarded;
 }
 
-/// Where the pages of a mapped file end in the mapping, or the end of the mapping if that cannot be known.
+/// Returns where the pages of a mapped file end in the mapping; the end of the mapping if that cannot be known.
 address file_end(const process& target, const detail::vma_info& m) {
     if (m.inode == 0) return m.range.end();
     std::error_code ec;
@@ -41,7 +41,7 @@ address file_end(const process& target, const detail::vma_info& m) {
     return size <= m.offset ? m.range.start() : std::min(m.range.end(), m.range.start() + (size - m.offset));
 }
 
-/// What is wrong at `at`, which could not be read, and how far that goes.
+/// Returns why `at` cannot be read, and how far that reason holds.
 memory_gap examine(const process& target, detail::vma_lookup& mapped, address at, address end, bool protections_count) {
     detail::vma_info m;
     std::error_code none = detail::lost_program(target);
@@ -55,7 +55,7 @@ memory_gap examine(const process& target, detail::vma_lookup& mapped, address at
     if (const address guarded = guard_end(target, at, end); guarded > at)
         return {{at, guarded}, gap_reason::guard_page};
     if (at >= file_end(target, m)) return {{at, end}, gap_reason::past_end_of_file};
-    const address next_page = align_down(at, page_size()) + page_size();
+    const address next_page = next_boundary(at, page_size());
     return {{at, std::min(end, next_page)}, gap_reason::input_output};
 }
 

@@ -1,26 +1,33 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "walk/region_source.hpp"
 
+#include <algorithm>
 #include <string_view>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "maps/file_kind.hpp"
+#include "proc/map_files_link.hpp"
 #include "proc/procmap_query.hpp"
 
 namespace vmio::detail {
 namespace {
 
-/// What mmap(2) gives for MAP_HUGETLB without a file: each has a file of its own, which nobody else can change and only
-/// some of us may open. To read what was never touched would take huge pages of those that the system has set aside.
+/// Whether a mapping was made by mmap(2) with MAP_HUGETLB and without a file: it has an internal file of its own, which
+/// no other process can change and only a privileged one may open. Reading a page that was never touched would take one
+/// of the system's reserved huge pages.
 bool is_anonymous_huge(const process& target, const mapping& m) noexcept {
     if (m.name != "/anon_hugepage" || !m.deleted) return false;
     procmap::query q{};
     q.query_addr = m.range.start();
     return !procmap::ask(target.maps(), q) && q.inode == m.inode &&
-           q.vma_page_size > page_size();  // not a file named so
+           q.vma_page_size > page_size();  // or it is an ordinary file of that name
 }
 
-/// Private, and zero where it was never touched. The kernel's own mappings have names in brackets too, and content that
-/// no page table shows.
+/// Whether memory is private and zero where it was never touched. The kernel's own mappings have names in brackets too,
+/// but content that page tables do not show.
 bool is_anonymous(const process& target, const mapping& m) noexcept {
     const std::string_view name = m.name;
     if (m.perms.shared) return false;
@@ -28,48 +35,82 @@ bool is_anonymous(const process& target, const mapping& m) noexcept {
     return !name.starts_with('[') || name == "[heap]" || name.starts_with("[stack") || name.starts_with("[anon");
 }
 
-/// By name: where devices are, some of whose memory must not be read. Memory of these that looks like a device, and is
-/// none, is left in. The resources of PCI devices look like regular files.
-bool is_device(std::string_view name) noexcept {
+/// Where devices are. The resources of PCI devices look like regular files.
+bool names_a_device(std::string_view name) noexcept {
     if (name.starts_with("/sys/devices/") || name.starts_with("/proc/")) return true;
     return name.starts_with("/dev/") && name != "/dev/zero" && !name.starts_with("/dev/shm/") &&
            !name.starts_with("/dev/hugepages");
 }
 
-}  // namespace
-
-bool is_region(const mapping& m) noexcept {
-    const std::string_view name = m.name;
-    return m.perms.read && !name.starts_with("[vvar") && name != "[vsyscall]" && !is_device(name);
+bool is_of_the_kernel(std::string_view name) noexcept {
+    return name.starts_with("[vvar") || name == "[vsyscall]";
 }
 
-bool is_region(const process& target, const mapping& m) noexcept {
-    return is_region(m) || (m.perms.read && is_device(m.name) && shows_regular_file(target, m));
+/// Whether the file of `m` is a device, other than /dev/zero, which is memory. Nothing is opened for use, which some
+/// devices do not take well. False where that cannot be known.
+bool shows_device(const process& target, const mapping& m) noexcept {
+    struct statx status {};
+    constexpr int flags = AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+    const map_files_link link(m);
+    if (::statx(target.proc_directory(), link.path, flags, STATX_TYPE, &status) != 0) return false;
+    const bool zeros = S_ISCHR(status.stx_mode) && status.stx_rdev_major == 1 && status.stx_rdev_minor == 5;
+    return (S_ISCHR(status.stx_mode) || S_ISBLK(status.stx_mode)) && !zeros;
+}
+
+/// By the kind of the file, and by its name where that cannot be known. The name says nothing about devices of a
+/// container, whose /dev is not ours; devices are mapped shared, so private mappings need not be asked about.
+bool is_device(const process& target, const mapping& m) noexcept {
+    if (names_a_device(m.name)) return !shows_regular_file(target, m);
+    return m.file_backed() && m.perms.shared && shows_device(target, m);
+}
+
+}  // namespace
+
+bool is_region(const process& target, const mapping& m, const source_options& options) noexcept {
+    return (m.perms.read || options.read_protected) && !is_of_the_kernel(m.name) && !is_device(target, m);
+}
+
+bool is_region(const mapping& m) noexcept {
+    return m.perms.read && !is_of_the_kernel(m.name) && !names_a_device(m.name);
 }
 
 region_source::region_source(const process& target, const page_map* pages, const mapping& m,
-                             const source_options& options)
-    : start_(m.range.start()), offset_(m.offset), inode_(m.inode), shared_(m.perms.shared), pages_(pages) {
+                             const source_options& options, bool resident_only)
+    : start_(m.range.start()),
+      offset_(m.offset),
+      inode_(m.inode),
+      shared_(m.perms.shared),
+      protected_(!m.perms.read),
+      pages_(pages) {
     constexpr page_state unreadable = page_state::guard | page_state::poisoned;
     const page_state kept_out = options.read_swapped ? page_state::none : page_state::swapped;
-    if (m.file_backed() && file_system_of(target, m) == file_system_kind::may_stall) {
+    const bool may_stall = m.file_backed() && file_system_of(target, m) == file_system_kind::may_stall;
+    if (may_stall || resident_only) {
         from_outside_ = region_piece::origin::gap;
         if (pages != nullptr) looked_for_ = unreadable | page_state::data | kept_out;
-        return;
+        if (may_stall) return;
     }
     if (pages == nullptr) return;
+    const bool anonymous = is_anonymous(target, m);
+    if (!anonymous && options.use_backing_files && m.file_backed()) {
+        if (backing_file file(target, m, {.may_stall = true}); file) {  // it does not: see above
+            from_outside_ = region_piece::origin::file;
+            looked_for_ = unreadable | page_state::changed | kept_out;
+            file_.emplace(std::move(file));
+            return;
+        }
+    }
+    if (resident_only) return;
     if (!options.read_swapped) looked_for_ = kept_out | unreadable;
-    if (is_anonymous(target, m)) {
-        if (!options.skip_untouched) return;
+    if (anonymous && options.skip_untouched) {
         from_outside_ = region_piece::origin::zeros;
         looked_for_ |= unreadable | page_state::data;
-    } else if (options.use_backing_files && m.file_backed()) {
-        backing_file file(target, m, {.may_stall = true});  // it does not: see above
-        if (!file) return;
-        from_outside_ = region_piece::origin::file;
-        looked_for_ |= unreadable | page_state::changed;
-        file_.emplace(std::move(file));
     }
+}
+
+std::uint64_t region_source::end_of_data(const backing_file& file, std::uint64_t offset) noexcept {
+    const off_t hole = ::lseek(file.descriptor(), static_cast<off_t>(offset), SEEK_HOLE);
+    return hole > 0 ? std::max(offset, static_cast<std::uint64_t>(hole)) : offset;
 }
 
 }  // namespace vmio::detail

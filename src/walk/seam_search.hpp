@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Finds a pattern in bytes that come piece by piece.
+/// Finds a pattern in bytes that arrive in pieces.
 #pragma once
 
 #include <algorithm>
@@ -13,20 +13,20 @@
 
 namespace vmio::detail {
 
-/// Pieces that lie side by side are one to it, whatever their sizes:
+/// Neighbouring pieces are searched as if they were one, whatever their sizes:
 ///
 ///     | piece           | piece |piece              |
 ///                  carry|carry+head                      both sides of a seam, put together, are searched too
 ///
 class seam_search {
 public:
-    /// Only matches at multiples of `alignment` count.
+    /// Only matches at multiples of `alignment` are reported.
     explicit seam_search(const byte_pattern& pattern, std::size_t alignment = 1)
         : pattern_(pattern), reach_(pattern.size() - 1), alignment_(alignment) {
         carry_.reserve(2 * reach_);
     }
 
-    /// Calls found(address) for each match that ends in the piece; false from it ends the search. Returns false then.
+    /// Calls found(address) for each match that ends in the piece, until it returns false; returns false then.
     template <class F>
     bool add(address start, std::span<const std::byte> bytes, F&& found) {
         if (start != end_) carry_.clear();
@@ -44,7 +44,7 @@ public:
     }
 
 private:
-    /// Those that begin before `limit`.
+    /// Reports matches that begin before `limit`.
     template <class F>
     bool each_match(address start, std::span<const std::byte> bytes, std::size_t limit, F& found) const {
         std::size_t at = pattern_.find(bytes);

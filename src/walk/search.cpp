@@ -10,19 +10,20 @@
 #include <stdexcept>
 #include <vector>
 
+#include <vmio/error.hpp>
 #include <vmio/memory_map.hpp>
 #include <vmio/region_reader.hpp>
 
 #include "base/cancellation.hpp"
+#include "base/system_error.hpp"
 #include "base/worker_thread.hpp"
 #include "walk/region_source.hpp"
 #include "walk/seam_search.hpp"
-#include "walk/zero_run_skipper.hpp"
 
 namespace vmio {
 namespace {
 
-/// What the threads of one search share.
+/// The state that the threads of one search share.
 class search_run {
 public:
     search_run(const process_memory& memory, const byte_pattern& pattern, const std::function<bool(address)>& found,
@@ -35,7 +36,7 @@ public:
 
     search_summary run() {
         if (options_.threads > 1)
-            run_threads(slices(ranges()));
+            run_threads(slices(parts()));
         else {
             if (options_.progress) ranges();
             address done = 0;
@@ -46,10 +47,11 @@ public:
     }
 
 private:
-    /// What is to be searched.
+    /// The ranges to be searched; adds up `total_`.
     std::vector<address_range> ranges() {
         auto all = memory_map::load(memory_.target(), memory_map_check::gaps).ranges([&](const mapping& m) {
-            return detail::is_region(memory_.target(), m) && (!options_.regions.wanted || options_.regions.wanted(m));
+            return detail::is_region(memory_.target(), m, options_.regions) &&
+                   (!options_.regions.wanted || options_.regions.wanted(m));
         });
         for (address_range& range : all) {
             range = range.intersection(options_.regions.within);
@@ -64,33 +66,65 @@ private:
         address_range counted;  // in the summary
     };
 
+    struct part {
+        address_range range;
+        bool empty;  // known to hold no data
+    };
+
+    /// The same ranges, with the parts of large ones that hold no data separated.
+    std::vector<part> parts() {
+        constexpr std::uint64_t large = std::uint64_t{1} << 30;
+        region_options how = region_options::from(options_.regions);
+        how.chunk_size = std::size_t{4} << 20;
+        how.max_fetched_size = std::numeric_limits<std::size_t>::max();
+        std::vector<part> all;
+        const auto add = [&](const address_range& range, bool empty) {
+            if (!all.empty() && all.back().empty == empty && all.back().range.end() == range.start())
+                all.back().range = {all.back().range.start(), range.end()};
+            else
+                all.push_back({range, empty});
+        };
+        for (const address_range& range : ranges()) {
+            if (range.size() < large || pattern_.matches_zeros()) {
+                add(range, false);
+                continue;
+            }
+            how.within = range;
+            region_reader reader(memory_, how);
+            while (reader.next()) add(reader.range(), reader.range().size() > how.chunk_size);
+        }
+        return all;
+    }
+
     /// The ranges cut up for the threads: into many slices, so that the threads end together, but each worth a reader
     /// of its own. A slice may hold many small ranges.
-    std::vector<slice> slices(const std::vector<address_range>& ranges) const {
+    std::vector<slice> slices(const std::vector<part>& parts) const {
         constexpr std::uint64_t least = std::uint64_t{4} << 20;
         constexpr std::uint64_t most = std::uint64_t{1} << 30;
-        const std::uint64_t size = align_down(std::clamp(total_ / options_.threads / 16, least, most), page_size());
+        std::uint64_t total = 0;
+        for (const part& p : parts) total += p.empty ? 0 : p.range.size();
+        const std::uint64_t size = align_down(std::clamp(total / options_.threads / 16, least, most), page_size());
         std::vector<address_range> all;
         std::uint64_t room = 0;
-        for (address_range rest : ranges)
-            while (!rest.empty()) {
-                if (room == 0) {
+        for (const part& p : parts)
+            for (address_range rest = p.range; !rest.empty();) {
+                if (all.empty() || (room == 0 && !p.empty)) {
                     all.emplace_back(rest.start(), rest.start());
                     room = size;
                 }
-                const std::uint64_t part = std::min(room, rest.size());
-                rest = {rest.start() + part, rest.end()};
+                const std::uint64_t taken = p.empty ? rest.size() : std::min(room, rest.size());
+                rest = {rest.start() + taken, rest.end()};
                 all.back() = {all.back().start(), rest.start()};
-                room -= part;
+                if (!p.empty) room -= taken;
             }
-        std::vector<slice> parts;
-        parts.reserve(all.size());
-        for (const address_range& part : all) {
+        std::vector<slice> slices;
+        slices.reserve(all.size());
+        for (const address_range& r : all) {
             // A match may begin in one slice and end in the next.
-            const address reach = std::min<address>(pattern_.size() - 1, options_.regions.within.end() - part.end());
-            parts.push_back({{part.start(), part.end() + reach}, part});
+            const address reach = std::min<address>(pattern_.size() - 1, options_.regions.within.end() - r.end());
+            slices.push_back({{r.start(), r.end() + reach}, r});
         }
-        return parts;
+        return slices;
     }
 
     void run_threads(std::vector<slice> slices) {
@@ -99,10 +133,10 @@ private:
         std::reverse(slices.begin(), slices.end());
         left_ = std::move(slices);
         left_.reserve(left_.size() + options_.threads);  // what threads give back, which must not fail
+        const std::size_t most = std::min<std::size_t>(options_.threads, left_.size());
         std::vector<detail::worker_thread> others;
         try {
-            for (std::size_t i = 1; i < std::min<std::size_t>(options_.threads, left_.size()); ++i)
-                others.emplace_back([this] { work(); });
+            for (std::size_t i = 1; i < most; ++i) others.emplace_back([this] { work(); });
         } catch (const std::exception&) {
             // No more threads to be had, or no memory for them: those that run search it all.
         }
@@ -113,21 +147,33 @@ private:
         if (failure_) std::rethrow_exception(failure_);
     }
 
+    /// Whether the exception in flight says that this process has run out of memory or descriptors.
+    static bool is_shortage() noexcept {
+        try {
+            throw;
+        } catch (const std::bad_alloc&) {
+            return true;
+        } catch (const memory_error& e) {
+            return detail::is_exhaustion(e.code());
+        } catch (...) {
+            return false;
+        }
+    }
+
     /// What each thread does, until nothing is left or it has no memory for a buffer.
     void work() noexcept {
         try {
             while (search_next()) {
             }
-        } catch (const std::bad_alloc&) {
-            // Unless a callback threw it, which is a failure already.
         } catch (...) {
+            if (is_shortage()) return;  // a callback's is a failure already
             const std::lock_guard lock(mutex_);
             fail();
         }
     }
 
-    /// False if there are no more slices. One that cannot be finished for want of memory is given back, without what
-    /// has been searched of it.
+    /// Returns false if there are no more slices. One that cannot be finished for want of memory or descriptors is
+    /// given back, without what has been searched of it.
     bool search_next() {
         slice next;
         {
@@ -139,7 +185,8 @@ private:
         address done = next.counted.start();
         try {
             search_within(next, done);
-        } catch (const std::bad_alloc&) {
+        } catch (...) {
+            if (!is_shortage()) throw;
             const std::lock_guard lock(mutex_);
             // Matches that end below `done` have been reported, no others.
             const address first = std::max(next.range.start(), done - std::min<address>(done, pattern_.size() - 1));
@@ -150,31 +197,27 @@ private:
     }
 
     /// `done`: what lies below has been searched and counted.
-    void search_within(const slice& part, address& done) {
+    void search_within(const slice& cut, address& done) {
         region_options how = region_options::from(options_.regions);
         how.chunk_size = options_.chunk_size;
         how.max_fetched_size = std::numeric_limits<std::size_t>::max();
-        how.within = part.range;
+        how.within = cut.range;
+        how.join_empty = !pattern_.matches_zeros();
         detail::seam_search seams(pattern_, options_.alignment);
-        detail::zero_run_skipper zeros(memory_.target(), pattern_.size() - 1);
         region_reader reader(memory_, std::move(how));
         while (!stopped_ && reader.next()) {
-            const bool skipped = zeros.covers(reader.range());
-            if (!skipped) {
-                const std::span<const std::byte> bytes = reader.fetch();
-                const address start = reader.range().start();
-                each_part(reader, [&](const address_range& found_in) {
-                    return seams.add(found_in.start(), bytes.subspan(found_in.start() - start, found_in.size()),
-                                     [&](address at) { return report(at); });
-                });
-            }
-            finish_chunk(reader, part.counted);
-            done = std::min(reader.range().end(), part.counted.end());
-            if (!skipped && !pattern_.matches_zeros()) zeros.look_beyond(reader);
+            const std::span<const std::byte> bytes = reader.fetch();
+            const address start = reader.range().start();
+            each_part(reader, [&](const address_range& found_in) {
+                return seams.add(found_in.start(), bytes.subspan(found_in.start() - start, found_in.size()),
+                                 [&](address at) { return report(at); });
+            });
+            finish_chunk(reader, cut.counted);
+            done = std::min(reader.range().end(), cut.counted.end());
         }
     }
 
-    /// Calls each(range) for what is to be looked at of a chunk: neither gaps, nor the middle of long runs of zeros.
+    /// Calls each(range) for the parts of a chunk to be searched: without gaps and the middle of long runs of zeros.
     template <class F>
     void each_part(const region_reader& chunk, F&& each) const {
         const std::size_t reach = pattern_.size() - 1;
@@ -199,12 +242,12 @@ private:
         stopped_ = true;
     }
 
-    /// Calls back, under the mutex. Memory that a callback lacks ends the search, unlike memory that a thread lacks.
+    /// Calls back, under the mutex. What a callback lacks ends the search, unlike what a thread lacks.
     template <class F>
     bool ask(F&& f) {
         try {
             return f();
-        } catch (const std::bad_alloc&) {
+        } catch (const std::exception&) {
             fail();
             throw;
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Comparing many bytes at once, by the compiler's vectors: four times as fast as memmem(3) for short patterns, and
-/// never slower than that.
+/// Comparison of many bytes at once by the compiler's vector types: four times as fast as memmem(3) for short patterns
+/// and never slower.
 #pragma once
 
 #include <algorithm>
@@ -25,14 +25,14 @@ inline bool is_zero(std::span<const std::byte> bytes) noexcept {
     return bytes.front() == std::byte{} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
 }
 
-/// A byte of a pattern, to be met at `offset` from where a match begins.
+/// A byte of a pattern that is `offset` bytes from the start of a match.
 template <bool masked>
 class wanted_byte {
 public:
     wanted_byte(std::size_t offset, std::byte bits, std::byte mask) noexcept
         : offset_(offset), bits_(all(bits)), mask_(all(mask)) {}
 
-    /// For a match at `start` and at each of the next 15 places: all bits set in the lane if the byte is there.
+    /// For matches at `start` and the next 15 places: all bits of a lane are set if the byte is there.
     lanes met(const std::byte* start) const noexcept {
         lanes l;
         std::memcpy(&l, start + offset_, sizeof l);
@@ -48,8 +48,8 @@ private:
     lanes mask_;
 };
 
-/// Goes on from `from` by `count` lanes at a time while neither byte is met where the other is. Ends there, or with
-/// less than such a step before `end`.
+/// Skips `count` vectors at a time from `from` on while no place has both bytes. Returns where that ends, or where less
+/// than such a step is left before `end`.
 template <bool masked, std::size_t... count>
 std::size_t pass_by(const std::byte* start, std::size_t from, std::size_t end, const wanted_byte<masked>& a,
                     const wanted_byte<masked>& b, std::index_sequence<count...>) noexcept {
@@ -59,8 +59,8 @@ std::size_t pass_by(const std::byte* start, std::size_t from, std::size_t end, c
     return from;
 }
 
-/// The first place in [from, end) where matches(place) is true; `end` if there is none. It is asked only where both
-/// bytes are met, or close to that. What is readable ends not before `end` and the offset of either byte.
+/// Returns the first place in [from, end) where matches(place) is true; `end` if there is none. Only places near one
+/// that has both bytes are asked about. Precondition: bytes are readable up to `end` plus the offset of either byte.
 template <bool masked, class F>
 std::size_t find_place(const std::byte* start, std::size_t from, std::size_t end, const wanted_byte<masked>& a,
                        const wanted_byte<masked>& b, F&& matches) noexcept {

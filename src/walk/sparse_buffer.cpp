@@ -42,7 +42,7 @@ void sparse_buffer::zero(std::size_t offset, std::size_t size) noexcept {
     const char* const flags = written_.data();
     const char* const last = flags + (end + page_size() - 1) / page_size();
     while (offset < end) {
-        // The next run of pages that were written.
+        // Find the next run of pages that were written.
         const char* const at = flags + offset / page_size();
         const void* const found = std::memchr(at, 1, static_cast<std::size_t>(last - at));
         if (found == nullptr) return;

@@ -8,8 +8,8 @@
 
 namespace vmio::detail {
 
-/// Pages that were never written cost no memory, and pages that are zero are not zeroed again: both are what makes a
-/// sparse chunk cheap.
+/// Pages that were never written take no memory, and pages that are zero are not zeroed again: so a sparse chunk is
+/// cheap.
 class sparse_buffer {
 public:
     sparse_buffer() noexcept = default;
@@ -17,16 +17,16 @@ public:
     sparse_buffer& operator=(const sparse_buffer&) = delete;
     ~sparse_buffer() { release(); }
 
-    /// How the pages will be used: some of many and then given back, or all of few again and again.
+    /// How the pages will be used: a few of many, once, before they are freed; or all of a few, repeatedly.
     enum class use { once, again };
 
-    /// Room for `size` bytes; the content is lost if there was not. std::bad_alloc.
+    /// Ensures room for `size` bytes; the content is lost if the buffer has to grow. Throws std::bad_alloc.
     void reserve(std::size_t size, use);
     void release() noexcept;
 
-    /// To be written to.
+    /// Bytes to be written; their pages no longer count as zero.
     std::span<std::byte> writable(std::size_t offset, std::size_t size) noexcept;
-    /// Made zero.
+    /// Zeroes bytes.
     void zero(std::size_t offset, std::size_t size) noexcept;
 
     const std::byte* data() const noexcept { return data_; }

@@ -54,7 +54,6 @@ BOOST_AUTO_TEST_CASE(anything_but_a_regular_file_is_refused_without_waiting) {
     const test::directory directory;
     BOOST_REQUIRE(::mkfifo((directory / "fifo").c_str(), 0600) == 0);
     for (const auto& path : {directory.path(), directory / "fifo", std::filesystem::path("/dev/null")})
-        BOOST_CHECK_EXCEPTION(input_file(path, "test of"), vmio::file_error,
-                              test::says(EINVAL, "not a regular file"));
+        BOOST_CHECK_EXCEPTION(input_file(path, "test of"), vmio::file_error, test::says(EINVAL, "not a regular file"));
     BOOST_CHECK_EXCEPTION(input_file(directory / "none", "test of"), vmio::file_error, test::says(ENOENT, "test of"));
 }

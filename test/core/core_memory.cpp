@@ -19,9 +19,12 @@
 #include <vmio/memory_device.hpp>
 
 #include "processes/core_process.hpp"
+#include "support/core_parts.hpp"
 #include "support/files.hpp"
 #include "support/pages.hpp"
 
+using test::core_32;
+using test::core_64;
 using vmio::address;
 using vmio::address_range;
 using vmio::core_memory;
@@ -31,65 +34,6 @@ using vmio::memory_gap;
 static_assert(vmio::memory_reader<const core_memory>);
 
 namespace {
-
-/// The parts of a core file, put together as it pleases.
-template <class Header, class Segment>
-struct core_parts {
-    Header header{};
-    std::vector<Segment> segments;
-    std::vector<std::byte> rest;  // from data_offset on
-
-    static constexpr std::size_t data_offset = 4096;
-
-    core_parts() {
-        const bool wide = sizeof header.e_entry == 8;
-        std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-        header.e_ident[EI_CLASS] = wide ? ELFCLASS64 : ELFCLASS32;
-        header.e_ident[EI_DATA] = ELFDATA2LSB;
-        header.e_type = ET_CORE;
-        header.e_machine = wide ? EM_X86_64 : EM_386;
-        header.e_phoff = sizeof header;
-        header.e_phentsize = sizeof(Segment);
-    }
-
-    Segment& add(std::uint64_t start, std::uint64_t size, std::uint64_t offset, std::uint64_t file_size) {
-        Segment s{};
-        s.p_type = PT_LOAD;
-        s.p_flags = PF_R | PF_W;
-        s.p_vaddr = static_cast<decltype(s.p_vaddr)>(start);
-        s.p_memsz = static_cast<decltype(s.p_memsz)>(size);
-        s.p_offset = static_cast<decltype(s.p_offset)>(data_offset + offset);
-        s.p_filesz = static_cast<decltype(s.p_filesz)>(file_size);
-        segments.push_back(s);
-        header.e_phnum = static_cast<decltype(header.e_phnum)>(segments.size());
-        return segments.back();
-    }
-
-    std::vector<std::byte> bytes() const {
-        std::vector<std::byte> all(data_offset);
-        std::memcpy(all.data(), &header, sizeof header);
-        if (!segments.empty())
-            std::memcpy(all.data() + sizeof header, segments.data(), segments.size() * sizeof(Segment));
-        all.insert(all.end(), rest.begin(), rest.end());
-        return all;
-    }
-
-    core_memory open() const {
-        const test::scratch_directory directory;
-        test::write_file(directory / "core", bytes());
-        return core_memory::open(directory / "core");
-    }
-    int error() const {
-        try {
-            open();
-            return 0;
-        } catch (const vmio::file_error& e) {
-            return e.code().value();
-        }
-    }
-};
-using core_64 = core_parts<Elf64_Ehdr, Elf64_Phdr>;
-using core_32 = core_parts<Elf32_Ehdr, Elf32_Phdr>;
 
 std::vector<std::byte> numbered(std::size_t size) {
     std::vector<std::byte> bytes(size);

@@ -309,6 +309,16 @@ BOOST_AUTO_TEST_CASE(more_segments_than_the_header_can_count) {
     BOOST_TEST(core.process_id() == 7);
 }
 
+BOOST_AUTO_TEST_CASE(a_core_that_no_file_can_hold_is_refused_before_any_memory_is_read) {
+    vmio::detail::core_image image;
+    image.mappings.emplace_back().range = {vmio::page_size(), std::uint64_t{1} << 62};
+    const test::scratch_directory directory;
+    vmio::detail::file_core_sink file(directory / "written");
+    const vmio::core_progress none;
+    BOOST_CHECK_EXCEPTION(vmio::detail::core_writer(image, file, none), vmio::file_error,
+                          [](const vmio::file_error& e) { return e.code().value() == EFBIG; });
+}
+
 BOOST_AUTO_TEST_CASE(bytes_outside_of_segments_are_passed_by) {
     const std::size_t page = vmio::page_size();
     vmio::detail::core_image image;

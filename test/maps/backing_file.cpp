@@ -96,7 +96,21 @@ BOOST_AUTO_TEST_CASE(the_file_of_a_mapping_is_opened) {
     BOOST_TEST(copy.descriptor() == file.descriptor());
 }
 
-BOOST_AUTO_TEST_CASE(without_privileges_it_is_found_by_its_path, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(offsets_that_no_file_has_lie_beyond_its_end) {
+    const directory place;
+    write_file(place / "file", "the text", 3 * page);
+    const mapped_file m(place / "file");
+    const backing_file file(process::self(), m.in(process::self()));
+    for (const vmio::address offset : {vmio::address{1} << 63, ~vmio::address{0}, (vmio::address{1} << 63) - 1}) {
+        std::error_code ec;
+        std::byte byte;
+        BOOST_TEST(file.read_some(offset, std::span(&byte, 1), ec) == 0U);
+        BOOST_TEST(ec.value() == EIO);
+        BOOST_TEST(file.next_data(offset) == file.size());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_is_found_by_its_path_without_privileges, *boost::unit_test::precondition(test::as_root)) {
     const directory place;
     write_file(place / "file", "the text", 3 * page);
     BOOST_TEST(test::as_nobody([&] {
@@ -170,7 +184,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_ends_before_the_mapping_is_refused) {
     BOOST_TEST(backing_file(process::self(), m.in(process::self())).refusal() == file_refusal::none);
 }
 
-BOOST_AUTO_TEST_CASE(it_is_opened_where_our_main_thread_has_ended_too) {
+BOOST_AUTO_TEST_CASE(a_file_is_opened_also_after_our_main_thread_has_ended) {
     const directory place;
     write_file(place / "file", "the text", 3 * page);
     const mapped_file m(place / "file");
@@ -191,7 +205,7 @@ BOOST_AUTO_TEST_CASE(it_is_opened_where_our_main_thread_has_ended_too) {
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(what_has_no_file_is_refused) {
+BOOST_AUTO_TEST_CASE(a_mapping_without_a_file_is_refused) {
     const memory_map map = memory_map::load(process::self());
     std::size_t seen = 0;
     for (const mapping& m : map)
@@ -202,7 +216,7 @@ BOOST_AUTO_TEST_CASE(what_has_no_file_is_refused) {
     BOOST_TEST(seen > 0U);
 }
 
-BOOST_AUTO_TEST_CASE(every_refusal_has_words_of_its_own) {
+BOOST_AUTO_TEST_CASE(every_refusal_has_a_description_of_its_own) {
     std::set<std::string> all;
     for (int i = 0; i <= static_cast<int>(file_refusal::may_stall); ++i)
         all.insert(vmio::description(static_cast<file_refusal>(i)));

@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(every_part_of_every_elf_file_has_the_id_that_readelf_prints
     for (const mapping& m : elf_mappings()) BOOST_TEST(hex(build_id(process::self(), m)) == by_readelf(m.name));
 }
 
-BOOST_AUTO_TEST_CASE(without_the_ioctl_it_comes_from_the_file, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(an_id_comes_from_the_file_without_the_ioctl, *boost::unit_test::precondition(test::as_root)) {
     const auto expected = hex(build_id(process::self(), elf_mappings().front()));
     BOOST_TEST(!expected.empty());
     BOOST_TEST(test::in_a_process([&] {
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(without_the_ioctl_it_comes_from_the_file, *boost::unit_test
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(without_the_file_it_comes_from_memory, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(an_id_comes_from_memory_without_the_file, *boost::unit_test::precondition(test::as_root)) {
     const test::directory place;
     std::filesystem::copy_file("/proc/self/exe", place / "program");
     const int fd = ::open((place / "program").c_str(), O_RDONLY | O_CLOEXEC);
@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(without_the_file_it_comes_from_memory, *boost::unit_test::p
     ::close(fd);
 }
 
-BOOST_AUTO_TEST_CASE(the_vdso_has_one_and_the_heap_has_none) {
+BOOST_AUTO_TEST_CASE(the_vdso_has_an_id_and_the_heap_has_none) {
     std::size_t seen = 0;
     for (const mapping& m : memory_map::load(process::self())) {
         if (m.name == "[vdso]") {
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(the_vdso_has_one_and_the_heap_has_none) {
     BOOST_TEST(seen == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(a_file_that_is_no_elf_has_none) {
+BOOST_AUTO_TEST_CASE(a_file_that_is_no_elf_file_has_no_id) {
     const test::directory place;
     std::ofstream(place / "text") << "not an ELF" << std::string(vmio::page_size(), '.');
     const int fd = ::open((place / "text").c_str(), O_RDONLY | O_CLOEXEC);
@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error) {
                           [](const vmio::memory_error& e) { return e.code() == vmio::errc::no_such_process; });
 }
 
-BOOST_AUTO_TEST_CASE(a_damaged_elf_file_is_survived) {
+BOOST_AUTO_TEST_CASE(a_damaged_elf_file_does_no_harm) {
     const std::vector<std::byte> whole = this_program();
     BOOST_TEST(hex(vmio::detail::elf_build_id(reading(whole), vmio::detail::elf_layout::file)) ==
                by_readelf(std::filesystem::canonical("/proc/self/exe")));

@@ -60,6 +60,7 @@ struct fuse_target {
               const int file = ::open((directory + "/f").c_str(), O_RDONLY | O_CLOEXEC);
               void* const p =
                   ::mmap(nullptr, test::fuse_server::file_size(), PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0);
+              ::close(file);  // which waits for an answer
               if (p == MAP_FAILED) ::_exit(1);
               if (touched) [[maybe_unused]]
                   const char c = *static_cast<volatile char*>(p);
@@ -71,7 +72,7 @@ struct fuse_target {
 /// Runs `body` where there is a FUSE mount. A body that waits for the silent server is killed, and has failed.
 int beside_fuse(const std::function<int(test::fuse_server&, const std::string& directory, address& shared)>& body) {
     return test::in_a_process([&] {
-        constexpr unsigned watchdog = 60;
+        constexpr unsigned watchdog = 20;
         ::alarm(watchdog);
         const test::scratch_directory where;
         if (!test::have_own_mounts()) return 90;

@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(a_file_is_listed_once_however_many_mappings_it_has) {
     BOOST_TEST(result.files.size() >= 4U);
 }
 
-BOOST_AUTO_TEST_CASE(addresses_out_of_order_are_refused_and_none_are_nothing) {
+BOOST_AUTO_TEST_CASE(unsorted_addresses_are_refused_and_no_addresses_have_no_locations) {
     const std::vector<address> unsorted{2, 1};
     BOOST_CHECK_THROW(vmio::file_offset(process::self(), unsorted), std::invalid_argument);
     const auto nothing = vmio::file_offset(process::self(), {});
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error) {
                           [](const vmio::memory_error& e) { return e.code() == vmio::errc::no_such_process; });
 }
 
-BOOST_AUTO_TEST_CASE(a_build_id_that_may_not_be_read_is_none_and_no_error) {
+BOOST_AUTO_TEST_CASE(a_build_id_that_may_not_be_read_is_empty_and_no_error) {
     const test::child_process child;
     const process target(child.id());
     const std::vector<address> one{test::mapping_named(child.id(), "[vdso]").start()};

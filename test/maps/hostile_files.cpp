@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 /// Mapped files that are made to cost time: what is read for them is counted.
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -20,6 +22,8 @@
 #include <vmio/process_snapshot.hpp>
 #include <vmio/query_mapping.hpp>
 
+#include "faults/seccomp.hpp"
+#include "proc/procmap_query.hpp"
 #include "processes/child.hpp"
 #include "support/bytes_read.hpp"
 #include "support/mapped.hpp"
@@ -75,6 +79,14 @@ private:
     int file_;
 };
 
+/// Runs `body` where the kernel is not asked for build ids: what it reads for one counts as ours.
+int without_the_kernels_reader(const std::function<int()>& body) {
+    return test::in_a_process([&] {
+        test::forbid_ioctl(vmio::detail::procmap::request, ENOTTY);
+        return body();
+    });
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_file_of_many_note_headers_is_given_up_after_a_bounded_number_of_bytes) {
@@ -82,9 +94,11 @@ BOOST_AUTO_TEST_CASE(a_file_of_many_note_headers_is_given_up_after_a_bounded_num
     const mapped some(1, MAP_PRIVATE, bomb.get());
     const process self = process::self();
     const vmio::mapping m = vmio::query_mapping(self, some.start()).value();
-    const std::uint64_t before = bytes_read();
-    BOOST_TEST(vmio::build_id(self, m).empty());
-    BOOST_TEST(bytes_read() - before < mebibyte);
+    BOOST_TEST(without_the_kernels_reader([&] {
+                   const std::uint64_t before = bytes_read();
+                   if (!vmio::build_id(process::self(), m).empty()) return 1;
+                   return bytes_read() - before < mebibyte ? 0 : 2;
+               }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(many_such_files_have_one_budget_in_a_capture) {
@@ -97,11 +111,13 @@ BOOST_AUTO_TEST_CASE(many_such_files_have_one_budget_in_a_capture) {
     }
     {
         const test::child_process child;
-        vmio::capture_options options;
-        options.regions.wanted = [](const vmio::mapping&) { return false; };
-        const std::uint64_t before = bytes_read();
-        vmio::process_snapshot::capture(process(child.id()), options);
-        BOOST_TEST(bytes_read() - before < 24 * mebibyte);
+        BOOST_TEST(without_the_kernels_reader([&] {
+                       vmio::capture_options options;
+                       options.regions.wanted = [](const vmio::mapping&) { return false; };
+                       const std::uint64_t before = bytes_read();
+                       vmio::process_snapshot::capture(process(child.id()), options);
+                       return bytes_read() - before < 24 * mebibyte ? 0 : 1;
+                   }) == 0);
     }
     for (void* place : places) ::munmap(place, page);
 }

@@ -116,7 +116,7 @@ int error_of(const process& target) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(what_is_mapped_is_found_with_all_that_the_kernel_says) {
+BOOST_AUTO_TEST_CASE(a_mapping_is_found_with_all_its_properties) {
     test::pages some(4);
     some.protect(1, PROT_READ);
     some.make_hole(2);
@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(what_is_mapped_is_found_with_all_that_the_kernel_says) {
     ::close(file);
 }
 
-BOOST_AUTO_TEST_CASE(every_name_is_told_as_it_is) {
+BOOST_AUTO_TEST_CASE(every_name_is_kept_byte_for_byte) {
     const test::odd_mappings odd;
     test::on_self_and_child([&](pid_t id) {
         const memory_map map = memory_map::load(process(id));
@@ -252,7 +252,8 @@ BOOST_AUTO_TEST_CASE(a_target_that_maps_and_unmaps_meanwhile_has_an_orderly_list
     must_agree(handle);
 }
 
-BOOST_AUTO_TEST_CASE(a_map_of_nobody_is_an_error_and_never_empty, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(a_process_without_memory_is_an_error_and_never_an_empty_map,
+                     *boost::unit_test::precondition(test::as_root)) {
     test::child_process child;
     const process target(child.id());
     BOOST_TEST(error_of(target) == 0);
@@ -270,7 +271,7 @@ BOOST_AUTO_TEST_CASE(a_map_of_nobody_is_an_error_and_never_empty, *boost::unit_t
                }) == EACCES);
 }
 
-BOOST_AUTO_TEST_CASE(without_descriptors_there_is_an_error_and_no_list) {
+BOOST_AUTO_TEST_CASE(exhausted_descriptors_are_an_error_and_no_list) {
     BOOST_TEST(test::in_a_process([] {
                    const process target = process::self();
                    const int next = ::dup(0);
@@ -282,7 +283,7 @@ BOOST_AUTO_TEST_CASE(without_descriptors_there_is_an_error_and_no_list) {
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(after_exec_it_is_the_new_programs) {
+BOOST_AUTO_TEST_CASE(a_map_loaded_after_exec_is_the_new_programs) {
     test::replaced_process target;
     const process handle(target.id());
     memory_map map = memory_map::load(handle);
@@ -313,7 +314,7 @@ BOOST_AUTO_TEST_CASE(a_list_that_exec_cuts_off_is_not_taken_for_a_whole_one) {
     BOOST_TEST(loaded > 1900);
 }
 
-BOOST_AUTO_TEST_CASE(refreshing_sees_what_is_new_and_keeps_the_old_after_an_error) {
+BOOST_AUTO_TEST_CASE(a_refresh_finds_new_mappings_and_keeps_the_old_list_after_an_error) {
     memory_map own = memory_map::load(process::self());
     const test::pages some(1);
     own.refresh();
@@ -370,7 +371,7 @@ BOOST_AUTO_TEST_CASE(an_empty_map_has_nothing_anywhere) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(lines_without_sense_are_told_and_end_nothing) {
+BOOST_AUTO_TEST_CASE(malformed_lines_are_reported_and_do_not_end_the_list) {
     const memory_map map =
         memory_map::from_text("garbage\n1000-2000 rw-p 00000000 00:00 0 \n-\n2000-3000 r--p 0 0:0 0 x");
     BOOST_TEST(map.size() == 2u);
@@ -379,7 +380,7 @@ BOOST_AUTO_TEST_CASE(lines_without_sense_are_told_and_end_nothing) {
     BOOST_TEST(memory_map::from_text("1000-3000 rw-p 0 0:0 0\n2000-4000 rw-p 0 0:0 0\n").torn());
 }
 
-BOOST_AUTO_TEST_CASE(mappings_that_no_process_has_are_refused) {
+BOOST_AUTO_TEST_CASE(impossible_lists_of_mappings_are_refused) {
     const auto of = [](std::initializer_list<address_range> ranges) {
         std::vector<mapping> list;
         for (const address_range& r : ranges) list.emplace_back().range = r;
@@ -391,7 +392,7 @@ BOOST_AUTO_TEST_CASE(mappings_that_no_process_has_are_refused) {
     BOOST_CHECK_THROW(of({{10, 20}, {5, 8}}), std::invalid_argument);
 }
 
-BOOST_AUTO_TEST_CASE(it_is_a_range_like_any_other) {
+BOOST_AUTO_TEST_CASE(a_map_is_a_standard_range) {
     const memory_map map = memory_map::load(process::self());
     const std::span<const mapping> all(map);
     BOOST_TEST(all.size() == map.size());

@@ -72,7 +72,7 @@ boost::test_tools::assertion_result has_huge_pages(boost::unit_test::test_unit_i
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(untouched_read_and_written_pages_are_told_apart) {
+BOOST_AUTO_TEST_CASE(untouched_read_and_written_pages_differ) {
     const test::mapped some(8);
     some.write(1);
     some.write(2);
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(swapped_pages_hold_data_and_stay_swapped_when_looked_at,
     child.end();  // before its swap area goes
 }
 
-BOOST_AUTO_TEST_CASE(huge_pages_are_told_from_others, *boost::unit_test::precondition(has_huge_pages)) {
+BOOST_AUTO_TEST_CASE(huge_pages_are_recognised, *boost::unit_test::precondition(has_huge_pages)) {
     const test::mapped some(4096);
     BOOST_REQUIRE(in_huge_pages(some));
     test::on_self_and_child([&](pid_t id) {
@@ -297,7 +297,7 @@ BOOST_AUTO_TEST_CASE(the_whole_address_space_is_a_range_like_any_other) {
     BOOST_TEST(map.scan({~vmio::address{0} - 1, ~vmio::address{0}}).empty());  // in the last page, which has no end
 }
 
-BOOST_AUTO_TEST_CASE(runs_can_be_handed_out_one_by_one_without_allocating) {
+BOOST_AUTO_TEST_CASE(a_callback_receives_runs_without_allocating) {
     const test::mapped some(2000);
     for (std::size_t i = 0; i < 2000; i += 2) some.write(i);
     const page_map map(process::self());
@@ -330,7 +330,7 @@ bool count_run_and_stop(const page_run&) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(plain_functions_take_runs_too) {
+BOOST_AUTO_TEST_CASE(a_plain_function_receives_runs) {
     const test::mapped some(8);
     for (const std::size_t i : {1, 3, 5}) some.write(i);
     const page_map map(process::self());
@@ -390,7 +390,7 @@ BOOST_AUTO_TEST_CASE(a_target_that_ends_in_mid_scan_is_an_error) {
                       vmio::memory_error);
 }
 
-BOOST_AUTO_TEST_CASE(a_user_without_rights_sees_his_own_processes_and_no_others,
+BOOST_AUTO_TEST_CASE(an_unprivileged_user_sees_own_processes_and_no_others,
                      *boost::unit_test::precondition(test::as_root)) {
     const test::mapped some(5);
     some.write(1);

@@ -80,7 +80,7 @@ boost::test_tools::assertion_result has_the_query(boost::unit_test::test_unit_id
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(where_nothing_is_mapped_there_is_none_and_no_error) {
+BOOST_AUTO_TEST_CASE(an_unmapped_address_has_no_mapping_and_no_error) {
     const test::pages some(3);
     test::child_process child([&] { ::munmap(some.data() + page, page); });
     const process target(child.id());
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(a_function_lies_in_its_executable) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_found_too) {
+BOOST_AUTO_TEST_CASE(a_mapping_that_cannot_be_read_is_found) {
     test::pages some(5);
     some.protect(1, PROT_EXEC);
     some.protect(3, PROT_NONE);
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_found_too) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(a_filter_passes_over_what_it_does_not_want) {
+BOOST_AUTO_TEST_CASE(a_filter_skips_mappings_without_its_properties) {
     test::pages some(5);
     some.protect(1, PROT_EXEC);
     some.protect(2, PROT_READ);
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(a_filter_passes_over_what_it_does_not_want) {
     BOOST_TEST(!query_mapping(target, some.page(1), mapping_lookup::exact, {.file_backed = true}).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(every_name_is_told_as_it_is) {
+BOOST_AUTO_TEST_CASE(every_name_is_kept_byte_for_byte) {
     const test::odd_mappings odd;
     test::on_self_and_child([&](pid_t id) {
         const process target(id);
@@ -151,8 +151,7 @@ BOOST_AUTO_TEST_CASE(every_name_is_told_as_it_is) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(where_the_kernel_is_not_to_be_asked_the_answers_are_the_same,
-                     *boost::unit_test::precondition(has_ioctl)) {
+BOOST_AUTO_TEST_CASE(answers_are_the_same_without_the_ioctl, *boost::unit_test::precondition(has_ioctl)) {
     const test::odd_mappings odd;
     const test::child_process target;
     const process handle(target.id());
@@ -174,7 +173,7 @@ BOOST_AUTO_TEST_CASE(where_the_kernel_is_not_to_be_asked_the_answers_are_the_sam
                    }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(without_the_ioctl_and_without_rights_names_are_still_told,
+BOOST_AUTO_TEST_CASE(names_are_complete_without_the_ioctl_and_without_privileges,
                      *boost::unit_test::precondition(test::as_root)) {
     BOOST_TEST(test::as_nobody([] {
                    const test::odd_mappings odd;
@@ -190,7 +189,7 @@ BOOST_AUTO_TEST_CASE(without_the_ioctl_and_without_rights_names_are_still_told,
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(the_support_of_the_kernel_is_asked_for_and_a_refusal_is_noticed) {
+BOOST_AUTO_TEST_CASE(the_kernels_support_is_probed_and_a_refusal_is_noticed) {
     for (const int error : {ENOTTY, ENOSYS, EPERM, EACCES})
         BOOST_TEST(test::in_a_process([error] {
                        test::forbid({SYS_ioctl}, error);
@@ -215,7 +214,7 @@ BOOST_AUTO_TEST_CASE(a_filter_of_one_thread_does_not_slow_down_the_others,
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error_and_not_an_empty_place) {
+BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error_and_not_unmapped) {
     for (const bool by_text : {false, true}) {
         test::child_process child;
         const process target(child.id());
@@ -235,11 +234,11 @@ BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error_and_not_an_empty_place
     BOOST_TEST(error_of(process(0, ec)) == ESRCH);
 }
 
-BOOST_AUTO_TEST_CASE(what_may_not_be_looked_at_is_an_error, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(a_process_that_may_not_be_inspected_is_an_error, *boost::unit_test::precondition(test::as_root)) {
     BOOST_TEST(test::as_nobody([] { return error_of(process(1), 0x1000); }) == EACCES);
 }
 
-BOOST_AUTO_TEST_CASE(after_exec_the_new_program_is_asked) {
+BOOST_AUTO_TEST_CASE(the_new_program_is_asked_after_exec) {
     const test::pages some(1);
     test::replaced_process target;
     const process handle(target.id());

@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(the_numbers_are_those_of_the_pages) {
     BOOST_TEST(entry(some).flags.has("lo"));
 }
 
-BOOST_AUTO_TEST_CASE(of_a_private_file_mapping_only_written_pages_are_anonymous) {
+BOOST_AUTO_TEST_CASE(only_written_pages_of_a_private_file_mapping_are_anonymous) {
     const test::unnamed_file file(12);
     const test::mapped some(12, MAP_PRIVATE, file.get());
     for (std::size_t i = 1; i < 6; ++i) some.read(i);
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(of_a_private_file_mapping_only_written_pages_are_anonymous)
     BOOST_TEST(e.anonymous == page);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_swapped_is_counted, *boost::unit_test::precondition(test::can_swap)) {
+BOOST_AUTO_TEST_CASE(swapped_pages_are_counted, *boost::unit_test::precondition(test::can_swap)) {
     const test::swap_area area;
     const test::mapped some(12);
     for (std::size_t i = 1; i < 6; ++i) some.write(i);
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(what_is_swapped_is_counted, *boost::unit_test::precondition
     BOOST_TEST(e.rss == 2 * page);
 }
 
-BOOST_AUTO_TEST_CASE(flags_follow_what_was_asked_of_the_kernel) {
+BOOST_AUTO_TEST_CASE(flags_follow_madvise_and_mmap) {
     const test::mapped some(12);
     BOOST_TEST((entry(some).flags.has("rd") && entry(some).flags.has("wr")));
     BOOST_TEST(!entry(some).flags.has("dd"));
@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_looks_like_something_else_is_only_a_name) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_target_that_is_gone_or_another_program_is_an_error) {
+BOOST_AUTO_TEST_CASE(a_target_that_has_ended_or_called_exec_is_an_error) {
     test::child_process child;
     const process handle(child.id());
     BOOST_TEST(test::error_of([&] { read_smaps(handle); }) == 0);
@@ -212,7 +212,7 @@ BOOST_AUTO_TEST_CASE(a_target_that_is_gone_or_another_program_is_an_error) {
     BOOST_TEST(test::error_of([&] { read_smaps(process(target.id())); }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(without_permission_there_is_an_error, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(a_lack_of_permission_is_an_error, *boost::unit_test::precondition(test::as_root)) {
     test::child_process child;
     BOOST_TEST(test::as_nobody(
                    [&] { return test::error_of([&] { read_smaps(process(child.id())); }) == EACCES ? 0 : 1; }) == 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// What nearly every test includes, compiled once.
-#pragma once
+#ifndef VMIO_TEST_PRECOMPILED_TESTS_HPP  // compilers warn of `#pragma once` in what they compile itself
+#define VMIO_TEST_PRECOMPILED_TESTS_HPP
 
 #include <array>
 #include <cstddef>
@@ -18,3 +19,5 @@
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+
+#endif

@@ -98,12 +98,12 @@ BOOST_AUTO_TEST_CASE(a_deleted_file_is_marked_and_the_mark_is_no_part_of_its_nam
     BOOST_TEST(!deleted("0 [anon:x (deleted)").deleted);  // nothing without a file can be
 }
 
-BOOST_AUTO_TEST_CASE(the_kernels_spelling_of_a_name_can_be_had_again) {
+BOOST_AUTO_TEST_CASE(the_kernels_spelling_of_a_name_can_be_restored) {
     for (const std::string name : {"/a b ", "/a\\012b", "/a (deleted)", "/a\\012 (deleted) (deleted)", ""})
         BOOST_TEST(vmio::detail::name_in_text(only("1000-2000 r--p 00000000 fe:00 7 " + name)) == name);
 }
 
-BOOST_AUTO_TEST_CASE(lines_without_sense_are_told_and_skipped) {
+BOOST_AUTO_TEST_CASE(malformed_lines_are_reported_and_skipped) {
     const std::vector<std::string> bad{
         "",
         " ",
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(every_part_of_a_line_that_is_cut_off_is_read_or_refused) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(of_lines_that_overlap_the_later_is_right) {
+BOOST_AUTO_TEST_CASE(the_later_of_overlapping_lines_is_right) {
     const auto list = parse_maps(
         "1000-3000 rw-p 00000000 00:00 0 a\n"
         "3000-4000 rw-p 00000000 00:00 0 b\n"

@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(a_device_has_the_kind_of_its_file_system) {
         "26 22 8:1 / /mnt/ntfs rw - fuseblk /dev/sda1 rw\n"
         "27 22 0:46 / /net rw - autofs auto.net rw\n"
         "28 22 0:4 / /tmp rw - tmpfs tmpfs rw\n"
-        "29 22 0:47 /sub /x rw - fuse portal rw");
+        "29 22 0:47 /sub /x rw - fuse portal rw\n");
     BOOST_TEST((mounts.of(254, 0) == file_system_kind::ordinary));
     BOOST_TEST((mounts.of(0, 4) == file_system_kind::ordinary));
     BOOST_TEST((mounts.of(0, 21) == file_system_kind::kernel));

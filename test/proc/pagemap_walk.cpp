@@ -15,6 +15,7 @@
 #include "faults/seccomp.hpp"
 #include "processes/child.hpp"
 #include "processes/replaced_process.hpp"
+#include "support/bytes_read.hpp"
 #include "support/error_of.hpp"
 #include "support/mapped.hpp"
 #include "support/maps.hpp"
@@ -35,7 +36,7 @@ const std::size_t page = vmio::page_size();
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(where_the_ioctl_is_refused_entries_say_the_same) {
+BOOST_AUTO_TEST_CASE(entries_say_the_same_where_the_ioctl_is_refused) {
     const test::unnamed_file file(8);
     const test::mapped anonymous(5000);
     const test::mapped of_file(8, MAP_PRIVATE, file.get());
@@ -79,7 +80,7 @@ BOOST_AUTO_TEST_CASE(where_the_ioctl_is_refused_entries_say_the_same) {
                    }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(without_the_ioctl_the_whole_address_space_and_the_end_of_a_target_are_seen_too) {
+BOOST_AUTO_TEST_CASE(the_whole_address_space_and_the_end_of_a_target_are_seen_without_the_ioctl) {
     // cat(1), since what sanitizers reserve takes long to read.
     BOOST_TEST(test::in_a_process([] {
                    test::replaced_process target;
@@ -101,4 +102,22 @@ BOOST_AUTO_TEST_CASE(without_the_ioctl_the_whole_address_space_and_the_end_of_a_
                    ::waitid(P_PID, id, &info, WEXITED | WNOWAIT);
                    return error_of([&] { map.scan(stack); }) == ESRCH ? 0 : 3;
                }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(reserved_memory_that_holds_nothing_is_not_read_entry_by_entry) {
+    BOOST_TEST(
+        test::in_a_process([] {
+            constexpr std::size_t size = std::size_t{64} << 30;
+            const test::mapped reserve(size / page, MAP_PRIVATE | MAP_ANONYMOUS);
+            const test::mapped used(3);
+            used.write(1);
+            const page_map map(process::self());
+            test::forbid({SYS_ioctl}, ENOTTY);
+            const std::uint64_t before = test::bytes_read();
+            if (!map.scan(reserve.range(), page_state::data).empty()) return 1;
+            if (map.scan({0, ~vmio::address{0}}, page_state::data).empty()) return 2;
+            if (test::bytes_read() - before > size / page) return 3;  // an eighth of what the entries have
+            reserve.write(size / page / 2);
+            return map.scan({reserve.page(size / page / 2), reserve.page(size / page / 2 + 1)}).size() == 1 ? 0 : 4;
+        }) == 0);
 }

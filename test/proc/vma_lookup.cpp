@@ -53,7 +53,7 @@ void split(mapped& m) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(each_look_sees_what_is_there_at_that_moment) {
+BOOST_AUTO_TEST_CASE(each_lookup_of_a_cursor_sees_the_present_mappings) {
     BOOST_TEST(without_queries([] {
                    mapped m(40);
                    split(m);
@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(each_look_sees_what_is_there_at_that_moment) {
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(several_looks_go_through_the_text_once) {
+BOOST_AUTO_TEST_CASE(several_lookups_read_the_text_once) {
     BOOST_TEST(without_queries([] {
                    mapped m(2000);
                    split(m);

@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(a_kernel_thread_is_one, *boost::unit_test::precondition(tes
     BOOST_TEST((obstacle(2) == access_obstacle::kernel_thread));
 }
 
-BOOST_AUTO_TEST_CASE(another_users_process, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(another_users_process_is_refused_with_advice, *boost::unit_test::precondition(test::as_root)) {
     test::child_process child;
     BOOST_TEST(test::as_nobody([&] {
                    const auto d = diagnose_access(child.id());

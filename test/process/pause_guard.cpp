@@ -105,7 +105,7 @@ int error_of_pausing(const process& target) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(every_thread_stands_still_until_the_guard_goes) {
+BOOST_AUTO_TEST_CASE(every_thread_is_stopped_until_the_guard_is_destroyed) {
     counting_process target;
     target.wait_until_counting();
     {
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(every_thread_stands_still_until_the_guard_goes) {
     guard.resume();
 }
 
-BOOST_AUTO_TEST_CASE(pausing_again_and_again_harms_nobody) {
+BOOST_AUTO_TEST_CASE(pausing_again_and_again_does_no_harm) {
     counting_process target;
     const process handle(target.id());
     for (int i = 0; i < 100; ++i) const pause_guard guard(handle);
@@ -190,7 +190,7 @@ BOOST_AUTO_TEST_CASE(a_signal_in_a_storm_of_them_is_not_lost) {
     while (*seen != sent) std::this_thread::yield();
 }
 
-BOOST_AUTO_TEST_CASE(when_the_guards_process_is_killed_the_target_goes_on) {
+BOOST_AUTO_TEST_CASE(a_target_runs_again_when_the_guards_process_is_killed) {
     counting_process target;
     target.wait_until_counting();
     int told[2];
@@ -273,7 +273,7 @@ BOOST_AUTO_TEST_CASE(another_users_process_is_not_paused, *boost::unit_test::pre
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(somebody_elses_wait_takes_nothing_that_the_guard_needs) {
+BOOST_AUTO_TEST_CASE(a_wait_elsewhere_takes_nothing_that_the_guard_needs) {
     counting_process target;
     const process handle(target.id());
     std::atomic<bool> over{false};
@@ -293,7 +293,7 @@ BOOST_AUTO_TEST_CASE(somebody_elses_wait_takes_nothing_that_the_guard_needs) {
     target.child().forget();
 }
 
-BOOST_AUTO_TEST_CASE(threads_that_come_and_go_all_stand_still) {
+BOOST_AUTO_TEST_CASE(threads_that_come_and_go_are_all_stopped) {
     // Each thread starts the next and ends, so there is one to miss at any moment.
     struct shared {
         std::atomic<unsigned long> started{0};
@@ -334,7 +334,7 @@ BOOST_AUTO_TEST_CASE(a_target_that_calls_exec_meanwhile_is_paused_before_or_afte
     }
 }
 
-BOOST_AUTO_TEST_CASE(without_descriptors_no_thread_is_waited_for_in_vain) {
+BOOST_AUTO_TEST_CASE(a_pause_without_descriptors_is_an_error_and_does_not_hang) {
     auto* const lives = new (::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
         std::atomic<unsigned long>(0);
     const test::child_process child([=] {
@@ -358,7 +358,7 @@ BOOST_AUTO_TEST_CASE(without_descriptors_no_thread_is_waited_for_in_vain) {
     ::munmap(lives, 4096);
 }
 
-BOOST_AUTO_TEST_CASE(a_fork_of_ours_leaves_the_guard_alone) {
+BOOST_AUTO_TEST_CASE(a_fork_of_the_process_leaves_the_guard_alone) {
     counting_process target;
     std::optional<pause_guard> guard;
     guard.emplace(process(target.id()));
@@ -398,7 +398,7 @@ BOOST_AUTO_TEST_CASE(the_registers_of_every_stopped_thread_can_be_read) {
     target.wait_until_counting();
 }
 
-BOOST_AUTO_TEST_CASE(of_a_target_that_was_killed_there_are_no_registers) {
+BOOST_AUTO_TEST_CASE(a_target_that_was_killed_has_no_registers) {
     counting_process target;
     pause_guard guard{process(target.id())};
     target.child().kill();

@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(two_filters_and_a_device_seek_as_one) {
     BOOST_TEST(std::memcmp(there.data(), "abcXYZg", 7) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_filter_that_is_referred_to_may_be_composed_with_a_device_that_is_gone) {
+BOOST_AUTO_TEST_CASE(a_filter_by_reference_can_be_composed_with_a_temporary_device) {
     const target some;
     const test::child_process child;
     io::counter counter;
@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_filter_that_is_referred_to_may_be_composed_with_a_device_
     BOOST_TEST(counter.characters() == static_cast<int>(letters.size()));
 }
 
-BOOST_AUTO_TEST_CASE(what_is_composed_passes_on_what_is_asked_of_a_device) {
+BOOST_AUTO_TEST_CASE(a_composition_forwards_the_operations_of_a_device) {
     const target some;
     io::counter counter;
     auto both = io::compose(boost::ref(counter), process_vm_source(::getpid(), some.window()));

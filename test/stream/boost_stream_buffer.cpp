@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 /// The device inside Boost.Iostreams: its streams, filters, adapters and free functions.
-// restrict.hpp and slice.hpp share an include guard: slice() stands in neither of them alone.
+// Before any header that includes slice.hpp: the two share an include guard.
 #include <boost/iostreams/restrict.hpp>
 
 #include <vmio/process_vm_device.hpp>
@@ -89,6 +89,11 @@ static_assert(std::is_base_of_v<vmio::memory_streambuf<process_vm_device, linked
               "boost::iostreams::stream<process_vm_device> should have our buffer");
 static_assert(std::is_base_of_v<vmio::memory_streambuf<process_vm_source, linked_streambuf<char>>,
                                 io::stream_buffer<process_vm_source>>);
+static_assert(std::is_convertible_v<io::category_of<process_vm_device>::type, io::seekable_device_tag> &&
+              std::is_convertible_v<io::category_of<process_vm_source>::type, io::input_seekable> &&
+              !std::is_convertible_v<io::category_of<process_vm_source>::type, io::output> &&
+              std::is_convertible_v<io::category_of<process_vm_sink>::type, io::output_seekable> &&
+              !std::is_convertible_v<io::category_of<process_vm_sink>::type, io::input>);
 static_assert(!vmio::buffered_memory_device<io::array_source> && !vmio::buffered_memory_device<io::null_sink>);
 
 BOOST_AUTO_TEST_CASE(a_boost_stream_gives_the_bytes_before_a_hole) {
@@ -240,7 +245,7 @@ BOOST_AUTO_TEST_CASE(a_restriction_is_a_part_and_two_of_them_do_not_disturb_each
     BOOST_TEST(all.substr(0, 6) == "abcdef");
 }
 
-BOOST_AUTO_TEST_CASE(filters_stand_before_a_source) {
+BOOST_AUTO_TEST_CASE(filters_transform_what_a_source_reads) {
     const target t("one\ntwo\r\nthree\n");
     io::filtering_istream in;
     in.push(io::counter());
@@ -253,7 +258,7 @@ BOOST_AUTO_TEST_CASE(filters_stand_before_a_source) {
     BOOST_TEST(in.component<process_vm_source>(3)->is_open());
 }
 
-BOOST_AUTO_TEST_CASE(filters_stand_before_a_sink) {
+BOOST_AUTO_TEST_CASE(filters_transform_what_a_sink_writes) {
     const target t(std::string(32, '.'));
     {
         io::filtering_ostream out;
@@ -307,12 +312,12 @@ void round_trip() {
     BOOST_TEST((back == text));
 }
 
-BOOST_AUTO_TEST_CASE(gzip_and_zlib_go_in_and_out) {
+BOOST_AUTO_TEST_CASE(gzip_and_zlib_filters_compress_into_and_out_of_a_target) {
     round_trip<io::gzip_compressor, io::gzip_decompressor>();
     round_trip<io::zlib_compressor, io::zlib_decompressor>();
 }
 
-BOOST_AUTO_TEST_CASE(tee_copies_what_passes) {
+BOOST_AUTO_TEST_CASE(a_tee_copies_what_passes_through_it) {
     const target t(std::string(32, '.'));
     std::ostringstream seen;
     {
@@ -330,7 +335,7 @@ BOOST_AUTO_TEST_CASE(tee_copies_what_passes) {
     BOOST_TEST(seen.str() == "..........twice");
 }
 
-BOOST_AUTO_TEST_CASE(combinations_inversions_and_non_blocking_adapters) {
+BOOST_AUTO_TEST_CASE(a_device_works_in_combinations_inversions_and_non_blocking_adapters) {
     const target t("from here" + std::string(32, '.'));
     auto both =
         io::combine(process_vm_source(t.id(), t.memory.range()), process_vm_sink(t.id(), t.memory.start() + 16));
@@ -372,7 +377,7 @@ BOOST_AUTO_TEST_CASE(the_free_functions_work_on_the_device) {
     BOOST_TEST(!d.is_open());
 }
 
-BOOST_AUTO_TEST_CASE(a_stream_buffer_can_be_poured_into_another_stream) {
+BOOST_AUTO_TEST_CASE(a_stream_buffer_can_be_inserted_into_another_stream) {
     const target t("poured out");
     io::stream<process_vm_source> in(t.id(), t.first(10));
     std::ostringstream out;
@@ -380,7 +385,7 @@ BOOST_AUTO_TEST_CASE(a_stream_buffer_can_be_poured_into_another_stream) {
     BOOST_TEST(out.str() == "poured out");
 }
 
-BOOST_AUTO_TEST_CASE(a_chain_whose_sink_fails_says_so_when_it_ends) {
+BOOST_AUTO_TEST_CASE(a_chain_whose_sink_fails_throws_when_it_ends) {
     test::pages some(1);
     some.protect(0, PROT_READ);
     const process_vm_sink sink(::getpid(), some.start());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 /// A process_vm_stream over a window against a std::fstream on a file of the same content: whatever one gives, so must
-/// the other. (std::fstream wants a seek between reading and writing; it gets one, to where it stands.)
+/// the other. (std::fstream wants a seek between reading and writing; it gets one, to its own position.)
 #include <vmio/process_vm_stream.hpp>
 
 #include <cstdlib>
@@ -176,7 +176,7 @@ void compare(Act&& act) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(reading_by_characters) {
+BOOST_AUTO_TEST_CASE(a_stream_reads_characters_as_a_file_stream_does) {
     compare([](pair& p) {
         int a = 0;
         do {
@@ -187,11 +187,11 @@ BOOST_AUTO_TEST_CASE(reading_by_characters) {
     });
 }
 
-BOOST_DATA_TEST_CASE(reading_by_chunks, boost::unit_test::data::make(chunk_sizes), chunk) {
+BOOST_DATA_TEST_CASE(a_stream_reads_chunks_as_a_file_stream_does, boost::unit_test::data::make(chunk_sizes), chunk) {
     compare([chunk = chunk](pair& p) { read_in_chunks(p, chunk); });
 }
 
-BOOST_AUTO_TEST_CASE(writing_by_characters) {
+BOOST_AUTO_TEST_CASE(a_stream_writes_characters_as_a_file_stream_does) {
     compare([](pair& p) {
         for (std::size_t i = 0; i < size; ++i) {
             p.oracle.put(static_cast<char>(i * 7));
@@ -201,15 +201,16 @@ BOOST_AUTO_TEST_CASE(writing_by_characters) {
     });
 }
 
-BOOST_DATA_TEST_CASE(writing_by_chunks, boost::unit_test::data::make(chunk_sizes), chunk) {
+BOOST_DATA_TEST_CASE(a_stream_writes_chunks_as_a_file_stream_does, boost::unit_test::data::make(chunk_sizes), chunk) {
     compare([chunk = chunk](pair& p) { write_in_chunks(p, chunk); });
 }
 
-BOOST_DATA_TEST_CASE(wandering_about, boost::unit_test::data::make(seeds), seed) {
+BOOST_DATA_TEST_CASE(a_stream_mixes_reads_writes_and_seeks_as_a_file_stream_does, boost::unit_test::data::make(seeds),
+                     seed) {
     compare([seed = seed](pair& p) { wander(p, seed); });
 }
 
-BOOST_AUTO_TEST_CASE(lines_and_words) {
+BOOST_AUTO_TEST_CASE(a_stream_extracts_lines_and_words_as_a_file_stream_does) {
     const test::pages memory(4);
     const std::string text = "some words\nin 3 lines\n\nand -17 1e3 more \x01 bytes";
     std::memcpy(memory.data(), text.data(), text.size() + 1);

@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(a_position_in_a_window_is_an_offset) {
     BOOST_TEST(c == 60);
 }
 
-BOOST_AUTO_TEST_CASE(beyond_the_end_of_a_window_is_its_end) {
+BOOST_AUTO_TEST_CASE(a_position_beyond_the_end_of_a_window_is_its_end) {
     device d = window();
     BOOST_TEST(d.seek(5000, beg) == 100);
     BOOST_TEST(d.seek(most, cur) == 100);
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(a_bad_seek_is_an_error_and_the_position_stays) {
     BOOST_TEST(whole.seek(most, beg) == most);
 }
 
-BOOST_AUTO_TEST_CASE(a_read_goes_on_until_the_memory_ends_and_then_says_so) {
+BOOST_AUTO_TEST_CASE(a_read_continues_until_the_memory_ends_and_the_next_one_returns_minus_1) {
     device d = window();
     d.memory()->most_at_once = 7;
     char bytes[200];
@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(a_write_that_cannot_be_completed_throws_and_the_position_go
     BOOST_TEST(hole.position().where() == 0x1062u);
 }
 
-BOOST_AUTO_TEST_CASE(a_failed_write_is_told_once_more_by_the_next_seek_or_close) {
+BOOST_AUTO_TEST_CASE(a_failed_write_is_reported_once_more_by_the_next_seek_or_close) {
     device d(hundred(), 0x1064);
     fails_with(EFAULT, [&] { d.write("x", 1); });
     fails_with(EFAULT, [&] { d.seek(0x1000, beg); });
@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(a_copy_shares_the_memory_and_has_its_own_position) {
     BOOST_TEST(d.is_open());
 }
 
-BOOST_AUTO_TEST_CASE(a_device_that_is_not_open_says_so) {
+BOOST_AUTO_TEST_CASE(a_device_that_is_not_open_throws_EBADF) {
     device d;
     char c = 0;
     BOOST_TEST(!d.is_open());

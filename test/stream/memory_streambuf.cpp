@@ -43,7 +43,7 @@ struct fixture {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(a_buffer_can_say_that_nothing_more_will_come) {
+BOOST_AUTO_TEST_CASE(a_buffer_at_its_end_reports_that_nothing_is_available) {
     buffer closed;
     BOOST_TEST(closed.in_avail() == -1);
     fixture f(page);

@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(a_stream_that_is_not_open_fails_like_a_file_stream) {
     BOOST_TEST(closed.is_open());
 }
 
-BOOST_AUTO_TEST_CASE(opening_a_process_that_is_not_there_is_an_exception_that_says_so) {
+BOOST_AUTO_TEST_CASE(opening_a_process_that_does_not_exist_throws_the_reason) {
     test::child_process gone;
     gone.end();
     for (const auto& [id, number] :
@@ -290,7 +290,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_the_target_is_an_error_and_gives_no_bytes) {
     throws_error(ESRCH, some.page(1), [&] { s.get(); });
 }
 
-BOOST_AUTO_TEST_CASE(positions_beyond_what_fits_fail_and_change_nothing) {
+BOOST_AUTO_TEST_CASE(positions_that_an_offset_cannot_name_fail_and_change_nothing) {
     test::pages some(1);
     process_vm_stream s(::getpid(), some.start());
     BOOST_TEST(s.tellg() == off(some.start()));
@@ -329,7 +329,7 @@ BOOST_AUTO_TEST_CASE(values_are_read_and_written_at_the_position_for_any_buffer)
         });
 }
 
-BOOST_AUTO_TEST_CASE(source_and_sink_streams_do_their_half) {
+BOOST_AUTO_TEST_CASE(an_input_stream_reads_and_an_output_stream_writes) {
     const test::pages some(1);
     test::on_self_and_child([&](pid_t id) {
         process_vm_ostream out(id, some.range());
@@ -364,7 +364,7 @@ BOOST_AUTO_TEST_CASE(a_hundred_mebibytes_go_through_a_stream) {
     BOOST_TEST(test::all_equal(test::peek(child.id(), some.start(), size), std::byte{'q'}));
 }
 
-BOOST_AUTO_TEST_CASE(what_stands_just_before_a_hole_is_extracted_as_before_an_end) {
+BOOST_AUTO_TEST_CASE(a_number_or_line_just_before_a_hole_is_extracted_as_before_an_end) {
     test::pages some(2);
     std::memcpy(some.data() + page - 10, "line\n 1234", 10);
     some.make_hole(1);
@@ -437,7 +437,7 @@ BOOST_AUTO_TEST_CASE(a_unit_stream_with_exceptions_throws_from_the_insertion) {
     throws_error(EFAULT, some.page(1), [&] { s << "text"; });
 }
 
-BOOST_AUTO_TEST_CASE(closing_throws_what_could_not_be_written_under_unitbuf_too) {
+BOOST_AUTO_TEST_CASE(a_close_throws_the_error_of_a_failed_write_under_unitbuf_too) {
     test::pages some(2);
     some.protect(1, PROT_READ);
     process_vm_stream s(::getpid(), some.page(1));
@@ -448,7 +448,7 @@ BOOST_AUTO_TEST_CASE(closing_throws_what_could_not_be_written_under_unitbuf_too)
     BOOST_TEST(s.bad());
 }
 
-BOOST_AUTO_TEST_CASE(a_device_with_a_failure_behind_it_makes_a_sound_stream) {
+BOOST_AUTO_TEST_CASE(a_stream_over_a_device_with_a_pending_error_starts_without_it) {
     test::pages some(1);
     vmio::process_vm_device d(::getpid(), 0);
     BOOST_CHECK_THROW(d.write("x", 1), memory_error);
@@ -495,7 +495,7 @@ BOOST_AUTO_TEST_CASE(a_stream_that_is_moved_reads_on_where_it_was) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(what_is_pending_moves_with_a_stream_and_is_written_once) {
+BOOST_AUTO_TEST_CASE(pending_bytes_move_with_a_stream_and_are_written_once) {
     const test::pages some(2);
     const test::child_process child;
     const auto there = [&](std::size_t offset, std::size_t size) {

@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(a_running_program_goes_on_as_if_nothing_had_been, *where_it
     target.expect("3 a\n", "291 97\n");
 }
 
-BOOST_AUTO_TEST_CASE(threads_that_all_meet_it_at_once_go_on, *where_it_works) {
+BOOST_AUTO_TEST_CASE(threads_that_all_meet_the_breakpoint_at_once_continue, *where_it_works) {
     const running_target target;
     const auto before = target.code();
     for (int i = 0; i < 20; ++i) {
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(threads_that_all_meet_it_at_once_go_on, *where_it_works) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_fork_never_meets_it, *where_it_works) {
+BOOST_AUTO_TEST_CASE(a_fork_never_meets_the_breakpoint, *where_it_works) {
     // Here nobody but the fork calls weigh(): it would die of it, and the debugger would not know.
     const running_target target;
     piped_program debugger(target.debugger("weigh"));
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(a_function_of_a_library_is_found, *where_it_works) {
     BOOST_TEST((target.code() == before));
 }
 
-BOOST_AUTO_TEST_CASE(interrupted_it_lets_the_target_go, *where_it_works) {
+BOOST_AUTO_TEST_CASE(an_interrupted_breakpoint_detaches_from_the_target, *where_it_works) {
     const running_target target;
     const auto before = target.code();
     for (const int signal : {SIGINT, SIGTERM}) {
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_somebody_traces_is_an_error) {
     BOOST_TEST(refused.err.ends_with("has a debugger already: process " + std::to_string(::getpid()) + "\n"));
 }
 
-BOOST_AUTO_TEST_CASE(wrong_usage_is_told_apart) {
+BOOST_AUTO_TEST_CASE(wrong_usage_has_an_exit_status_of_its_own) {
     using command = std::vector<std::string>;
     for (const command& wrong : {command{VMIO_BREAKPOINT},
                                  {VMIO_BREAKPOINT, "weigh"},

@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(a_block_is_a_page_where_that_fits) {
     BOOST_TEST(s.draw(0) == block(1) + at(0x100) + ".#..  .s a name\n" + at(0x108) + "s.       [heap]\n");
 }
 
-BOOST_AUTO_TEST_CASE(what_is_far_away_begins_another_row) {
+BOOST_AUTO_TEST_CASE(a_distant_mapping_begins_another_row) {
     const scene s{{{{0x100, 0x102}, ""}, {{0x10c, 0x10d}, "/x/y"}, {{0x10000, 0x10001}, "[anon:a/b]"}}, {}};
     const std::string gap = tool::size_text((0x10000 - 0x114) * page);
     BOOST_TEST(s.draw(40) == block(1) + at(0x100) + "..\n" + at(0x10c) + ".        y\n             : " + gap +
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(a_block_of_several_pages_is_the_darker_the_more_is_resident
     BOOST_TEST(picture.ends_with(at(0x1300) + "----.    x\n"));
 }
 
-BOOST_AUTO_TEST_CASE(large_and_untouched_is_drawn_once) {
+BOOST_AUTO_TEST_CASE(a_large_untouched_mapping_is_drawn_once) {
     const std::uint64_t start = 0x100000;
     const std::uint64_t size = (std::uint64_t{8} << 40) / page;
     const scene s{{{{start, start + size}, "x"}, {{start + size, start + size + 3}, "y"}},
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(large_and_untouched_is_drawn_once) {
                                  "...      y\n");
 }
 
-BOOST_AUTO_TEST_CASE(much_that_is_far_apart_does_not_make_the_rest_coarse) {
+BOOST_AUTO_TEST_CASE(many_distant_mappings_do_not_make_the_rest_coarse) {
     scene s{{{{0x1000, 0x1008}, "near"}}, {}};
     const std::uint64_t far = (std::uint64_t{1} << 40) / page;
     for (std::uint64_t i = 1; i <= 40; ++i) s.mapped.push_back({{i * far, i * far + 1}, "far"});
@@ -110,11 +110,11 @@ BOOST_AUTO_TEST_CASE(the_top_of_the_address_space_is_not_passed) {
     BOOST_TEST(picture.ends_with("\n" + at(last - 2) + ".#       z\n"));
 }
 
-BOOST_AUTO_TEST_CASE(nothing_mapped_is_no_picture) {
+BOOST_AUTO_TEST_CASE(a_process_without_mappings_has_no_picture) {
     BOOST_TEST(scene{}.draw(80) == block(1));
 }
 
-BOOST_AUTO_TEST_CASE(where_the_terminal_can_the_blocks_are_blocks) {
+BOOST_AUTO_TEST_CASE(a_terminal_that_can_shows_blocks_as_blocks) {
     const scene s{{{{0x100, 0x103}, "x"}}, {{{0x101, 0x102}, page_state::present}}};
     const std::string picture = s.draw(40, true);
     BOOST_TEST(picture.starts_with("a block is " + tool::size_text(page) + ": ░▒▓█ resident, s swapped, · mapped\n"));

@@ -43,20 +43,21 @@ BOOST_AUTO_TEST_CASE(a_string_of_json_escapes_what_it_must) {
     BOOST_TEST(tool::json_hex("a\n\xff") == R"("610aff")");
 }
 
-BOOST_AUTO_TEST_CASE(nothing_that_a_terminal_would_obey_is_printed) {
+BOOST_AUTO_TEST_CASE(no_control_character_is_printed) {
     BOOST_TEST(printable("/usr/lib/a b") == "/usr/lib/a b");
     BOOST_TEST(printable("\x1b[2J\n\\012\x7f") == R"(\033[2J\012\134012\177)");
     BOOST_TEST(printable("\xc3\xa9\xff") == R"(\303\251\377)");
 }
 
-BOOST_AUTO_TEST_CASE(what_the_locale_can_print_is_printed, *boost::unit_test::precondition(test::has_utf8_locale)) {
+BOOST_AUTO_TEST_CASE(a_character_that_the_locale_can_print_is_printed,
+                     *boost::unit_test::precondition(test::has_utf8_locale)) {
     const utf8_locale set;
     BOOST_TEST(tool::locale_is_utf8());
     BOOST_TEST(printable("\xc3\xa9\xf0\x9f\x98\x80") == "\xc3\xa9\xf0\x9f\x98\x80");
     BOOST_TEST(printable("\xff\xc2\x9b\xe2\x82") == R"(\377\302\233\342\202)");
 }
 
-BOOST_AUTO_TEST_CASE(what_is_printed_keeps_to_its_columns, *boost::unit_test::precondition(test::has_utf8_locale)) {
+BOOST_AUTO_TEST_CASE(printed_text_keeps_to_its_columns, *boost::unit_test::precondition(test::has_utf8_locale)) {
     BOOST_TEST(printable("abc", 3) == "abc");
     BOOST_TEST(printable("abcd", 3) == "abc");
     BOOST_TEST(printable("ab\n", 5) == "ab");

@@ -5,7 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-BOOST_AUTO_TEST_CASE(sizes_are_short) {
+BOOST_AUTO_TEST_CASE(a_size_is_printed_in_few_characters) {
     BOOST_TEST(tool::size_text(0) == "0 B");
     BOOST_TEST(tool::size_text(999) == "999 B");
     BOOST_TEST(tool::size_text(1000) == "1.0 KiB");
@@ -16,7 +16,7 @@ BOOST_AUTO_TEST_CASE(sizes_are_short) {
     BOOST_TEST(tool::size_text(~std::uint64_t{0}) == "16 EiB");
 }
 
-BOOST_AUTO_TEST_CASE(numbers_are_whole_and_fit) {
+BOOST_AUTO_TEST_CASE(a_number_is_parsed_as_a_whole_and_fits) {
     BOOST_TEST(tool::number("0") == 0u);
     BOOST_TEST(tool::number("18446744073709551615") == ~std::uint64_t{0});
     BOOST_TEST(tool::number("0xffffFFFFffffffff") == ~std::uint64_t{0});

@@ -156,7 +156,7 @@ BOOST_FIXTURE_TEST_CASE(gaps_are_zeros_where_that_is_wanted_and_told_of, with_a_
     BOOST_TEST((whole.status == 0 && whole.err.empty() && whole.out == bytes(0, 3)));
 }
 
-BOOST_AUTO_TEST_CASE(a_gap_that_is_larger_than_a_piece_is_told_of_once) {
+BOOST_AUTO_TEST_CASE(a_gap_that_is_larger_than_a_piece_is_reported_once) {
     const test::mapped region(600);
     test::must(::mprotect(region.data(1), 598 * page, PROT_NONE) == 0, "mprotect");
     region.write(0, 'a');
@@ -228,7 +228,7 @@ BOOST_FIXTURE_TEST_CASE(input_never_goes_beyond_the_range, with_a_hole) {
     BOOST_TEST((now(2 * page, page) == std::string(page, '!')));
 }
 
-BOOST_AUTO_TEST_CASE(force_writes_where_the_process_may_not) {
+BOOST_AUTO_TEST_CASE(the_option_force_writes_where_the_process_may_not) {
     test::pages pages(1);
     pages.protect(0, PROT_READ);
     test::child_process child;
@@ -307,7 +307,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_cannot_be_read_is_an_error) {
     BOOST_TEST(gone.err.find("no process has this id") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(wrong_usage_is_told_apart) {
+BOOST_AUTO_TEST_CASE(wrong_usage_has_an_exit_status_of_its_own) {
     const std::string self = std::to_string(::getpid());
     using command = std::vector<std::string>;
     for (const command& wrong : {command{},

@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(a_line_shows_the_bytes_around_a_match_and_what_cannot_be_re
     ::close(file);
 }
 
-BOOST_AUTO_TEST_CASE(what_to_look_for_and_where_can_be_chosen) {
+BOOST_AUTO_TEST_CASE(options_choose_the_pattern_and_the_regions) {
     const test::scratch_directory directory;
     const std::string name = directory / "a file\n";
     const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(what_to_look_for_and_where_can_be_chosen) {
     ::close(file);
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_searched_or_makes_no_sense_is_told_from_not_found) {
+BOOST_AUTO_TEST_CASE(a_failed_search_is_told_from_one_without_a_match) {
     const std::string self = std::to_string(::getpid());
     using command = std::vector<std::string>;
     for (const command& wrong : {command{},

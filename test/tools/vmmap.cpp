@@ -195,7 +195,7 @@ BOOST_AUTO_TEST_CASE(a_child_is_shown_as_the_kernel_has_it, *boost::unit_test::p
     agrees_with_pmap(child.id());
 }
 
-BOOST_AUTO_TEST_CASE(what_is_swapped_is_counted,
+BOOST_AUTO_TEST_CASE(swapped_pages_are_counted,
                      *boost::unit_test::precondition(has_python) * boost::unit_test::precondition(test::can_swap)) {
     const test::swap_area area;
     test::child_process child([] {
@@ -243,7 +243,7 @@ BOOST_AUTO_TEST_CASE(names_are_printed_where_the_locale_can, *boost::unit_test::
     BOOST_TEST(list("C").find("/gone (deleted)\n") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(without_the_page_tables_there_is_still_the_list, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(the_list_is_printed_without_the_page_tables, *boost::unit_test::precondition(test::as_root)) {
     // Everybody may open /proc/PID/maps, and only its owner the pagemap; after that the kernel looks at capabilities.
     test::child_process child([] {
         test::must(::setgid(65534) == 0 && ::setuid(65534) == 0, "setuid");
@@ -285,7 +285,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_cannot_be_looked_at_is_an_error) {
     BOOST_TEST(gone.err.find("no process has this id") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(somebody_elses_process_is_an_error, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(a_process_of_another_user_is_an_error, *boost::unit_test::precondition(test::as_root)) {
     test::child_process child;
     const program_result refused = vmmap({std::to_string(child.id())}, [] {
         for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
@@ -296,7 +296,7 @@ BOOST_AUTO_TEST_CASE(somebody_elses_process_is_an_error, *boost::unit_test::prec
     BOOST_TEST(refused.err.find("CAP_SYS_PTRACE") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(wrong_usage_is_told_apart) {
+BOOST_AUTO_TEST_CASE(wrong_usage_has_an_exit_status_of_its_own) {
     const std::string self = std::to_string(::getpid());
     using command = std::vector<std::string>;
     for (const command& wrong : {command{},

@@ -138,14 +138,14 @@ BOOST_AUTO_TEST_CASE(a_part_of_a_page_is_read_but_not_kept) {
     BOOST_TEST(cached.size() == 0u);
 }
 
-BOOST_AUTO_TEST_CASE(large_reads_pass_by) {
+BOOST_AUTO_TEST_CASE(large_reads_bypass_the_cache) {
     fixture f(64);
     BOOST_TEST(f.right(base, 64 * page));
     BOOST_TEST(f.cached.size() < 16 * page);
     BOOST_TEST(f.calls() < 20u);
 }
 
-BOOST_AUTO_TEST_CASE(a_stream_runs_over_it) {
+BOOST_AUTO_TEST_CASE(a_stream_runs_over_a_cache) {
     fixture f(4);
     vmio::memory_stream<cached_memory<fake_memory>> s(f.cached, base);
     BOOST_TEST((s.read_value<std::byte>() == test::pattern(base)));
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(a_stream_runs_over_it) {
     BOOST_TEST((f.memory->bytes[0] == std::byte{'x'}));
 }
 
-BOOST_AUTO_TEST_CASE(an_error_through_it_names_what_it_caches) {
+BOOST_AUTO_TEST_CASE(an_error_through_a_cache_names_the_memory_behind) {
     test::pages memory(2);
     memory.make_hole(1);
     test::child_process child;

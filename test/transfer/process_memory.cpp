@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(a_bad_buffer_of_ours_is_a_bad_address_or_a_short_count) {
     BOOST_TEST(std::memcmp(ours.data(), some.data(), moved) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(values_come_and_go_whole_also_across_a_page_edge) {
+BOOST_AUTO_TEST_CASE(values_are_moved_whole_also_across_a_page_edge) {
     struct record {
         std::uint32_t a;
         double b;
@@ -273,7 +273,7 @@ BOOST_AUTO_TEST_CASE(a_string_that_runs_into_a_hole_without_a_nul_is_an_error_at
     }
 }
 
-BOOST_AUTO_TEST_CASE(opening_tells_apart_what_is_wrong) {
+BOOST_AUTO_TEST_CASE(opening_distinguishes_its_errors) {
     for (const pid_t id : {-2, -1, 0}) BOOST_TEST(open_error(id) == EINVAL);
     test::child_process child;
     BOOST_TEST(open_error(child.id()) == 0);

@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(a_bad_block_never_costs_its_neighbours) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(any_number_of_blocks_with_bad_ones_anywhere) {
+BOOST_AUTO_TEST_CASE(blocks_in_any_number_are_moved_with_bad_ones_anywhere) {
     test::pages some(64);
     for (std::size_t i = 3; i < 64; i += 7) some.make_hole(i);
     test::child_process child;

@@ -100,12 +100,12 @@ BOOST_AUTO_TEST_CASE(a_filter_of_one_thread_says_nothing_of_the_others) {
                    std::thread([&] {
                        test::forbid_process_vm(EPERM);
                        for (int i = 0; i < 2; ++i)
-                           if (memory.read_value<char>(some.start()) != some.data()[0]) result = 1;
+                           if (memory.read_value<std::byte>(some.start()) != some.data()[0]) result = 1;
                        if (memory.method() != transfer_method::proc_mem) result = 2;
                        if (process_memory(process(target.id())).method() != transfer_method::proc_mem) result = 3;
                    }).join();
                    if (memory.method() != transfer_method::process_vm) return 4;
-                   if (memory.read_value<char>(some.start()) != some.data()[0]) return 5;
+                   if (memory.read_value<std::byte>(some.start()) != some.data()[0]) return 5;
                    return result != 0 || memory.method() == transfer_method::process_vm ? result : 6;
                }) == 0);
 }
@@ -258,7 +258,7 @@ BOOST_AUTO_TEST_CASE(mem_reads_across_mappings_and_stops_at_holes) {
     BOOST_TEST(ec.value() == EFAULT);
 }
 
-BOOST_AUTO_TEST_CASE(without_the_query_of_newer_kernels_the_text_of_maps_serves) {
+BOOST_AUTO_TEST_CASE(the_text_of_maps_serves_without_the_query_of_newer_kernels) {
     test::pages some(3);
     some.protect(1, PROT_READ);
     some.make_hole(2);
@@ -269,7 +269,7 @@ BOOST_AUTO_TEST_CASE(without_the_query_of_newer_kernels_the_text_of_maps_serves)
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(where_mem_is_closed_too_the_refusal_is_what_is_reported) {
+BOOST_AUTO_TEST_CASE(the_refusal_is_reported_where_mem_is_closed_too) {
     test::child_process target;
     BOOST_TEST(test::in_a_process([&] {
                    const process handle(target.id());

@@ -51,7 +51,7 @@ bool scans_right(M&& memory, const blocks& wanted, std::size_t max_bytes, int er
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(any_blocks_of_a_process_with_holes) {
+BOOST_AUTO_TEST_CASE(random_blocks_of_a_process_with_holes_are_right) {
     test::pages some(64);
     for (std::size_t i = 3; i < 64; i += 7) some.make_hole(i);
     test::child_process child;
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(any_blocks_of_a_process_with_holes) {
         }
 }
 
-BOOST_AUTO_TEST_CASE(any_blocks_of_any_memory_with_unreadable_bytes) {
+BOOST_AUTO_TEST_CASE(random_blocks_of_a_memory_with_unreadable_bytes_are_right) {
     std::mt19937 random(1);
     for (const std::size_t step : {0u, 2u, 3u, 100u, 1000u, 5000u})
         for (const std::size_t count : {1, 2, 30, 1500})
@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(a_dense_list_over_a_large_hole_costs_a_try_a_page) {
         tries += all.size();
         for (auto& r : results) r = {0, {EFAULT, std::system_category()}};
     };
-    const vmio::block_scan scan(wanted, 4096, fail, page);
+    const vmio::block_scan scan = vmio::detail::scan_blocks_by(wanted, 4096, fail, page);
     BOOST_TEST(std::all_of(scan.begin(), scan.end(), [](const block_result& r) { return is_right(r, 0, EFAULT); }));
     BOOST_TEST(tries == pages);
 }

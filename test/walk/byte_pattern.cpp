@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(a_mask_has_as_many_bytes_as_the_pattern) {
     BOOST_CHECK_THROW(byte_pattern(bytes("")), std::invalid_argument);
 }
 
-BOOST_AUTO_TEST_CASE(zeros_match_what_leaves_them_open) {
+BOOST_AUTO_TEST_CASE(zeros_match_a_pattern_that_leaves_them_open) {
     BOOST_TEST(byte_pattern::hex("00 ?? 00").matches_zeros());
     BOOST_TEST(byte_pattern::value(0).matches_zeros());
     BOOST_TEST(!byte_pattern::hex("00 01").matches_zeros());

@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(a_core_file_is_searched) {
     BOOST_TEST(vmio::search(core, byte_pattern::text("needle")) == some.places(), boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(it_ends_where_it_is_told_to_and_counts) {
+BOOST_AUTO_TEST_CASE(a_search_ends_when_found_returns_false_and_counts) {
     const text_memory memory{std::string(3 * page, 'a')};
     const auto all = vmio::search(
         memory, byte_pattern::text("aa"), [](address at) { return at < 4; }, 2);
@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(it_ends_where_it_is_told_to_and_counts) {
     BOOST_CHECK_THROW(vmio::search(memory, byte_pattern::text("aa"), 0), std::invalid_argument);
 }
 
-BOOST_AUTO_TEST_CASE(nothing_is_found_across_what_cannot_be_read) {
+BOOST_AUTO_TEST_CASE(no_match_spans_unreadable_bytes) {
     text_memory memory{std::string(page - 3, '.') + "wox" + std::string(page, '.')};
     memory.text.replace(page, 3, "rd.");
     memory.text.replace(page + 10, 4, "word");
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_found_across_what_cannot_be_read) {
     BOOST_TEST((summary == vmio::search_summary{2 * page, 1, 1, false}));
 }
 
-BOOST_AUTO_TEST_CASE(an_error_of_another_kind_ends_it) {
+BOOST_AUTO_TEST_CASE(an_error_other_than_a_bad_address_ends_the_search) {
     const text_memory memory{"abcx", ESRCH};
     BOOST_CHECK_EXCEPTION(vmio::search(memory, byte_pattern::text("z")), vmio::memory_error,
                           [](const vmio::memory_error& e) { return e.code().value() == ESRCH && e.where() == 3; });

@@ -43,7 +43,7 @@ std::vector<std::byte> of_text(const std::string& text) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(it_remembers_the_address_and_the_content) {
+BOOST_AUTO_TEST_CASE(a_view_keeps_the_address_and_the_bytes) {
     const auto bytes = counting(64);
     const memory_view view(base, bytes);
     BOOST_TEST(view.start() == base);
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(an_address_outside_is_no_offset) {
     BOOST_TEST(!memory_view().get<char>(memory_view().offset_of(base)));
 }
 
-BOOST_AUTO_TEST_CASE(what_was_refused_stands_in_the_exception) {
+BOOST_AUTO_TEST_CASE(the_exception_names_offset_size_and_range) {
     const auto bytes = counting(16);
     BOOST_CHECK_EXCEPTION(memory_view(base, bytes).at<address>(12), std::out_of_range, [](const std::out_of_range& e) {
         BOOST_TEST(e.what() ==
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_string_ends_at_its_nul_or_at_the_limit) {
     BOOST_TEST(static_cast<const void*>(view.string(1).data()) == bytes.data() + 1);
 }
 
-BOOST_AUTO_TEST_CASE(a_string_that_goes_on_beyond_the_view_is_refused) {
+BOOST_AUTO_TEST_CASE(a_string_that_does_not_end_in_the_view_is_refused) {
     const auto bytes = of_text("endless");
     const memory_view view(base, bytes);
     for (const std::size_t offset : {std::size_t{0}, std::size_t{7}, std::size_t{8}, SIZE_MAX}) {
@@ -252,7 +252,7 @@ BOOST_AUTO_TEST_CASE(words_that_point_into_ranges_are_counted) {
     BOOST_TEST(view.count_pointers<std::uint32_t>(ranges) == 6u);
 }
 
-BOOST_AUTO_TEST_CASE(mappings_will_do_for_ranges) {
+BOOST_AUTO_TEST_CASE(mappings_can_be_used_as_ranges) {
     struct mapping {
         address_range range;
         std::string name;

@@ -46,7 +46,7 @@ memory_gap gap(const test::pages& of, std::size_t first, std::size_t count, gap_
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(what_can_be_read_is_and_the_rest_is_zero_and_listed) {
+BOOST_AUTO_TEST_CASE(readable_bytes_are_read_and_the_rest_is_zero_and_listed) {
     test::pages some(12);
     some.protect(1, PROT_NONE);
     some.protect(4, PROT_NONE, 3);
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(what_can_be_read_is_and_the_rest_is_zero_and_listed) {
         BOOST_TEST(test::all_equal(std::span(bytes).subspan(bad * page, page), std::byte{0}));
 }
 
-BOOST_AUTO_TEST_CASE(the_callers_bytes_stay_where_that_is_asked_for) {
+BOOST_AUTO_TEST_CASE(bytes_of_the_caller_stay_in_gaps_if_the_fill_is_keep) {
     test::pages some(3);
     some.make_hole(1);
     const process_memory memory(process::self());
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_is_gone_is_an_error_and_not_one_large_gap) {
     BOOST_TEST(vmio::read_past_gaps(process_memory(process::self()), 0, {}).empty());
 }
 
-BOOST_AUTO_TEST_CASE(by_mem_only_what_the_kernel_cannot_give_is_a_gap) {
+BOOST_AUTO_TEST_CASE(a_read_by_proc_mem_has_gaps_only_where_the_kernel_cannot_read) {
     test::pages some(4);
     const bool guards = test::install_guards(some.data() + page, page);
     some.protect(0, PROT_NONE, 4);
@@ -173,8 +173,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_file_is_known_without_privileges, *boost::unit
     ::close(fd);
 }
 
-BOOST_AUTO_TEST_CASE(where_nothing_may_be_known_of_what_is_mapped_it_says_so,
-                     *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(a_hole_is_an_error_where_the_maps_cannot_be_read, *boost::unit_test::precondition(test::as_root)) {
     test::pages some(2);
     some.make_hole(1);
     BOOST_TEST(test::in_a_process([&] {

@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(another_mapping_in_the_place_of_the_listed_one_is_read) {
                 vmio::memory_gap{address_range::of_size(memory.page(3), page), gap_reason::unmapped}));
 }
 
-BOOST_AUTO_TEST_CASE(what_was_written_behind_the_end_of_a_file_is_seen) {
+BOOST_AUTO_TEST_CASE(bytes_written_behind_the_end_of_a_file_are_seen) {
     for (const bool by_another : {false, true}) {
         const int file = ::memfd_create("short", MFD_CLOEXEC);
         must(file >= 0 && ::ftruncate(file, static_cast<off_t>(page + 10)) == 0, "memfd_create");
@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(a_filter_that_throws_loses_no_region) {
     BOOST_TEST(!reader.next());
 }
 
-BOOST_AUTO_TEST_CASE(another_program_is_an_error_and_not_more_of_the_same) {
+BOOST_AUTO_TEST_CASE(an_exec_is_an_error_and_not_more_of_the_same) {
     const mapped memory(4);
     memory.write(1, 'x');
     for (const bool look_first : {true, false}) {
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error_again_and_again) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(sizes_beyond_all_measure_are_those_of_the_region) {
+BOOST_AUTO_TEST_CASE(huge_sizes_are_limited_to_the_region) {
     const pages memory(8);
     constexpr auto huge = ~std::size_t{0};
     for (const std::size_t chunk : {std::size_t{0}, 2 * page, huge, huge / 2})

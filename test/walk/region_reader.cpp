@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(reset_in_the_middle_of_a_region_begins_with_the_first) {
     BOOST_TEST(bytes_of(reader).size() == memory.size());  // a second pass
 }
 
-BOOST_AUTO_TEST_CASE(what_is_larger_than_the_maximum_is_cut_off_and_says_so) {
+BOOST_AUTO_TEST_CASE(a_chunk_larger_than_the_maximum_is_cut_off_and_says_so) {
     const pages memory(8);
     const child_process child;
     auto options = in(memory.range());
@@ -236,7 +236,7 @@ BOOST_AUTO_TEST_CASE(a_clipped_region_may_begin_and_end_anywhere) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_is_mapped_after_the_reader_was_made_is_found) {
+BOOST_AUTO_TEST_CASE(a_mapping_made_after_the_reader_is_found) {
     region_reader reader{process::self()};
     const pages memory(3);
     bool found = false;
@@ -249,7 +249,7 @@ BOOST_AUTO_TEST_CASE(what_is_mapped_after_the_reader_was_made_is_found) {
     BOOST_TEST(found);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_unmapped_before_it_is_fetched_is_a_gap) {
+BOOST_AUTO_TEST_CASE(memory_unmapped_before_the_fetch_is_a_gap) {
     const mapped memory(8);
     int go[2];
     int gone[2];
@@ -342,7 +342,7 @@ BOOST_AUTO_TEST_CASE(slices_of_neighbouring_regions_are_one_view) {
     BOOST_TEST(vmio::for_each_slice(target, {memory.start(), memory.start()}, ignore));
 }
 
-BOOST_AUTO_TEST_CASE(large_chunks_that_were_written_are_zero_again_for_what_is_not) {
+BOOST_AUTO_TEST_CASE(a_large_buffer_is_zero_again_where_the_next_chunk_is) {
     const std::size_t size = (std::size_t{8} << 20) / page;
     const mapped memory(2 * size + 1);
     for (std::size_t i = 0; i < size; ++i) std::memset(memory.data(i), 0x5a, page);

@@ -11,9 +11,13 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+
+#include <vmio/process_snapshot.hpp>
+#include <vmio/search.hpp>
 
 #include "walk/region_source.hpp"
 
@@ -21,6 +25,8 @@
 #include "processes/stopped.hpp"
 #include "support/directory.hpp"
 #include "support/mapped.hpp"
+#include "support/pages.hpp"
+#include "support/regions.hpp"
 #include "support/skip.hpp"
 
 using test::child_process;
@@ -107,7 +113,7 @@ struct file_mapping {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(of_a_private_file_mapping_only_changed_pages_are_the_targets) {
+BOOST_AUTO_TEST_CASE(a_private_file_mapping_is_read_from_its_file_but_for_changed_pages) {
     const directory place;
     const int fd = make_file(place / "file", 8);
     const file_mapping m(fd, 2, 5);  // c d e f g
@@ -262,7 +268,100 @@ BOOST_AUTO_TEST_CASE(our_own_memory_stays_within_the_budget) {
     BOOST_TEST(peak <= before + (16 * mebibyte + 100 + 1024 * 1024) / 1024);
 }
 
-BOOST_AUTO_TEST_CASE(devices_and_what_the_kernel_keeps_for_itself_are_passed_by) {
+// What the kernel's own core files and gcore have.
+BOOST_AUTO_TEST_CASE(a_walk_reads_protected_memory_if_the_options_say_so) {
+    test::pages some(4);
+    some.protect(1, PROT_NONE);
+    some.protect(2, PROT_WRITE);
+    some.protect(3, PROT_EXEC);
+    const mapped untouched(1000);
+    must(::mprotect(untouched.data(), untouched.size(), PROT_NONE) == 0, "mprotect");
+    const child_process child;
+    const process target(child.id());
+    for (const std::size_t chunk : {std::size_t{0}, page}) {
+        auto options = test::in(some.range(), chunk);
+        std::vector<std::byte> bytes;
+        const auto walk = [&] {
+            bytes.clear();
+            for (region_reader reader(target, options); reader.next();) {
+                const auto part = reader.fetch();
+                bytes.insert(bytes.end(), part.begin(), part.end());
+                BOOST_TEST(reader.gaps().empty());
+            }
+        };
+        walk();
+        BOOST_TEST(bytes.size() == page);
+        options.read_protected = true;
+        walk();
+        BOOST_TEST((bytes.size() == 4 * page && test::is_pattern(some.start(), bytes)));
+        options.wanted = [](const vmio::mapping& m) { return !m.perms.read; };
+        walk();
+        BOOST_TEST((bytes.size() == 3 * page && test::is_pattern(some.page(1), bytes)));
+    }
+    // What was never touched is still zero without a look at it.
+    auto options = test::in(untouched.range());
+    options.read_protected = true;
+    region_reader reader(target, options);
+    BOOST_REQUIRE(reader.next());
+    BOOST_TEST((reader.fetch().size() == untouched.size() && reader.untouched().size() == 1U));
+
+    const vmio::process_memory memory{target};
+    vmio::search_options where;
+    where.regions.within = some.range();
+    const vmio::byte_pattern wanted(some.bytes().first(page));
+    BOOST_TEST(vmio::search(memory, wanted, where) == std::vector<address>{some.start()});
+    std::vector<std::byte> expected(page);
+    for (std::size_t i = 0; i < page; ++i) expected[i] = test::pattern(some.page(2) + i);
+    BOOST_TEST(vmio::search(memory, vmio::byte_pattern(expected), where).empty());
+    where.regions.read_protected = true;
+    BOOST_TEST(vmio::search(memory, vmio::byte_pattern(expected), where) == std::vector<address>{some.page(2)});
+
+    vmio::capture_options kept;
+    kept.ranges = {some.range()};
+    BOOST_TEST(!vmio::process_snapshot::capture(target, kept).gaps().empty());
+    kept.regions.read_protected = true;
+    const auto captured = vmio::process_snapshot::capture(target, kept);
+    BOOST_TEST(captured.gaps().empty());
+    std::vector<std::byte> bytes(some.size());
+    captured.read(some.start(), bytes);
+    BOOST_TEST(test::is_pattern(some.start(), bytes));
+}
+
+BOOST_AUTO_TEST_CASE(a_regular_file_below_dev_is_memory, *boost::unit_test::precondition(test::as_root)) {
+    const std::string path = "/dev/vmio-test-" + std::to_string(::getpid());
+    const int fd = make_file(path, 3);
+    const file_mapping changed(fd, 0, 3);
+    const file_mapping shared(fd, 0, 3, MAP_SHARED);
+    changed.data[page] = 'X';
+    const child_process child;
+    BOOST_TEST(letters(process(child.id()), changed.range()) == "aXc");
+    BOOST_TEST(letters(process(child.id()), shared.range()) == "abc");
+    // Without the right to follow /proc/PID/map_files, by its path.
+    BOOST_TEST(test::as_nobody([&] {
+                   const file_mapping mine(fd, 0, 3);
+                   return letters(process::self(), mine.range()) == "abc" ? 0 : 1;
+               }) == 0);
+    must(::unlink(path.c_str()) == 0, "unlink");
+    BOOST_TEST(letters(process(child.id()), changed.range()) == "aXc");
+    ::close(fd);
+}
+
+// A device of a container has any name, seen from outside.
+BOOST_AUTO_TEST_CASE(a_device_outside_of_dev_is_skipped, *boost::unit_test::precondition(test::as_root)) {
+    const directory place;
+    const std::string path = place / "odd";
+    if (::mknod(path.c_str(), S_IFCHR | 0600, ::makedev(1, 1)) != 0)
+        return BOOST_TEST_MESSAGE("no device can be made here"), void();
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    void* const p = fd < 0 ? MAP_FAILED : ::mmap(nullptr, page, PROT_READ, MAP_SHARED, fd, 0xf0000);
+    if (p == MAP_FAILED) return BOOST_TEST_MESSAGE("no device can be mapped here"), void();
+    const auto range = address_range::of_size(vmio::address_of(p), page);
+    BOOST_TEST(letters(process::self(), range) == "");
+    ::munmap(p, page);
+    ::close(fd);
+}
+
+BOOST_AUTO_TEST_CASE(devices_and_kernel_mappings_are_skipped) {
     const auto named = [](const char* name) {
         vmio::mapping m;
         m.perms.read = true;

@@ -52,7 +52,7 @@ void put(const mapped& memory, std::size_t offset, const std::string& text) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(all_places_are_found_and_none_else) {
+BOOST_AUTO_TEST_CASE(all_matches_are_found_and_nothing_else) {
     const mapped memory(64);
     const std::string text = needle();
     std::vector<address> expected;
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(a_match_may_lie_in_two_neighbouring_mappings) {
     BOOST_TEST(search(target, byte_pattern::text(needle()), options).size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(nothing_is_found_across_a_gap_nor_in_one) {
+BOOST_AUTO_TEST_CASE(no_match_spans_a_gap_or_lies_in_one) {
     const mapped memory(6);
     const std::string text = needle();
     put(memory, 2 * page - 4, text.substr(0, 4));
@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(threads_share_many_mappings_and_few_large_ones) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(zeros_that_were_never_touched_count_where_they_matter) {
+BOOST_AUTO_TEST_CASE(untouched_zeros_match_where_a_pattern_has_zeros) {
     const mapped memory(100);
     memory.data(50)[page - 1] = 'x';
     const child_process child;
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(a_value_is_found_where_it_is_aligned) {
     BOOST_CHECK_THROW(search(target, byte_pattern::value(value), options), std::invalid_argument);
 }
 
-BOOST_AUTO_TEST_CASE(a_search_can_be_ended_by_whoever_is_called) {
+BOOST_AUTO_TEST_CASE(a_search_can_be_ended_by_each_callback) {
     const mapped memory(64);
     for (std::size_t i = 0; i < 64; ++i) put(memory, i * page, needle());
     const process_memory target{process::self()};
@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(a_search_can_be_ended_by_whoever_is_called) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(whatever_the_options_are_the_same_is_found_as_by_comparing_all) {
+BOOST_AUTO_TEST_CASE(every_set_of_options_finds_what_comparing_all_finds) {
     // Two letters here and there, between untouched pages, holes, a guard page and seams.
     constexpr std::size_t count = 20;
     std::mt19937 random(1);
@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(whatever_the_options_are_the_same_is_found_as_by_comparing_
     }
 }
 
-BOOST_AUTO_TEST_CASE(many_threads_share_what_there_is) {
+BOOST_AUTO_TEST_CASE(many_threads_share_a_small_search) {
     // More than one slice, of many small ranges; the matches lie on the seams of the slices too.
     const mapped memory(6000);
     std::vector<address> expected;
@@ -278,7 +278,7 @@ BOOST_AUTO_TEST_CASE(many_threads_share_what_there_is) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_lies_far_apart_in_untouched_memory_is_found) {
+BOOST_AUTO_TEST_CASE(matches_far_apart_in_untouched_memory_are_found) {
     constexpr std::size_t gibibyte = std::size_t{1} << 30;
     const mapped memory(3 * gibibyte / page);
     std::vector<address> expected;
@@ -302,7 +302,7 @@ BOOST_AUTO_TEST_CASE(what_lies_far_apart_in_untouched_memory_is_found) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_is_unmapped_meanwhile_is_passed_by) {
+BOOST_AUTO_TEST_CASE(memory_unmapped_during_the_search_is_skipped) {
     const std::string text = needle();
     for (const unsigned threads : {1U, 2U}) {
         const mapped memory(64);

@@ -19,7 +19,7 @@ const std::size_t page = vmio::page_size();
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(the_count_counts) {
+BOOST_AUTO_TEST_CASE(the_option_count_prints_the_number_of_matches) {
     // A new-expression, or a container, a compiler may do without; a call not.
     BOOST_TEST(allocations_of([] { ::operator delete(::operator new(100)); }) == 1u);
 }

@@ -285,23 +285,23 @@ BOOST_AUTO_TEST_CASE(an_answer_is_the_same_twice) {
     BOOST_TEST(here([] {}));
 }
 
-BOOST_AUTO_TEST_CASE(an_ordinary_user, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(all_operations_work_for_an_ordinary_user, *boost::unit_test::precondition(test::as_root)) {
     BOOST_TEST(here(become_nobody));
 }
 
-BOOST_AUTO_TEST_CASE(a_kernel_or_filter_without_one_call_or_any_of_them) {
+BOOST_AUTO_TEST_CASE(a_kernel_or_filter_may_lack_one_call_or_all_of_them) {
     for (const auto& obstacle : obstacles) BOOST_TEST(here(obstacle));
     BOOST_TEST(here(face_all_obstacles));
 }
 
-BOOST_AUTO_TEST_CASE(all_of_that_for_an_ordinary_user, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(an_ordinary_user_gets_all_of_that_too, *boost::unit_test::precondition(test::as_root)) {
     BOOST_TEST(here([] {
         become_nobody();
         face_all_obstacles();
     }));
 }
 
-BOOST_AUTO_TEST_CASE(a_process_namespace, *boost::unit_test::precondition(test::can_mount)) {
+BOOST_AUTO_TEST_CASE(transfers_work_in_a_process_namespace, *boost::unit_test::precondition(test::can_mount)) {
     const std::string found = said_by([&] {
         test::must(::unshare(CLONE_NEWPID) == 0, "unshare");
         return said_by([&] {  // whose process is the first there
@@ -313,7 +313,8 @@ BOOST_AUTO_TEST_CASE(a_process_namespace, *boost::unit_test::precondition(test::
     BOOST_TEST(found == expected);
 }
 
-BOOST_AUTO_TEST_CASE(proc_that_hides_the_processes_of_others, *boost::unit_test::precondition(test::can_mount)) {
+BOOST_AUTO_TEST_CASE(a_proc_that_hides_the_processes_of_others_is_recognised,
+                     *boost::unit_test::precondition(test::can_mount)) {
     BOOST_TEST(here([] {
         test::mount_proc("hidepid=2");
         become_nobody();
@@ -327,7 +328,7 @@ BOOST_AUTO_TEST_CASE(proc_that_hides_the_processes_of_others, *boost::unit_test:
     BOOST_TEST(found == std::string(questions.size(), 'p'));
 }
 
-BOOST_AUTO_TEST_CASE(another_users_process, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(another_users_process_is_refused_with_advice, *boost::unit_test::precondition(test::as_root)) {
     const test::child_process others;
     const std::string found = said_by([&] {
         become_nobody();
@@ -337,7 +338,7 @@ BOOST_AUTO_TEST_CASE(another_users_process, *boost::unit_test::precondition(test
     BOOST_TEST(test::is_pattern(memory.start(), test::peek(others.id(), memory.start(), 3 * page)));
 }
 
-BOOST_AUTO_TEST_CASE(no_proc_at_all, *boost::unit_test::precondition(test::can_mount)) {
+BOOST_AUTO_TEST_CASE(transfers_work_without_a_proc, *boost::unit_test::precondition(test::can_mount)) {
     const std::string found = said_by([&] {
         test::must(test::have_own_mounts() && ::umount2("/proc", MNT_DETACH) == 0, "umount");
         test::child_process child;
@@ -350,7 +351,8 @@ BOOST_AUTO_TEST_CASE(no_proc_at_all, *boost::unit_test::precondition(test::can_m
 }
 
 // Where the numbers in /proc are those of other processes.
-BOOST_AUTO_TEST_CASE(proc_of_another_process_namespace, *boost::unit_test::precondition(test::can_mount)) {
+BOOST_AUTO_TEST_CASE(a_proc_of_another_process_namespace_is_recognised,
+                     *boost::unit_test::precondition(test::can_mount)) {
     for (const bool has_pidfds : {true, false}) {
         const std::string found = said_by([&] {
             test::must(::unshare(CLONE_NEWPID) == 0, "unshare");

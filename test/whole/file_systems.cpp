@@ -172,7 +172,7 @@ std::vector<std::string> libraries() {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(what_is_mapped_of_an_overlay_is_read_not_what_has_been_copied_up_since,
+BOOST_AUTO_TEST_CASE(the_mapped_file_of_an_overlay_is_read_not_its_later_copy,
                      *boost::unit_test::precondition(has_overlays)) {
     const overlay o;
     const std::vector<std::string> names{"pristine", "changed before", "changed after"};

@@ -93,7 +93,7 @@ void ask_all(const std::string& directory, const test::pages& some) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(a_directory_of_our_own_proc_will_do) {
+BOOST_AUTO_TEST_CASE(process_in_proc_accepts_a_directory_of_our_own_proc) {
     const test::pages some(3);
     test::child_process child;
     const std::string directory = "/proc/" + std::to_string(child.id());
@@ -112,7 +112,8 @@ BOOST_AUTO_TEST_CASE(a_directory_of_our_own_proc_will_do) {
     BOOST_TEST(error_of([&] { process::in_proc(directory); }) == ESRCH);
 }
 
-BOOST_AUTO_TEST_CASE(the_first_process_of_another_namespace, *boost::unit_test::precondition(test::can_mount)) {
+BOOST_AUTO_TEST_CASE(the_first_process_of_another_namespace_can_be_opened,
+                     *boost::unit_test::precondition(test::can_mount)) {
     const test::pages some(3);
     const test::scratch_directory place;
     // A process whose children live in a namespace of their own, the first of which mounts the /proc of it.
@@ -143,7 +144,7 @@ BOOST_AUTO_TEST_CASE(the_first_process_of_another_namespace, *boost::unit_test::
     ::waitpid(between, nullptr, 0);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_no_process_is_refused) {
+BOOST_AUTO_TEST_CASE(an_id_without_a_process_is_refused) {
     const test::scratch_directory place;
     BOOST_TEST(error_of([&] { process::in_proc("/proc"); }) == EINVAL);
     BOOST_TEST(error_of([&] { process::in_proc("/proc/sys"); }) == EINVAL);

@@ -133,7 +133,7 @@ std::string picture(const scene& s, page_state wanted) {
 
 BOOST_AUTO_TEST_SUITE(huge_pages, *boost::unit_test::precondition(can_have_huge_pages))
 
-BOOST_AUTO_TEST_CASE(they_are_read_and_written) {
+BOOST_AUTO_TEST_CASE(huge_pages_are_read_and_written) {
     const scene s;
     for (const transfer_method method : {transfer_method::process_vm, transfer_method::proc_mem}) {
         const process_memory memory(process(s.child.id()), {.method = method});
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(they_are_read_and_written) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(their_state_is_that_of_all_pages_in_them) {
+BOOST_AUTO_TEST_CASE(the_state_of_a_huge_page_is_that_of_all_pages_in_it) {
     const scene s;
     BOOST_TEST(picture(s, page_state::data) == "d");
     BOOST_TEST(picture(s, page_state::data | page_state::absent) == "-d-");
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(their_state_is_that_of_all_pages_in_them) {
     BOOST_TEST(has(run.state, page_state::changed));
 }
 
-BOOST_AUTO_TEST_CASE(to_look_at_all_takes_none) {
+BOOST_AUTO_TEST_CASE(looking_at_all_pages_takes_no_huge_page) {
     const scene s;
     BOOST_TEST(s.taken() == huge >> 10);
     BOOST_TEST(look(s) == 0);
@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(to_look_at_all_takes_none) {
     BOOST_TEST(s.taken() == huge >> 10);
 }
 
-BOOST_AUTO_TEST_CASE(an_ordinary_user_takes_none_either) {
+BOOST_AUTO_TEST_CASE(an_ordinary_user_takes_no_huge_page_either) {
     const int status = test::in_a_process([] {
         const huge_pages_set_aside aside(4);
         return test::as_nobody([] {
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(an_ordinary_user_takes_none_either) {
 }
 
 #ifndef VMIO_TEST_SANITIZED  // it looks for guard pages in all that is mapped
-BOOST_AUTO_TEST_CASE(a_core_file_holds_them) {
+BOOST_AUTO_TEST_CASE(a_core_file_holds_huge_pages) {
     const scene s;
     const test::scratch_directory place;
     vmio::core_options options;

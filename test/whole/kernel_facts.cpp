@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(a_call_of_length_0_looks_at_nothing) {
     BOOST_TEST(raw_read(1, {}, {}) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(after_exec_the_new_program_is_read) {
+BOOST_AUTO_TEST_CASE(a_read_after_exec_reads_the_new_program) {
     const test::pages some(1);
     // sleep(1) by way of a pipe: cat ends when this process closes it.
     int hold[2];

@@ -120,7 +120,7 @@ bool says_what_to_do(const vmio::memory_error& e) {
 
 BOOST_AUTO_TEST_SUITE(other_word_size, *boost::unit_test::precondition(has_small_programs))
 
-BOOST_AUTO_TEST_CASE(its_memory_is_listed_read_and_searched) {
+BOOST_AUTO_TEST_CASE(the_memory_of_a_32_bit_program_is_listed_read_and_searched) {
     const small_child child;
     const process target(child.id());
     const vmio::memory_map map = vmio::memory_map::load(target);
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(its_memory_is_listed_read_and_searched) {
     BOOST_TEST(memory.read_value<char>(found.front()) == 'I');
 }
 
-BOOST_AUTO_TEST_CASE(its_registers_are_of_its_own_layout) {
+BOOST_AUTO_TEST_CASE(the_registers_of_a_32_bit_program_have_the_layout_of_i386) {
     const small_child child;
     const process target(child.id());
     const vmio::pause_guard pause(target);
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(its_registers_are_of_its_own_layout) {
     BOOST_TEST((stack != nullptr && stack->name == "[stack]"));
 }
 
-BOOST_AUTO_TEST_CASE(a_capture_keeps_it_and_a_core_file_its_memory_only) {
+BOOST_AUTO_TEST_CASE(a_capture_of_a_32_bit_program_has_registers_and_a_core_file_has_none) {
     const small_child child;
     const process target(child.id());
     const test::scratch_directory place;

@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_copied_makes_no_snapshot) {
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_saved_whole_leaves_what_was_there) {
+BOOST_AUTO_TEST_CASE(a_failed_save_leaves_the_old_file) {
     const test::directory place;
     test::write_file(place / "saved", pattern_bytes(10));
     vmio::capture_options options;
@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_list_of_mappings_that_cannot_be_read_is_an_error) {
                }) == EIO);
 }
 
-BOOST_AUTO_TEST_CASE(without_pidfds_the_end_of_a_process_is_seen_in_proc) {
+BOOST_AUTO_TEST_CASE(the_end_of_a_process_is_seen_in_proc_without_pidfds) {
     test::child_process child;
     BOOST_TEST(test::in_a_process([&] {
                    test::forbid({SYS_pidfd_open}, ENOSYS);

@@ -18,6 +18,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <vmio/cached_memory.hpp>
+#include <vmio/process_vm_device.hpp>
 #include <vmio/process_vm_stream.hpp>
 #include <vmio/read_past_gaps.hpp>
 

@@ -67,8 +67,8 @@ bool memory_streambuf<Device, Base>::begin_writing() noexcept {
     return true;
 }
 
-/// Puts the device where the stream is. What was pending has been dealt with; what was read is dropped, but for what
-/// may be put back.
+/// Moves the device to the position of the stream. Drops what was read ahead and keeps what can be put back.
+/// Precondition: nothing is pending.
 template <class Device, class Base>
 void memory_streambuf<Device, Base>::settle() noexcept {
     device_.move_back(static_cast<std::uint64_t>(this->egptr() - this->gptr()));
@@ -88,12 +88,12 @@ void memory_streambuf<Device, Base>::drop_buffer() noexcept {
 // ---- reading ----
 
 template <class Device, class Base>
-std::streamsize memory_streambuf<Device, Base>::take_what_is_there(char* to, std::streamsize n) noexcept {
+std::streamsize memory_streambuf<Device, Base>::take_some_buffered(char* to, std::streamsize n) noexcept {
     const std::streamsize size = std::min<std::streamsize>(n, this->egptr() - this->gptr());
     return size > 0 && take_buffered(to, static_cast<std::size_t>(size)) ? size : 0;
 }
 
-/// To the end of the page first, then a page, then twice as much each time.
+/// Returns: the bytes to the end of the page first, then a page, then twice as many each time.
 template <class Device, class Base>
 std::size_t memory_streambuf<Device, Base>::next_fill() const noexcept {
     const auto in_page = static_cast<std::size_t>(device_.position().where() & (page_size() - 1));
@@ -106,7 +106,8 @@ void memory_streambuf<Device, Base>::grow_fill() noexcept {
     fill_ = std::max(2 * std::min(fill_, capacity_), page_size());
 }
 
-/// One read behind the last few bytes that were read. False: the end, or ec.
+/// Reads once, behind the last few bytes that were read.
+/// Returns: false at the end, or with ec.
 template <class Device, class Base>
 bool memory_streambuf<Device, Base>::fill(std::error_code& ec) noexcept {
     const std::size_t kept = std::min(static_cast<std::size_t>(this->gptr() - this->eback()), putback_size);
@@ -118,13 +119,14 @@ bool memory_streambuf<Device, Base>::fill(std::error_code& ec) noexcept {
     return got > 0;
 }
 
-/// Reads behind the `done` bytes at `s` until there are `n`, or as far as it goes; returns how many there are then.
+/// Reads behind the `done` bytes at `s` until there are `n`, an error (ec) or the end.
+/// Returns: the number of bytes at `s`.
 template <class Device, class Base>
 std::size_t memory_streambuf<Device, Base>::read_directly(char* s, std::size_t done, std::size_t n,
                                                           std::error_code& ec) noexcept {
     std::size_t got = 0;
     if constexpr (can_read) got = device_.read_up_to(std::as_writable_bytes(std::span(s + done, n - done)), ec);
-    // For putting back: the end of what was read now, behind the end of what was read before.
+    // For unget: the end of what was read now, behind the end of what was read before.
     const std::size_t fresh = std::min(got, putback_size);
     const std::size_t older = std::min(static_cast<std::size_t>(this->gptr() - this->eback()), putback_size - fresh);
     if (older > 0) std::memmove(space() - fresh - older, this->gptr() - older, older);
@@ -151,7 +153,7 @@ template <class Device, class Base>
 std::error_code memory_streambuf<Device, Base>::flush_writes() noexcept {
     const auto pending = static_cast<std::size_t>(this->pptr() - this->pbase());
     if (pending == 0) return {};
-    this->setp(space(), space() + capacity_);  // gone, whether or not they can be written
+    this->setp(space(), space() + capacity_);  // dropped, whether or not they can be written
     return write_out(space(), pending);
 }
 
@@ -164,7 +166,6 @@ memory_error memory_streambuf<Device, Base>::error_here(std::error_code ec, dire
             detail::process_id_of(m), device_.position().where(), ec};
 }
 
-/// See set_owner(). Returns false.
 template <class Device, class Base>
 bool memory_streambuf<Device, Base>::report(const memory_error& failure) {
     if (owner_ != nullptr && !(owner_->flags() & std::ios_base::unitbuf)) raise(failure);

@@ -95,7 +95,7 @@ auto memory_streambuf<Device, Base>::next(bool hole_is_end) -> int_type {
 
 template <class Device, class Base>
 std::streamsize memory_streambuf<Device, Base>::xsgetn(char* s, std::streamsize n) {
-    std::streamsize done = take_what_is_there(s, n);
+    std::streamsize done = take_some_buffered(s, n);
     if (done >= n || !begin_reading()) return done;
     std::error_code ec;
     while (done < n) {
@@ -105,7 +105,7 @@ std::streamsize memory_streambuf<Device, Base>::xsgetn(char* s, std::streamsize 
             break;
         }
         if (!fill(ec)) break;
-        done += take_what_is_there(s + done, n - done);
+        done += take_some_buffered(s + done, n - done);
     }
     last_error_ = ec;
     at_hole_ = static_cast<bool>(ec);

@@ -31,13 +31,13 @@ public:
     using base::open;
     /// Opens as the constructors do.
     /// Errors: EBUSY if the device is open already.
-    /// @{
     void open(pid_t id, address start = 0) { open_as(process_vm_device(id, start)); }
+    /// Opens a window in the same way.
     void open(pid_t id, const address_range& window) { open_as(process_vm_device(id, window)); }
+    /// A std::ios::openmode is neither an address nor a range.
     template <class... Args>
     requires detail::with_ios_flag<Args...>
     void open(Args&&...) = delete;
-    /// @}
 };
 
 /// The same for reading only, without the members that write: composes with input filters.

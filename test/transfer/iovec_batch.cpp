@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "base/iovec_batch.hpp"
+#include "transfer/iovec_batch.hpp"
 
 #include <cstdint>
 #include <vector>

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+/// All public headers. Those that include Boost make it heavy; a program that cares about the time of its compilation
+/// includes what it uses.
+#pragma once
+
+#include <vmio/access.hpp>
+#include <vmio/address.hpp>
+#include <vmio/backing_file.hpp>
+#include <vmio/block_scanner.hpp>
+#include <vmio/build_id.hpp>
+#include <vmio/byte_pattern.hpp>
+#include <vmio/cached_memory.hpp>
+#include <vmio/capture_options.hpp>
+#include <vmio/core_memory.hpp>
+#include <vmio/core_progress.hpp>
+#include <vmio/cow_view.hpp>
+#include <vmio/error.hpp>
+#include <vmio/file_error.hpp>
+#include <vmio/file_offset.hpp>
+#include <vmio/fwd.hpp>
+#include <vmio/mapping.hpp>
+#include <vmio/memory.hpp>
+#include <vmio/memory_device.hpp>
+#include <vmio/memory_gap.hpp>
+#include <vmio/memory_map.hpp>
+#include <vmio/memory_search.hpp>
+#include <vmio/memory_stream.hpp>
+#include <vmio/memory_streambuf.hpp>
+#include <vmio/memory_view.hpp>
+#include <vmio/mutable_view.hpp>
+#include <vmio/page_map.hpp>
+#include <vmio/page_state.hpp>
+#include <vmio/pause_guard.hpp>
+#include <vmio/process.hpp>
+#include <vmio/process_memory.hpp>
+#include <vmio/process_snapshot.hpp>
+#include <vmio/process_vm_device.hpp>
+#include <vmio/process_vm_stream.hpp>
+#include <vmio/protection.hpp>
+#include <vmio/query_mapping.hpp>
+#include <vmio/read_past_gaps.hpp>
+#include <vmio/region_reader.hpp>
+#include <vmio/search.hpp>
+#include <vmio/smaps.hpp>
+#include <vmio/snapshot.hpp>
+#include <vmio/snapshot_diff.hpp>
+#include <vmio/source_options.hpp>
+#include <vmio/thread_registers.hpp>
+#include <vmio/write_core.hpp>
