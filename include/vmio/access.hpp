@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Why a process's memory cannot be accessed, and what would help.
+/// Diagnosis of refused access to a process's memory.
 #pragma once
 
 #include <string>
@@ -10,30 +10,32 @@
 
 namespace vmio {
 
-/// What is in the way.
+/// What prevents access.
 enum class access_obstacle {
-    none,                  ///< it can be accessed
-    invalid_id,            ///< below 1
-    gone,                  ///< no process has this id
-    zombie,                ///< it has ended, and its parent has not waited for it; or its main thread has ended
-    kernel_thread,         ///< it has no memory of its own
+    none,                  ///< nothing: it can be accessed
+    invalid_id,            ///< the PID is below 1
+    gone,                  ///< no process has this PID
+    zombie,                ///< it has ended and was not waited for; or its first thread has ended
+    kernel_thread,         ///< a kernel thread, without memory of its own
     other_user,            ///< it runs as another user
     not_dumpable,          ///< prctl(2), PR_SET_DUMPABLE; also a program that is set-user-ID or cannot be read
     ptrace_scope,          ///< Yama: Documentation/admin-guide/LSM/Yama.rst
-    other_user_namespace,  ///< it lives in one where we have no rights: user_namespaces(7)
+    other_user_namespace,  ///< its user namespace grants the caller no rights: user_namespaces(7)
     forbidden_call,        ///< a seccomp filter on this process, or the kernel, refuses process_vm_readv(2)
     no_proc,               ///< /proc is not mounted, or is that of another pid namespace: pid_namespaces(7)
-    unknown,               ///< it is refused; perhaps by a security module
+    unknown,               ///< refused for no reason that can be seen, such as by a security module
 };
 
-/// What diagnose_access() has found.
+/// The result of diagnose_access().
 struct access_diagnosis {
-    access_obstacle obstacle = access_obstacle::none;  ///< the first that was met
-    std::string text;  ///< a sentence: what is in the way and what would help; empty for none
+    access_obstacle obstacle = access_obstacle::none;  ///< the first that was found
+    std::string text;                                  ///< explanation and remedy in one sentence; empty for none
 };
 
-/// Tries, and looks around in /proc if that is refused. It tells the state of a moment; an id may be another process's
-/// by now. Nothing is read from the target or written to it. Tens of microseconds. memory_error::what() uses its words.
+/// Tries to access the memory of the process `id` and, if that is refused, looks in /proc for the reason. Reads nothing
+/// from the target and writes nothing to it. Errors of opening a process or its memory have this text in what().
+/// Cost: tens of microseconds.
+/// Races: the result is of one moment; the PID may have been recycled since.
 VMIO_EXPORT access_diagnosis diagnose_access(pid_t id);
 
 }  // namespace vmio

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Numbers in another process's address space.
+/// Addresses and address ranges of a target.
 #pragma once
 
 #include <cstddef>
@@ -11,21 +11,21 @@
 
 #include <vmio/detail/config.hpp>
 
-/// All of the library. Unless something else is said: sizes and offsets are in bytes; what goes wrong with a target is
-/// a memory_error, misuse is std::invalid_argument or std::out_of_range, and anything may throw std::bad_alloc; an
-/// object is for one thread at a time, and different ones are independent, as in the standard library. Whatever is
-/// opened is close-on-exec.
+/// The library. Unless documented otherwise: sizes and offsets are in bytes, ranges are half-open; errors of a target
+/// are memory_error, misuse is std::invalid_argument or std::out_of_range, and every function that is not noexcept may
+/// throw std::bad_alloc; one object may be used by one thread at a time, and different objects are independent, as in
+/// the standard library. All descriptors are close-on-exec.
 namespace vmio {
 
-/// A place in some process's address space. It is a number, never a pointer of ours, and always 64 bits wide.
+/// An address in the address space of some process: a 64-bit number on every machine, not a pointer of this process.
 using address = std::uint64_t;
 
-/// Where `p` points to in this process.
+/// The address that `p` points to in this process.
 inline address address_of(const volatile void* p) noexcept {
     return reinterpret_cast<std::uintptr_t>(p);
 }
 
-/// The size in bytes of a page of memory on this machine, a power of two: sysconf(3), _SC_PAGESIZE. Asked once.
+/// The page size of this machine in bytes, a power of two: sysconf(3), _SC_PAGESIZE. Determined once.
 VMIO_EXPORT std::size_t page_size() noexcept;
 
 /// The multiple of `unit` (a power of two) at or below `a`.
@@ -33,7 +33,8 @@ constexpr address align_down(address a, std::uint64_t unit) noexcept {
     return a & ~(unit - 1);
 }
 
-/// The multiple of `unit` (a power of two) at or above `a`; std::out_of_range if that is 2^64.
+/// The multiple of `unit` (a power of two) at or above `a`.
+/// Errors: std::out_of_range if that is 2^64.
 constexpr address align_up(address a, std::uint64_t unit) {
     const address down = align_down(a, unit);
     if (down == a) return a;
@@ -50,50 +51,51 @@ constexpr address next_boundary(address a, std::uint64_t unit) noexcept {
     return unit > last - down ? last : down + unit;
 }
 
-/// The addresses from start() up to, and without, end(). All overflow arithmetic on ranges is done here; a part taken
-/// of a range is never larger than the range. The very last address, 2^64 - 1, lies in no range, since 2^64 has no
-/// number: it belongs to the kernel.
+/// The half-open range [start(), end()) of addresses. Overflow is checked here; a part of a range is never larger than
+/// the range. No range contains the last address, 2^64 - 1, which belongs to the kernel: its end would be 2^64.
 class address_range {
 public:
     /// The empty range at 0.
     constexpr address_range() noexcept = default;
 
-    /// std::invalid_argument if end < start.
+    /// Errors: std::invalid_argument if end < start.
     constexpr address_range(address start, address end) : start_(start), end_(end) {
         if (end < start) throw std::invalid_argument("vmio::address_range: the end lies before the start");
     }
 
-    /// std::out_of_range if start + size does not fit into 64 bits.
+    /// The `size` bytes from `start` on.
+    /// Errors: std::out_of_range if start + size does not fit into 64 bits.
     static constexpr address_range of_size(address start, std::uint64_t size) {
         if (size > std::numeric_limits<address>::max() - start)
             throw std::out_of_range("vmio::address_range: past the top of the address space");
         return {start, start + size};
     }
 
-    constexpr address start() const noexcept { return start_; }              ///< of the first byte
-    constexpr address end() const noexcept { return end_; }                  ///< of the first byte behind it
+    constexpr address start() const noexcept { return start_; }              ///< address of the first byte
+    constexpr address end() const noexcept { return end_; }                  ///< address behind the last byte
     constexpr std::uint64_t size() const noexcept { return end_ - start_; }  ///< in bytes
-    constexpr bool empty() const noexcept { return start_ == end_; }         ///< it has a place all the same
+    constexpr bool empty() const noexcept { return start_ == end_; }  ///< start() and end() are meaningful all the same
 
-    /// Never true of end().
+    /// Whether the address is in the range; false for end().
     constexpr bool contains(address a) const noexcept { return start_ <= a && a < end_; }
-    /// An empty range is contained where its place is inside this range or at its end.
+    /// Whether all of `other` is in this range. An empty range is if it lies inside or at the end.
     constexpr bool contains(const address_range& other) const noexcept {
         return start_ <= other.start_ && other.end_ <= end_;
     }
-    /// Whether an address lies in both.
+    /// Whether some address is in both.
     constexpr bool overlaps(const address_range& other) const noexcept {
         return start_ < other.end_ && other.start_ < end_ && !empty() && !other.empty();
     }
 
-    /// `size` bytes from `offset` on; std::out_of_range if they do not lie inside.
+    /// The `size` bytes from `offset` on.
+    /// Errors: std::out_of_range if they are not all in this range.
     constexpr address_range part(std::uint64_t offset, std::uint64_t size) const {
         if (offset > this->size() || size > this->size() - offset)
             throw std::out_of_range("vmio::address_range: the part does not lie inside");
         return {start_ + offset, start_ + offset + size};
     }
 
-    /// What both have in common; where that is nothing, an empty range inside this one.
+    /// The addresses in both; if there are none, an empty range inside this one.
     constexpr address_range intersection(const address_range& other) const noexcept {
         address_range common;
         common.start_ = other.start_ < start_ ? start_ : (other.start_ > end_ ? end_ : other.start_);
@@ -101,7 +103,7 @@ public:
         return common;
     }
 
-    /// Empty ranges at different places differ.
+    /// Equal start and end: empty ranges at different addresses differ.
     friend constexpr bool operator==(const address_range&, const address_range&) noexcept = default;
 
 private:

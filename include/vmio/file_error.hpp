@@ -12,9 +12,10 @@
 
 namespace vmio {
 
-/// A file that cannot be read, written or understood. code() is the errno, or for a file whose content is wrong: EINVAL
-/// (something else than expected), EOPNOTSUPP (of a version that is not known here), EBADMSG (damaged or cut off).
-/// what() names the operation and the path, and says what is wrong. Copying does not throw.
+/// A file that cannot be read, written or parsed. code() is the errno, or for wrong content: EINVAL (not of the
+/// expected format), EOPNOTSUPP (of an unknown version), EBADMSG (damaged or truncated). what() names the operation,
+/// the path and the problem. process_id() and where() are 0: the error is of a file, not of a target. Copying does not
+/// throw.
 class VMIO_EXPORT file_error : public memory_error {
 public:
     /// `operation` must outlive the exception: a string literal. `problem` adds to what `code` says; it may be empty.
@@ -27,9 +28,9 @@ public:
     /// @}
     ~file_error() override;
 
-    /// As it was given to what failed.
+    /// The path as it was given to the operation.
     const std::filesystem::path& path() const noexcept { return said_->path; }
-    /// All of it in a sentence or two, for people.
+    /// The operation, the path and the problem.
     const char* what() const noexcept override;
 
 private:

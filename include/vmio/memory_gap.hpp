@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Memory that could not be read, and why.
+/// Ranges of memory that could not be read, and the reasons.
 #pragma once
 
 #include <vmio/address.hpp>
@@ -9,31 +9,31 @@ namespace vmio {
 
 /// Why memory could not be read.
 enum class gap_reason {
-    unmapped,          ///< nothing is there
-    no_permission,     ///< mapped, but not for reading
-    guard_page,        ///< installed with madvise(2), MADV_GUARD_INSTALL: at the end of stacks, in a mapping that looks
-                       ///< readable
-    past_end_of_file,  ///< of a mapped file, which is shorter than the mapping
-    swapped,           ///< in a swap area, and not to be brought back
-    input_output,      ///< the kernel cannot give the page: device memory, memfd_secret(2), [vvar], a broken disk, or a
-                       ///< page that a paused target would bring itself (userfaultfd)
-    over_limit,        ///< left out, since more was not to be stored: capture_options
-    not_dumped,        ///< left out of a core file: core(5)
-    cut_off,           ///< of a core file that ends too early
+    unmapped,          ///< no mapping
+    no_permission,     ///< the mapping's protection forbids reading
+    guard_page,        ///< installed with madvise(2), MADV_GUARD_INSTALL: at the end of stacks, inside a mapping whose
+                       ///< protection allows reading
+    past_end_of_file,  ///< past the end of the mapped file, which is shorter than the mapping
+    swapped,           ///< swapped out, and swapping in was not wanted
+    input_output,      ///< the kernel cannot read the page: device memory, memfd_secret(2), [vvar], an I/O error, or a
+                       ///< page that a paused target would have to provide itself (userfaultfd)
+    over_limit,        ///< left out because of the size limit of capture_options
+    not_dumped,        ///< omitted from a core file: core(5)
+    cut_off,           ///< in the part that a truncated core file lacks
 };
 
-/// In words, such as "a guard page".
+/// Description of a reason, such as "a guard page".
 VMIO_EXPORT const char* description(gap_reason) noexcept;
 
-/// Neighbouring addresses that could not be read for one reason.
+/// A range that could not be read, for one reason.
 struct memory_gap {
-    address_range range;                       ///< cut to what was asked for
-    gap_reason reason = gap_reason::unmapped;  ///< the same for all of it
+    address_range range;                       ///< clipped to the range that was asked for
+    gap_reason reason = gap_reason::unmapped;  ///< the same for the whole range
 
     friend bool operator==(const memory_gap&, const memory_gap&) noexcept = default;  ///< member by member
 };
 
-/// What to do with our bytes where theirs cannot be read: zero them, or keep what was there.
+/// What becomes of the caller's bytes where the target's cannot be read: set to zero, or left unchanged.
 enum class gap_fill { zeros, keep };
 
 }  // namespace vmio

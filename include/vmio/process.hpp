@@ -30,21 +30,24 @@ struct process_access;
 /// process.
 class VMIO_EXPORT process {
 public:
-    /// `id` is that of a process, or of one of its threads (useful when the thread-group leader has ended before the
-    /// others; needs Linux 6.9). Throws memory_error: EINVAL for an id below 1, ESRCH if there is no such process, or
-    /// if it has no memory because it is a zombie or a kernel thread. Permission to access the memory is not looked at.
-    /// While a thread that is not its first one calls exec(2), a process looks like a zombie: try again.
+    /// Opens the process with the PID `id`, or one of its threads by its thread id (Linux 6.9; useful when the first
+    /// thread has ended before the others). Permission to access the memory is not checked.
+    /// Errors: memory_error with EINVAL, `id` is below 1; ESRCH, there is no such process, or it has no memory (a
+    /// zombie, a kernel thread); EMFILE, ENFILE, ENOMEM.
+    /// Races: while a thread other than the first one calls exec(2), a process looks like a zombie: try again.
     explicit process(pid_t id);
 
-    /// The same without an exception. After an error only id(), alive() (false) and the conversion to bool make sense.
+    /// The same without an exception. After an error id() is `id`, alive() and the conversion to bool are false, and
+    /// there are no descriptors.
     process(pid_t id, std::error_code& ec) noexcept;
 
-    /// The process whose directory in some /proc this is, such as "/host/proc/1234": for a container that watches its
-    /// host. Its number there means nothing here, so id() is 0 and pidfd() is -1, memory is moved by /proc/PID/mem
-    /// alone, and a pause_guard is refused. memory_error: ESRCH as above, EINVAL if it is no such directory.
+    /// Opens a process by its directory in some /proc, such as "/host/proc/1234" in a container that watches its host;
+    /// /proc may be mounted read-only. The PID there has no meaning here: id() is 0, pidfd() is -1, memory is
+    /// transferred by /proc/PID/mem only, and pause_guard refuses the process (EOPNOTSUPP).
+    /// Errors: memory_error with ESRCH as above; EINVAL, not a process's directory of a /proc.
     static process in_proc(const std::string& directory);
 
-    /// The calling process. After fork(2) a copy in the child still means the parent.
+    /// The calling process. After fork(2) a copy in the child still refers to the parent.
     static process self();
 
     /// As it was given, or 0; once alive() is false it may be a recycled PID.
@@ -65,16 +68,17 @@ public:
     /// themselves; transfers by process_vm_readv(2) do not.
     bool same_program() const;
 
-    /// False after an error of the constructor that does not throw.
+    /// False after an error of the constructor that does not throw, and after a move.
     explicit operator bool() const noexcept { return state_ != nullptr; }
 
-    /// For calls that take a pidfd; -1 where the kernel has none to give. Owned by this object and its copies.
+    /// The pidfd, for calls that take one; -1 where the kernel has none, and of in_proc(). Owned by this object and its
+    /// copies.
     int pidfd() const noexcept;
 
-    /// An O_PATH descriptor of the directory /proc/PID, for openat(2); -1 where /proc is not mounted, is that of
-    /// another pid namespace, where the number is another process's, or hides the process from us (proc(5), hidepid).
-    /// Owned by this object and its copies. Opening a file below it fails with ESRCH or ENOENT once the process is
-    /// gone.
+    /// An O_PATH descriptor of the directory /proc/PID, for openat(2). Opening a file below it fails with ESRCH or
+    /// ENOENT once the process is gone. Owned by this object and its copies.
+    /// Returns: -1 where /proc is not mounted, is that of another PID namespace (where the PID is another process's),
+    /// or hides the process from the caller (proc(5), hidepid).
     int proc_directory() const noexcept;
 
     /// A descriptor of /proc/PID/maps, bound to the memory that the process had when this object was made: after exec

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What may be done with pages of a view.
+/// Page protections of a view.
 #pragma once
 
 namespace vmio {
 
-/// A set of flags, as of mprotect(2). Some machines cannot forbid reading what may be written or executed.
+/// A set of flags, as of mprotect(2). On some machines writable or executable pages are always readable.
 enum class protection : unsigned {
     none = 0,
     read = 1,

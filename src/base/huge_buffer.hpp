@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Memory of ours that will be filled from one end to the other.
+/// A large buffer that is filled sequentially.
 #pragma once
 
 #include <cstddef>
@@ -7,10 +7,10 @@
 
 namespace vmio::detail {
 
-/// `size` bytes, not initialised and aligned for anything; std::bad_alloc if there are none. From some mebibytes on
-/// they are huge pages where the kernel has some (madvise(2), MADV_HUGEPAGE), up to one of which is lost at the end:
-/// fresh memory costs more than reading into it, and in huge pages a third. What is not used is not made present, nor
-/// zeroed.
+/// Allocates `size` bytes, uninitialised, aligned for any type. From 2 MiB on they are in huge pages where the kernel
+/// has them (madvise(2), MADV_HUGEPAGE), of which up to one is wasted: page faults of fresh memory cost more than
+/// reading into it, with huge pages a third of that. Unused pages are neither made present nor zeroed. Errors:
+/// std::bad_alloc.
 std::shared_ptr<std::byte> make_huge_buffer(std::size_t size);
 
 }  // namespace vmio::detail

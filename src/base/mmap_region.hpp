@@ -14,12 +14,13 @@
 
 namespace vmio::detail {
 
-/// Owns a mapping of `size` bytes of a file; none for a size of 0.
+/// Owns a mapping of `size` bytes of a file; no mapping for a size of 0. Empty after a move.
 class mmap_region {
 public:
     mmap_region() noexcept = default;
 
-    /// memory_error. Private mappings do not count as memory promised (MAP_NORESERVE), however large they are.
+    /// Maps the bytes. Private mappings of any size do not count as committed memory (MAP_NORESERVE).
+    /// Errors: memory_error of mmap(2).
     mmap_region(int fd, std::size_t size, int protection, int flags, std::uint64_t offset = 0) : size_(size) {
         if (size == 0) return;
         void* const p = ::mmap(nullptr, size, protection, flags | MAP_NORESERVE, fd, static_cast<off_t>(offset));
@@ -40,7 +41,7 @@ public:
     std::byte* data() const noexcept { return data_; }
     std::size_t size() const noexcept { return size_; }
 
-    /// Leaves it mapped.
+    /// Gives up ownership; the bytes stay mapped.
     void release() noexcept { data_ = nullptr; }
 
 private:

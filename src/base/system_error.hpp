@@ -7,7 +7,7 @@
 
 namespace vmio::detail {
 
-/// Call it right after the system call that failed, and only then.
+/// errno as an error code. Precondition: called right after a system call that failed.
 inline std::error_code last_system_error() noexcept {
     return {errno, std::system_category()};
 }
@@ -16,7 +16,7 @@ inline std::error_code system_error_of(int number) noexcept {
     return {number, std::system_category()};
 }
 
-/// We have run out of something; it says nothing about the target.
+/// Whether this process lacks descriptors or memory: no statement about the target.
 inline bool is_exhaustion(const std::error_code& ec) noexcept {
     return ec.value() == EMFILE || ec.value() == ENFILE || ec.value() == ENOMEM;
 }

@@ -52,7 +52,8 @@ std::optional<mapping> ask_kernel(const process& target, address where, mapping_
     const int kept = target.maps();
     ec = kept >= 0 ? detail::procmap::ask(kept, q, name) : detail::system_error_of(ESRCH);
     // Memory that others still use would answer for the program before an exec.
-    if ((!ec || ec.value() == ENOENT) && detail::lost_program(target)) ec = detail::system_error_of(ESRCH);
+    const bool is_its_own = (!ec || ec.value() == ENOENT) && !detail::lost_program(target);
+    if (!is_its_own && (!ec || ec.value() == ENOENT)) ec = detail::system_error_of(ESRCH);
     for (int tries = 0; ec.value() == ESRCH && tries < 8 && target.alive(); ++tries) {  // another program by now
         const detail::file_descriptor maps = detail::open_maps(target, ec);
         if (!ec) ec = detail::procmap::ask(maps.get(), q, name);
@@ -61,7 +62,7 @@ std::optional<mapping> ask_kernel(const process& target, address where, mapping_
     const bool none = ec.value() == ENOENT;
     if (ec && !none) return {};
     // Memory outlives the process where another one shares it.
-    ec = target.alive() ? std::error_code() : detail::system_error_of(ESRCH);
+    ec = is_its_own || target.alive() ? std::error_code() : detail::system_error_of(ESRCH);
     if (ec || none) return {};
     mapping m = detail::procmap::mapping_of(q, std::move(name));
     detail::mapping_name_resolver(target).resolve_deleted(m);

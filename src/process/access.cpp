@@ -68,7 +68,7 @@ access_diagnosis about_scope(int scope) {
 }
 
 access_diagnosis cannot_look() {
-    return {access_obstacle::unknown, "we have run out of descriptors or memory, and cannot look what is in the way"};
+    return {access_obstacle::unknown, "no descriptors or no memory left to find out what prevents access"};
 }
 
 access_diagnosis without_proc(const std::string& target) {
@@ -76,21 +76,21 @@ access_diagnosis without_proc(const std::string& target) {
                                           target + ": mount it anew where it is to be read (mount -t proc proc /proc)"};
 }
 
-/// The kernel says no (ptrace(2), "Ptrace access mode checking"): in the order in which it looks.
+/// Why the kernel refuses access (ptrace(2), "Ptrace access mode checking"), in the order of its checks.
 access_diagnosis refused(pid_t id, const std::string& directory) {
     const std::string target = "process " + std::to_string(id);
     const std::string users = status_line(directory, "Uid:");
     const bool may_trace = has_ptrace_capability();
     if (content(directory + "/uid_map") != content("/proc/thread-self/uid_map"))
         return {access_obstacle::other_user_namespace,
-                target + " lives in another user namespace: run as root outside of it, or inside of it as its user"};
+                target + " is in another user namespace: run as root outside of it, or inside of it as its user"};
     const bool changed_user = std::strtoul(users.c_str(), nullptr, 10) == ::getuid() && !runs_as(users, ::getuid());
     if (!may_trace && !changed_user && !runs_as(users, ::getuid()))
         return {access_obstacle::other_user, target + " runs as another user (uid " +
                                                  std::to_string(std::strtoul(users.c_str(), nullptr, 10)) +
                                                  "): run as that user or as root, or with CAP_SYS_PTRACE"};
     struct stat owner {};
-    // What lies in the directory of such a process belongs to root: proc(5).
+    // The files of /proc/PID of such a process belong to root: proc(5).
     if (!may_trace &&
         (changed_user || ::stat((directory + "/mem").c_str(), &owner) != 0 || !runs_as(users, owner.st_uid)))
         return {access_obstacle::not_dumpable,
@@ -113,7 +113,7 @@ access_diagnosis diagnose_access(pid_t id) {
 
     std::byte byte;
     const iovec ours{&byte, 1};
-    const iovec theirs{nullptr, 1};  // never mapped: EFAULT means that the way there is free
+    const iovec theirs{nullptr, 1};  // never mapped: EFAULT means that access is permitted
     const bool moved = ::process_vm_readv(id, &ours, 1, &theirs, 1, 0) == 1;
     const std::error_code ec = moved ? std::error_code() : detail::last_system_error();
     const bool reached = moved || ec.value() == EFAULT;

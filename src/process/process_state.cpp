@@ -78,7 +78,7 @@ long process::state::ended_by_pidfd() const noexcept {
 #endif
         if (ended >= 0) return ended;
     } else if (constexpr unsigned often = 256; questions_.load(std::memory_order_relaxed) < often) {
-        // Who asks often gets a descriptor that is asked faster.
+        // An epoll(7) is faster to query than the pidfd, but takes a descriptor: for frequent callers only.
         if (questions_.fetch_add(1, std::memory_order_relaxed) == often - 1) {
             detail::file_descriptor watch(::epoll_create1(EPOLL_CLOEXEC));
             event.events = EPOLLIN;
@@ -97,7 +97,7 @@ bool process::state::alive() const noexcept {
     return !read_stat(status) && !status.ended();
 }
 
-/// Who asks often, or has no pidfd, reads through a descriptor that is kept.
+/// Reads through a kept descriptor if this is frequent, or if there is no pidfd.
 std::error_code process::state::read_stat(detail::proc_stat& status) const noexcept {
     constexpr unsigned often = 64;
     if (stat_.get() < 0) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The pieces of another process's memory that one system call is asked to move.
+/// The remote iovecs of one process_vm_readv(2) or process_vm_writev(2).
 #pragma once
 
 #include <array>
@@ -18,12 +18,12 @@ namespace vmio::detail {
 ///     |.....===|========|========|==......|      | multiples of run, which is a multiple of the page size
 ///           1       2       3     4              a part run, whole runs, a part run
 ///
-/// The kernel promises to stop only between iovecs (process_vm_readv(2)) and in fact stops between pages; both are kept
-/// useful by cutting where pages meet. Runs are large because each iovec has a price, and each takes the target's mmap
-/// lock anew: an iovec per page is 15-40 % slower and robs a target that maps and unmaps of half its speed. The kernel
-/// pins the pages of a run, at most 4 MiB of them at a time, before it copies them, and looks at each page's record
-/// again after: once a transfer is larger than the caches, runs whose records outlast the copying are up to a tenth
-/// faster.
+/// The kernel guarantees to stop only between iovecs (process_vm_readv(2)) and in fact stops between pages; both hold
+/// with iovecs that begin and end at page boundaries. Runs are large because each iovec has a cost and takes the
+/// target's mmap lock once more: an iovec per page is 15-40 % slower and halves the speed of a target that maps and
+/// unmaps. The kernel pins the pages of a run, at most 4 MiB at a time, before it copies them, and accesses their
+/// struct page again after: for transfers larger than the caches, runs short enough for these to stay cached are up to
+/// a tenth faster.
 class iovec_batch {
 public:
     static constexpr std::size_t max_pieces = IOV_MAX;
@@ -31,7 +31,7 @@ public:
     static constexpr std::size_t default_run = std::size_t{4} << 20;
     static constexpr std::size_t short_run = std::size_t{256} << 10;
 
-    /// What is best for a transfer of `size` bytes.
+    /// The fastest run for a transfer of `size` bytes.
     static constexpr std::size_t run_for(std::size_t size) noexcept {
         return size < std::size_t{32} << 20 ? default_run : short_run;
     }
@@ -39,8 +39,8 @@ public:
     /// `run`: a power of two, at least a page.
     explicit iovec_batch(std::size_t run = default_run) noexcept : run_(run) {}
 
-    /// Takes as much of the `size` bytes at `start` as there is room for and returns how many bytes that is.
-    /// What lies beyond the top of the address space is not taken.
+    /// Adds as many of the `size` bytes at `start` as fit, none beyond the top of the address space.
+    /// Returns: the number of bytes added.
     std::size_t add(address start, std::size_t size) noexcept {
         std::size_t taken = 0;
         if (const address to_top = ~start; size > 0 && size - 1 > to_top) size = static_cast<std::size_t>(to_top) + 1;
@@ -67,7 +67,7 @@ private:
     std::size_t run_;
     std::size_t count_ = 0;
     std::size_t bytes_ = 0;
-    std::array<iovec, max_pieces> pieces_;  // not initialised: most transfers use the first only
+    std::array<iovec, max_pieces> pieces_;  // uninitialised: most transfers use the first only
 };
 
 }  // namespace vmio::detail

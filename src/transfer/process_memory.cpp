@@ -124,10 +124,7 @@ std::size_t process_memory::read_some(address from, std::span<std::byte> to, std
         ec = state_->opening_error;
         return 0;
     }
-    const std::size_t done = state_->mem->read_some(from, to, state_->protections(direction::reading), ec);
-    if (target_.alive()) return done;
-    ec = detail::system_error_of(ESRCH);
-    return 0;
+    return state_->mem->read_some(from, to, state_->protections(direction::reading), ec);
 }
 
 std::size_t process_memory::write_some(address to, std::span<const std::byte> from,

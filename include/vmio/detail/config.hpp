@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What the shared library shows of itself.
+/// Symbol visibility of the shared library.
 #pragma once
 
 #if __cplusplus < 202002L
 #error "vmio needs C++20 or later: -std=c++20"
 #endif
 
-/// Marks what the shared library offers; everything else stays hidden.
+/// Exported by the shared library; other symbols are hidden.
 #define VMIO_EXPORT __attribute__((visibility("default")))
 
-/// Hides a class that stands inside one that is marked so.
+/// Hidden: for a class nested in an exported one.
 #define VMIO_HIDDEN __attribute__((visibility("hidden")))
 
 /// clang warns where a result with this outlives the object that it refers to.

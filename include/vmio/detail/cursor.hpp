@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Where a device stands: the arithmetic of positions, apart from what is read there.
+/// Arithmetic of a device's position.
 #pragma once
 
 #include <cerrno>
@@ -16,45 +16,45 @@ namespace vmio {
 ///     window     start ............ end        offset 0 ............ size; offset == size is "past the end"
 ///     whole      0 ..... 2^64 - 1   2^64       the offset is the address; 2^64 has no number, so past_end() tells it
 ///
-/// A move below the start is refused and changes nothing. A move beyond the end leaves the cursor past the end, from
+/// A move below the start is refused and changes nothing. A move beyond the end sets the cursor past the end, from
 /// where moving back by n gives end - n.
 class cursor {
 public:
-    /// The whole address space.
+    /// A position in the whole address space.
     explicit constexpr cursor(address at) noexcept : offset_(at) {}
 
-    /// The first byte of a window.
+    /// The position of the first byte of a window.
     explicit constexpr cursor(const address_range& window) noexcept
         : base_(window.start()), size_(window.size()), whole_(false), past_end_(window.empty()) {}
 
-    /// Whether there is no byte here.
+    /// Whether the position is behind the last byte.
     constexpr bool past_end() const noexcept { return past_end_; }
 
-    /// How far from the start; of no meaning past the end of the whole address space.
+    /// Distance from the start; unspecified past the end of the whole address space.
     constexpr std::uint64_t offset() const noexcept { return offset_; }
 
-    /// Likewise, as an address.
+    /// The same as an address.
     constexpr address where() const noexcept { return base_ + offset_; }
 
-    /// The bytes between here and the end, but no more than `wanted`.
+    /// Number of bytes from the position to the end, at most `wanted`.
     constexpr std::uint64_t clip(std::uint64_t wanted) const noexcept {
         if (past_end_ || wanted == 0) return 0;
         return wanted - 1 < beyond() ? wanted : beyond() + 1;
     }
 
-    /// To that many bytes from the start; past the end if there are not as many.
+    /// Sets the offset; past the end if the window has no more bytes than that.
     constexpr void move_to(std::uint64_t offset) noexcept {
         past_end_ = !whole_ && offset >= size_;
         offset_ = past_end_ ? size_ : offset;
     }
 
-    /// Behind the last byte.
+    /// Sets the position behind the last byte.
     constexpr void move_past_end() noexcept {
         past_end_ = true;
         offset_ = size_;
     }
 
-    /// Forward by as many bytes, or past the end.
+    /// Moves forward by that many bytes, at most past the end.
     constexpr void advance(std::uint64_t by) noexcept {
         if (by == 0 || past_end_) return;
         if (by - 1 >= beyond())
@@ -63,7 +63,8 @@ public:
             offset_ += by;
     }
 
-    /// Back, forward or back from here, or from the end. False, and nothing has changed, if that lies before the start.
+    /// Moves back; forward or back; or relative to the end.
+    /// Returns: false if the result would be before the start; nothing has changed then.
     /// @{
     [[nodiscard]] constexpr bool retreat(std::uint64_t by) noexcept {
         if (by == 0) return true;
@@ -92,8 +93,9 @@ public:
     }
     /// @}
 
-    /// Moves as std::streambuf::seekoff() asks. 0, or the errno that says why nothing has changed: EINVAL for a place
-    /// before the start, EOVERFLOW for one that a stream offset cannot say.
+    /// Moves as std::streambuf::seekoff() does.
+    /// Returns: 0; or an errno, and nothing has changed: EINVAL, before the start; EOVERFLOW, a position that a signed
+    /// 64-bit stream offset cannot represent.
     [[nodiscard]] int seek(std::int64_t off, std::ios_base::seekdir way) noexcept {
         cursor moved = *this;
         bool inside = true;
@@ -111,14 +113,14 @@ public:
         return 0;
     }
 
-    /// Whether a signed 64-bit stream offset can say where this is.
+    /// Whether a signed 64-bit stream offset can represent the position.
     constexpr bool fits_stream_offset() const noexcept {
         if (past_end_ && whole_) return false;
         return offset_ <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     }
 
 private:
-    /// The bytes behind the one that the cursor stands on; only where it stands on one.
+    /// Number of bytes behind the one at the position. Precondition: !past_end().
     constexpr std::uint64_t beyond() const noexcept { return whole_ ? ~offset_ : size_ - offset_ - 1; }
 
     address base_ = 0;
