@@ -11,15 +11,14 @@
 #include <vector>
 
 #include <vmio/error.hpp>
-#include <vmio/memory_map.hpp>
 #include <vmio/region_reader.hpp>
 
 #include "base/cancellation.hpp"
 #include "base/mmap_region.hpp"
 #include "base/system_error.hpp"
 #include "base/worker_thread.hpp"
-#include "walk/region_source.hpp"
 #include "walk/seam_search.hpp"
+#include "walk/search_slices.hpp"
 
 namespace vmio {
 namespace {
@@ -36,10 +35,12 @@ public:
     }
 
     search_summary run() {
-        if (options_.threads > 1)
-            run_threads(slices(parts()));
-        else {
-            if (options_.progress) ranges();
+        std::vector<address_range> ranges;
+        if (options_.threads > 1 || options_.progress) ranges = detail::searched_ranges(memory_, options_);
+        for (const address_range& range : ranges) total_ += range.size();
+        if (options_.threads > 1) {
+            run_threads(detail::search_slices(memory_, pattern_, options_, ranges));
+        } else {
             address done = 0;
             search_within({options_.regions.within, options_.regions.within}, done);
         }
@@ -48,87 +49,7 @@ public:
     }
 
 private:
-    /// The ranges to be searched; adds up `total_`.
-    std::vector<address_range> ranges() {
-        auto all = memory_map::load(memory_.target(), memory_map_check::gaps).ranges([&](const mapping& m) {
-            return detail::is_region(memory_.target(), m, options_.regions) &&
-                   (!options_.regions.wanted || options_.regions.wanted(m));
-        });
-        for (address_range& range : all) {
-            range = range.intersection(options_.regions.within);
-            total_ += range.size();
-        }
-        return all;
-    }
-
-    /// A part of the search for one thread.
-    struct slice {
-        address_range range;    // to be read
-        address_range counted;  // in the summary
-    };
-
-    struct part {
-        address_range range;
-        bool empty;  // known to hold no data
-    };
-
-    /// The same ranges, with the parts of large ones that hold no data separated.
-    std::vector<part> parts() {
-        constexpr std::uint64_t large = std::uint64_t{1} << 30;
-        region_options how = region_options::from(options_.regions);
-        how.chunk_size = std::size_t{4} << 20;
-        how.max_fetched_size = std::numeric_limits<std::size_t>::max();
-        std::vector<part> all;
-        const auto add = [&](const address_range& range, bool empty) {
-            if (!all.empty() && all.back().empty == empty && all.back().range.end() == range.start())
-                all.back().range = {all.back().range.start(), range.end()};
-            else
-                all.push_back({range, empty});
-        };
-        for (const address_range& range : ranges()) {
-            if (range.size() < large || pattern_.matches_zeros()) {
-                add(range, false);
-                continue;
-            }
-            how.within = range;
-            region_reader reader(memory_, how);
-            while (reader.next()) add(reader.range(), reader.range().size() > how.chunk_size);
-        }
-        return all;
-    }
-
-    /// The ranges cut up for the threads: into many slices, so that the threads end together, but each worth a reader
-    /// of its own. A slice may hold many small ranges.
-    std::vector<slice> slices(const std::vector<part>& parts) const {
-        constexpr std::uint64_t least = std::uint64_t{4} << 20;
-        constexpr std::uint64_t most = std::uint64_t{1} << 30;
-        std::uint64_t total = 0;
-        for (const part& p : parts) total += p.empty ? 0 : p.range.size();
-        const std::uint64_t size = align_down(std::clamp(total / options_.threads / 16, least, most), page_size());
-        std::vector<address_range> all;
-        std::uint64_t room = 0;
-        for (const part& p : parts)
-            for (address_range rest = p.range; !rest.empty();) {
-                if (all.empty() || (room == 0 && !p.empty)) {
-                    all.emplace_back(rest.start(), rest.start());
-                    room = size;
-                }
-                const std::uint64_t taken = p.empty ? rest.size() : std::min(room, rest.size());
-                rest = {rest.start() + taken, rest.end()};
-                all.back() = {all.back().start(), rest.start()};
-                if (!p.empty) room -= taken;
-            }
-        std::vector<slice> slices;
-        slices.reserve(all.size());
-        for (const address_range& r : all) {
-            // A match may begin in one slice and end in the next.
-            const address reach = std::min<address>(pattern_.size() - 1, options_.regions.within.end() - r.end());
-            slices.push_back({{r.start(), r.end() + reach}, r});
-        }
-        return slices;
-    }
-
-    void run_threads(std::vector<slice> slices) {
+    void run_threads(std::vector<detail::search_slice> slices) {
         // A callback that is cancelled would unwind past threads that use this object.
         const detail::cancellation_disabled now;
         std::reverse(slices.begin(), slices.end());
@@ -183,7 +104,7 @@ private:
     /// Returns false if there are no more slices. One that cannot be finished for want of memory or descriptors is
     /// given back, without what has been searched of it.
     bool search_next() {
-        slice next;
+        detail::search_slice next;
         {
             const std::lock_guard lock(mutex_);
             if (left_.empty() || stopped_) return false;
@@ -205,7 +126,7 @@ private:
     }
 
     /// `done`: what lies below has been searched and counted.
-    void search_within(const slice& cut, address& done) {
+    void search_within(const detail::search_slice& cut, address& done) {
         region_options how = region_options::from(options_.regions);
         how.chunk_size = options_.chunk_size;
         how.max_fetched_size = std::numeric_limits<std::size_t>::max();
@@ -289,7 +210,7 @@ private:
     std::atomic<bool> stopped_{false};
 
     std::mutex mutex_;  // of what follows, and of what we call
-    std::vector<slice> left_;
+    std::vector<detail::search_slice> left_;
     std::exception_ptr failure_;
     search_summary summary_;
 };
