@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_cancelled_thread_does_not_end_the_program) {
         {"from a file", [&] { vmio::snapshot::from_file(saved); }},
     };
     for (const auto& [name, operation] : operations)
-        BOOST_TEST(test::in_a_process([&] {
+        BOOST_TEST(test::in_a_process([&operation = operation] {
                        cancel_in(operation);
                        return 0;
                    }) == 0,
