@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "maps/file_kind.hpp"
 
+#include <cstdint>
+#include <ctime>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -33,17 +36,47 @@ bool is_memory_file(const mapping& m) noexcept {
     return device != 0 && device == ::makedev(m.device_major, m.device_minor);
 }
 
-}  // namespace
-
-file_system_kind file_system_of(const process& target, const mapping& m) noexcept {
-    if (!m.file_backed()) return file_system_kind::unknown;
-    if (is_memory_file(m)) return file_system_kind::ordinary;
+file_system_kind look_up(const process& target, const mapping& m) noexcept {
     const file_descriptor theirs(sys::openat(target.proc_directory(), "mountinfo", O_RDONLY | O_CLOEXEC));
     const file_system_kind kind = kind_of_device(theirs.get(), m.device_major, m.device_minor);
     if (kind != file_system_kind::unknown) return kind;
     // A target in a root directory of its own does not list what lies outside of it.
     const file_descriptor ours(sys::open("/proc/thread-self/mountinfo", O_RDONLY | O_CLOEXEC));
     return kind_of_device(ours.get(), m.device_major, m.device_minor);
+}
+
+/// The last answer that a thread was given. It is used again for a moment only: a number may later be another device's.
+struct recent_answer {
+    static constexpr std::int64_t valid_milliseconds = 100;
+
+    int directory = -1;
+    pid_t target = 0;
+    std::uint32_t device_major = 0;
+    std::uint32_t device_minor = 0;
+    std::int64_t at = -valid_milliseconds;
+    file_system_kind kind = file_system_kind::unknown;
+};
+
+std::int64_t coarse_milliseconds() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+}  // namespace
+
+file_system_kind file_system_of(const process& target, const mapping& m) noexcept {
+    if (!m.file_backed()) return file_system_kind::unknown;
+    if (is_memory_file(m)) return file_system_kind::ordinary;
+    // Most mappings of a walk are of files on one device, which keeps its number while they are mapped.
+    static thread_local constinit recent_answer recent;
+    const std::int64_t now = coarse_milliseconds();
+    const bool known = recent.directory == target.proc_directory() && recent.target == target.id() &&
+                       recent.device_major == m.device_major && recent.device_minor == m.device_minor &&
+                       now - recent.at < recent_answer::valid_milliseconds;
+    if (!known)
+        recent = {target.proc_directory(), target.id(), m.device_major, m.device_minor, now, look_up(target, m)};
+    return recent.kind;
 }
 
 bool shows_regular_file(const process& target, const mapping& m) noexcept {
