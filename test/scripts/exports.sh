@@ -8,7 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 nm -D --defined-only "$library" | awk '{ print $3 }' >"$work/symbols"
-foreign=$(grep -vE '^_Z(T[VISThv][0-9n_]*)?NK?4vmio' "$work/symbols" | c++filt)
+foreign=$(grep -vE '^_Z(T[VISThv][0-9n_]*)?NK?R?4vmio' "$work/symbols" | c++filt)
 [ -z "$foreign" ] || { echo "not vmio's, but shown by $library, which src/exports.map forbids:"; echo "$foreign"; exit 1; }
 c++filt <"$work/symbols" | LC_ALL=C sort -u >"$work/shown"
 
