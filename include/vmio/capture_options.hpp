@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What process_snapshot::capture() can be told.
+/// Options of process_snapshot::capture().
 #pragma once
 
 #include <cstdint>
@@ -13,29 +13,30 @@
 
 namespace vmio {
 
-/// How far a capture is.
+/// The progress of a capture.
 struct capture_progress {
-    std::uint64_t stored = 0;  ///< bytes that were taken and kept
-    address at = 0;            ///< all below has been dealt with
+    std::uint64_t stored = 0;  ///< bytes read and stored so far
+    address at = 0;            ///< memory below this address is finished
 };
 
-/// What of a process is captured, and how.
+/// Which memory of a process is captured, and how.
 struct capture_options {
-    /// Which mappings, and where their bytes are taken from.
+    /// Which mappings, and whether their bytes are read from the target or from mapped files.
     source_options regions{};
-    /// Only what lies here, in whole pages; everything if empty. What of it cannot be captured, because nothing is
-    /// mapped there or it is not for reading, is in gaps() then.
+    /// Captures only these ranges, rounded outwards to whole pages; everything if empty. Parts of them that cannot be
+    /// captured, because they are not mapped or not readable, are in process_snapshot::gaps().
     std::vector<address_range> ranges{};
-    /// Capture under a pause_guard: everything is of one moment. Errors: as there; EDEADLK, a page that the target
-    /// would have to bring was waited for. Of a target that serves page faults of its own (userfaultfd) the pages that
-    /// are not resident are gaps (input_output) instead; it is then paused, and captured, a second time.
+    /// Captures under a pause_guard: all memory is of a single moment. If the target handles its own page faults
+    /// (userfaultfd), pages that are not resident are gaps (gap_reason::input_output), and the target is paused and
+    /// captured a second time.
+    /// Errors: those of pause_guard; EDEADLK if a read waited for a page that only the paused target can provide.
     bool pause = false;
-    /// How long that may wait.
+    /// Time limits of the pause.
     pause_options pause_limits{};
-    /// How many bytes may be stored, zeros not counted. Once they are, hardly more is read, and what is not known to be
-    /// zero is a gap: over_limit.
+    /// The maximum number of bytes stored, not counting zeros. Once it is reached, little more is read, and memory that
+    /// is not known to be zero is a gap (gap_reason::over_limit).
     std::uint64_t max_stored = std::numeric_limits<std::uint64_t>::max();
-    /// Called every now and then. What it throws ends the capture, and the pause.
+    /// Called from time to time. An exception that it throws ends the capture and the pause.
     std::function<void(const capture_progress&)> progress{};
 };
 

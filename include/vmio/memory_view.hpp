@@ -41,7 +41,7 @@ public:
     /// Errors: std::out_of_range if they would reach past the top of the address space.
     constexpr memory_view(address start, std::span<const std::byte> bytes)
         : range_(address_range::of_size(start, bytes.size())), bytes_(bytes.data()) {}
-    /// Not from a temporary container, whose bytes would dangle.
+    /// Deleted: a temporary container, whose bytes would dangle.
     template <std::ranges::contiguous_range R>
     requires(!std::is_lvalue_reference_v<R> && !std::ranges::borrowed_range<R>) memory_view(address start, R&& bytes)
     = delete;
@@ -100,7 +100,7 @@ public:
     }
     /// @}
 
-    /// The view of a part.
+    /// Returns: the view of a part.
     /// Errors: std::out_of_range if it does not lie wholly inside.
     /// @{
     constexpr memory_view part(std::size_t offset, std::size_t size) const {
@@ -111,7 +111,7 @@ public:
         return part(offset_of(r.start()), static_cast<std::size_t>(r.size()));
     }
     /// @}
-    /// The view of what lies in `r`; possibly empty.
+    /// Returns: the view of the bytes within `r`; possibly empty.
     constexpr memory_view intersection(const address_range& r) const { return part(range_.intersection(r)); }
 
     /// The view in parts of `size` bytes, the last of which may be shorter.
@@ -140,7 +140,7 @@ public:
         const std::uint64_t reach = range_of(first[count - 1]).end() - low;
         const auto all = words<Word>();
         return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](address word) {
-            if (word - low >= reach) return false;  // most words are no address at all
+            if (word - low >= reach) return false;  // most words are not addresses
             auto last_below = first;
             for (auto left = count; left > 1;) {
                 const auto half = left / 2;

@@ -15,11 +15,12 @@ namespace vmio {
 
 class snapshot;
 
-/// The bytes of a snapshot itself, writable: views of the snapshot that are made from now on see what is written here. A
-/// view that is made while this exists also sees later writes, in pages that it has not written itself. The destructor
-/// seals the snapshot against writing again. There is one mutable_view of a snapshot at a time: snapshot::view_mutable().
+/// The bytes of a snapshot itself, writable: views of the snapshot that are made from now on see what is written here.
+/// A view that is made while this exists also sees later writes, in pages that it has not written itself. The
+/// destructor seals the snapshot against writing again. There is one mutable_view of a snapshot at a time:
+/// snapshot::view_mutable().
 ///
-/// Lifetime, thread-safety and the moved-from state: as of cow_view. A child of fork(2) does not have these bytes: an
+/// Lifetime, thread-safety and moved-from state: see cow_view. A child of fork(2) does not have these bytes: an
 /// access to them there raises SIGSEGV.
 class VMIO_EXPORT mutable_view : public view_bytes {
 public:
@@ -30,7 +31,7 @@ public:
     /// @}
     ~mutable_view();
 
-    /// As cow_view::protect(); read_write undoes it.
+    /// See cow_view::protect(). protection::read_write restores access.
     void protect(std::size_t offset, std::size_t size, protection allowed);
 
     /// No-ops, for generic code over either kind of view: the snapshot is the content of this view, so nothing differs.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// A frozen process.
+/// An immutable copy of a process: its memory, mappings and registers.
 #pragma once
 
 #include <chrono>
@@ -31,75 +31,77 @@
 
 namespace vmio {
 
-/// What write_back() could not write, and why.
+/// A range that write_back() could not write, and the error.
 struct write_failure {
-    address_range range;    ///< what was not written
-    std::error_code error;  ///< EFAULT also for what was not captured
+    address_range range;    ///< bytes that were not written
+    std::error_code error;  ///< EFAULT also if the range was not captured
 };
 
-/// What process_snapshot::write_back() has done.
+/// The result of process_snapshot::write_back().
 struct write_back_result {
-    std::uint64_t written = 0;          ///< bytes, of pages that differed
-    std::vector<write_failure> failed;  ///< sorted, neighbours with one error joined
+    std::uint64_t written = 0;          ///< bytes, in pages that differed or could not be read
+    std::vector<write_failure> failed;  ///< sorted; adjacent ranges with the same error are joined
 };
 
-/// The memory of a process as it was, with what is known about it: a *memory*, whose addresses are those of the
-/// process. Devices, streams and scanners take it as they take the process itself.
+/// The captured memory of a process, with its mappings, registers and other attributes. It is a *memory* whose
+/// addresses are those of the process; devices, streams and scanners accept it in place of the process itself.
 ///
-/// Only pages that hold data are stored, in a sealed memfd (see snapshot); what is known to be zero is a hole in it.
-/// Immutable; copies are cheap and share all; all members are thread-safe.
+/// Only pages that hold data are stored, in a sealed memfd (see snapshot); pages known to be zero are holes in it.
+/// Immutable; copies are cheap and share everything; all members are thread-safe.
 ///
-/// **What a running target makes untrue.** Without capture_options::pause it is not of one moment: each mapping is
-/// captured as it is when its turn comes, by address, and pages of it one after the other. What vanishes before it was
-/// read is a gap.
+/// Races: without capture_options::pause the capture is not of a single moment. Mappings are captured by address, each
+/// as it is when it is reached, and its pages one after the other. Memory that is unmapped before it was read is a gap.
 class VMIO_EXPORT process_snapshot {
 public:
-    /// Reads as region_reader does, with what that says about the target: nothing is made present in it that was not,
-    /// but for the few pages of [vdso] and of the command line, should those be swapped out.
-    /// memory_error: ESRCH if the process has ended, ESTALE after exec(2), EACCES or EPERM if it may not be looked at,
-    /// or not be paused; ENOMEM.
+    /// Captures the memory of a process. It is read as by region_reader, with the same effects on the target: no page
+    /// becomes present, except the few pages of [vdso] and of the command line if they are swapped out.
+    /// Errors: memory_error: ESRCH if the process has ended, ESTALE after exec(2), EACCES or EPERM if the caller may
+    /// not read or pause it; ENOMEM.
     /// @{
     static process_snapshot capture(const process& target, const capture_options& options = {});
     static process_snapshot capture(const process_memory& memory, const capture_options& options = {});
     /// @}
 
-    /// What was captured: sorted, neighbours joined, without gaps.
+    /// Returns: the captured ranges, sorted, adjacent ranges joined, gaps excluded.
     std::span<const address_range> ranges() const noexcept;
-    /// What should have been, and could not be; sorted.
+    /// Returns: the ranges that were selected and could not be captured, sorted.
     std::span<const memory_gap> gaps() const noexcept;
-    /// Where in ranges() there are bytes that were stored; the rest is zero. Sorted.
+    /// Returns: the parts of ranges() whose bytes are stored, sorted; the rest of ranges() is zero.
     std::span<const address_range> stored() const noexcept;
-    /// In bytes, whole pages.
+    /// Returns: the memory it takes, in bytes: whole pages.
     std::uint64_t memory_used() const noexcept;
 
-    /// All that was mapped, captured or not; without [vsyscall].
+    /// Returns: all mappings of the process, captured or not, except [vsyscall].
     const memory_map& map() const noexcept;
-    /// Of the ELF file behind an executable mapping, or another mapping of the same file, or [vdso]; empty if there is
-    /// none. `m` is one of map().
+    /// The build ID of the ELF file that `m` maps, provided that some mapping of that file is executable, or of [vdso].
+    /// Precondition: `m` is an element of map().
+    /// Returns: the build ID; empty if there is none.
     std::span<const std::byte> build_id(const mapping& m) const noexcept;
 
-    /// As it was then; it may be another process's now.
+    /// Returns: the PID at the time of the capture; it may have been recycled since.
     pid_t process_id() const noexcept;
-    /// The program's name, of at most 15 bytes, and its command line, with spaces between the arguments.
+    /// The program's name, at most 15 bytes, and its command line, arguments separated by spaces.
     /// @{
     const std::string& program() const noexcept;
     const std::string& arguments() const noexcept;
     /// @}
-    /// proc_pid_auxv(5).
+    /// Returns: the auxiliary vector: proc_pid_auxv(5).
     std::span<const std::byte> auxiliary_vector() const noexcept;
-    /// Of those that were paused; empty without a pause.
+    /// Returns: the registers of the threads that were paused; empty without a pause.
     const std::vector<thread_registers>& threads() const noexcept;
-    /// When it was paused, or when the capture began.
+    /// Returns: the time of the pause; without a pause, that of the beginning of the capture.
     std::chrono::system_clock::time_point time() const noexcept;
-    /// Whether all is of one moment.
+    /// Whether the target was paused, so that the whole capture is of a single moment.
     bool paused() const noexcept;
 
-    /// As said of memory_reader: up to the end of one of ranges(); EFAULT where nothing was captured.
+    /// See memory_reader. Reads at most to the end of one of ranges().
+    /// Errors: EFAULT where nothing was captured.
     std::size_t read_some(address from, std::span<std::byte> to, std::error_code& ec) const noexcept;
     /// For errors: see naming.
     const char* read_operation() const noexcept { return "read of a captured process"; }
 
-    /// All of it, or memory_error.
+    /// Reads all bytes of `to`, or one value.
+    /// Errors: memory_error if any byte cannot be read.
     /// @{
     void read(address from, std::span<std::byte> to) const;
     template <class T>
@@ -111,38 +113,42 @@ public:
     }
     /// @}
 
-    /// The bytes of whole pages as a snapshot of their own, offset 0 for part.start(), which shares: nothing is copied.
-    /// Gaps are zero. std::invalid_argument if they are not whole pages; std::out_of_range if they do not lie in
-    /// neighbouring mappings that were captured.
+    /// Returns: the bytes of `part` as a snapshot, in which part.start() is offset 0. Gaps are zero.
+    /// Errors: std::invalid_argument unless `part` is whole pages; std::out_of_range unless it lies in adjacent
+    /// mappings that were captured. Cost: no bytes are copied; both share them.
     snapshot bytes(const address_range& part) const;
-    /// bytes(part).view()
+    /// Returns: bytes(part).view()
     cow_view view(const address_range& part) const { return bytes(part).view(); }
 
-    /// Puts what was captured of `parts` back into a process, this one or a copy of it: of each page that differs, or
-    /// cannot be read, all that lies in `parts`, equal bytes among them; nothing else is written. What should be
-    /// written and was not captured, is not mapped or may not be written (see process_memory_options::force_write)
-    /// fails, and the rest goes on. Pause the target: what it changes between the comparison and the writing is lost in
-    /// a page that differed, and stays in any other. memory_error if the process has ended.
+    /// Writes the captured bytes of `parts` to a process: the captured one or a copy of it. In each page that differs
+    /// or cannot be read, all bytes within `parts` are written, including equal ones; other pages are not written.
+    /// Returns: the number of bytes written, and the ranges that failed: those that were not captured, are not mapped,
+    /// or may not be written (see process_memory_options::force_write). The remaining ranges are written all the same.
+    /// Errors: memory_error if the process has ended.
+    /// Races: pause the target. Changes that it makes between the comparison and the write are overwritten in the pages
+    /// that are written, and remain in all other pages.
     write_back_result write_back(const process_memory& to, std::span<const address_range> parts) const;
-    /// The same for all of ranges().
+    /// Writes all of ranges(), otherwise the same.
     write_back_result write_back(const process_memory& to) const { return write_back(to, ranges()); }
 
-    /// Writes a file for load(), as snapshot::save() does: sparse, all or nothing; but one that its owner alone may
-    /// read. An address space laid out by pages of another size can be loaded too.
+    /// Writes a file for load(), as snapshot::save() does: sparse and atomic. Only its owner may read it. It can also
+    /// be loaded on a machine with another page size.
     void save(const std::filesystem::path& path) const;
-    /// file_error if the file is not one that save() has written, to the last byte.
+    /// Reads a file written by save().
+    /// Errors: file_error if the file is not exactly one that save() has written.
     static process_snapshot load(const std::filesystem::path& path);
 
-    /// Writes an ELF core file, as said of write_core(): what was captured, what was mapped from which file, the
-    /// auxiliary vector, and the registers of each thread if it was captured under a pause. What was not captured is
-    /// named in it, without its bytes. The stream is neither flushed nor closed, and nothing seeks in it, so a filter
-    /// that compresses will do; a file is sparse, for its owner only, and all or nothing.
-    /// memory_error: EIO if the stream fails; EOPNOTSUPP for the registers of a program of another word size than ours.
+    /// Writes an ELF core file, see write_core(): the captured memory, the names of mapped files, the auxiliary vector,
+    /// and the registers of each thread if the capture was made under a pause. Memory that was not captured is listed
+    /// without its bytes. The stream is written without seeking, so it may be a compressing filter, and is neither
+    /// flushed nor closed.
+    /// Errors: memory_error: EIO if the stream fails; EOPNOTSUPP for the registers of a program whose word size differs
+    /// from this one's.
     core_summary save_core(std::ostream& out, const core_progress& progress = {}) const;
-    /// file_error too.
+    /// Writes a file that is sparse, readable by its owner only, and atomic. Errors: also file_error.
     core_summary save_core(const std::filesystem::path& path, const core_progress& progress = {}) const;
 
-    /// Both share; a moved-from process_snapshot is unchanged.
+    /// Copies share the data; a moved-from process_snapshot is unchanged.
     /// @{
     process_snapshot(const process_snapshot&) noexcept = default;
     process_snapshot& operator=(const process_snapshot&) noexcept = default;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What has changed in a process between two moments.
+/// The differences between two states of a process.
 #pragma once
 
 #include <concepts>
@@ -19,21 +19,23 @@
 
 namespace vmio {
 
-/// The runs of bytes that differ, exact to the byte and sorted. Only what both have can differ: see captured_only_in()
-/// for the rest. Runs with no more than `join_within` equal bytes between them are one: a few dozen make a shorter list
-/// of what would be many short ones, since changed bytes often are what they were by chance.
-///
-/// Costs what is stored in either, some 64 KiB at a time: what both know to be zero is passed by.
+/// Compares two captures byte by byte. Only memory that is captured in both is compared; captured_only_in() finds the
+/// rest. Runs of differing bytes that are at most `join_within` bytes apart are joined: a few dozen bytes shorten the
+/// list, since single bytes in the middle of a change are often equal by coincidence.
+/// Returns: the ranges of differing bytes, exact to the byte and sorted.
+/// Cost: reads what is stored in either capture, about 64 KiB at a time; memory known to be zero in both is skipped.
 VMIO_EXPORT std::vector<address_range> diff(const process_snapshot& before, const process_snapshot& after,
                                             std::uint64_t join_within = 0);
 
-/// The same of a capture and a living process, which is read as region_reader does: nothing is made present in it.
-/// memory_error: ESRCH if it has ended, ESTALE after exec(2).
+/// Compares a capture with a running process, which is read as by region_reader: no page becomes present in it.
+/// Returns: the ranges of differing bytes, as above.
+/// Errors: memory_error: ESRCH if the process has ended, ESTALE after exec(2).
 VMIO_EXPORT std::vector<address_range> diff(const process_snapshot& before, const process_memory& after,
                                             std::uint64_t join_within = 0);
 
-/// The same of a capture and any memory. What cannot be read there (EFAULT, EIO) is passed by, a page at a time; other
-/// errors are thrown as memory_error.
+/// Compares a capture with any memory. Pages that cannot be read there (EFAULT, EIO) are skipped.
+/// Returns: the ranges of differing bytes, as above.
+/// Errors: all other errors are thrown as memory_error.
 /// @{
 VMIO_EXPORT std::vector<address_range> diff_by_reading(const process_snapshot& before, const detail::read_function& after,
                                                        std::uint64_t join_within = 0);
@@ -44,8 +46,8 @@ requires(!std::convertible_to<M&, const process_snapshot&> && !std::convertible_
 }
 /// @}
 
-/// What `one` has captured and `other` has not: captured_only_in(before, after) has vanished, captured_only_in(after,
-/// before) has appeared.
+/// Returns: the ranges that were captured in `one` and not in `other`. captured_only_in(before, after) is the memory
+/// that has disappeared, captured_only_in(after, before) the memory that has appeared.
 VMIO_EXPORT std::vector<address_range> captured_only_in(const process_snapshot& one, const process_snapshot& other);
 
 }  // namespace vmio

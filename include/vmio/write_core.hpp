@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Writing a core file of a process that goes on.
+/// Writing a core file of a process without ending it.
 #pragma once
 
 #include <filesystem>
@@ -14,36 +14,38 @@
 
 namespace vmio {
 
-/// What of a process goes into a core file, and how it is taken.
+/// Which memory of a process a core file contains, and how it is read.
 struct core_options {
-    /// Stop the target meanwhile (pause_guard): memory of one moment, and the registers of its threads. Without that a
-    /// debugger sees memory only, each page of another moment.
+    /// Pause the target during the write (pause_guard): the memory is of a single moment, and the file has the
+    /// registers of the threads. false: the file has memory only, and each page is of another moment.
     bool pause = true;
-    /// How long that may wait.
+    /// Time limits of the pause.
     pause_options pause_limits{};
-    /// Leave out what the program asked to be left out of core files: madvise(2), MADV_DONTDUMP.
+    /// Omit memory that the target excluded from core files: madvise(2), MADV_DONTDUMP.
     bool skip_dontdump = true;
-    /// Which mappings, of those that can be read; all if empty. The others are named in the file, without their bytes.
+    /// Selects among the readable mappings; all if empty. Other mappings are listed in the file without their bytes.
     std::function<bool(const mapping&)> wanted{};
-    /// How far it is.
+    /// Reports progress; may be empty.
     core_progress progress{};
 };
 
-/// Writes an ELF core file, for gdb, core_memory and whatever reads the kernel's: memory with all that is mapped from
-/// files, so that it can be looked at without them; what is mapped from which file; the auxiliary vector; the registers
-/// of each thread. The target is read as by region_reader, so it does not grow; afterwards it runs on, also when this
-/// fails or we are killed.
+/// Writes an ELF core file, for gdb, core_memory and any program that reads the kernel's core files. It contains the
+/// memory, including that of mapped files, so that it can be examined without those files; the names of the mapped
+/// files; the auxiliary vector; and the registers of each thread. The target is read as by region_reader, so its
+/// resident memory does not grow. It resumes afterwards, also after an error or if the calling process is killed.
 ///
-/// While the target is paused `out` and `progress` must not wait for it. Nothing seeks in `out`, so a filter that
-/// compresses, or a pipe, will do; it is neither flushed nor closed.
+/// Precondition: while the target is paused, `out` and `progress` do not wait for it. `out` is written without seeking,
+/// so it may be a compressing filter or a pipe, and is neither flushed nor closed.
 ///
-/// memory_error as pause_guard and region_reader; EIO if the stream fails; EOPNOTSUPP for the registers of a program
-/// of another word size than ours; without them, and its auxiliary vector, its memory can be written (pause = false).
+/// Errors: memory_error: those of pause_guard and region_reader; EIO if the stream fails; EOPNOTSUPP for the registers
+/// of a program whose word size differs from this one's. With core_options::pause = false the memory of such a program
+/// is written, without its registers and its auxiliary vector.
 VMIO_EXPORT core_summary write_core(const process&, std::ostream& out, const core_options& = {});
 
-/// The same into a file that its owner alone may read, with a hole for each page of zeros. A file that is there is
-/// replaced when all is written, as said of snapshot::save(), and when the target runs again; after an error nothing
-/// has changed. file_error.
+/// Writes the core file to `path`: readable by its owner only, with a hole for each page of zeros. An existing file is
+/// replaced as by snapshot::save(), once all bytes are written and the target has resumed; after an error it is
+/// unchanged.
+/// Errors: also file_error.
 VMIO_EXPORT core_summary write_core(const process&, const std::filesystem::path&, const core_options& = {});
 
 }  // namespace vmio

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// How a process_snapshot is made.
+/// process_snapshot::capture().
 #include <algorithm>
 #include <cerrno>
 #include <map>
@@ -28,7 +28,7 @@ namespace {
 
 constexpr address top = std::numeric_limits<address>::max();
 
-/// In whole pages.
+/// The ranges to capture, rounded outwards to whole pages.
 std::vector<address_range> chosen_ranges(const capture_options& options) {
     std::vector<address_range> pages;
     const address last_page = align_down(top, page_size());
@@ -49,10 +49,10 @@ struct captured {
     detail::file_descriptor file;
 };
 
-/// Goes through what is mapped, by address, and takes of it what is wanted.
+/// Visits the mappings by address and captures the selected ones.
 class capture_walk {
 public:
-    /// `served`: where reading a page that is not resident may wait for the target.
+    /// `served`: ranges in which reading a page that is not resident may wait for the target.
     capture_walk(const process_memory& memory, const capture_options& options, std::vector<address_range> served)
         : target_(memory.target()),
           options_(options),
@@ -85,16 +85,16 @@ private:
         pages_.emplace(target_, ec);
         if (ec == errc::no_such_process || detail::is_exhaustion(ec))
             throw detail::opening_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
-        if (ec) pages_.reset();  // this kernel has none: do without
+        if (ec) pages_.reset();  // not supported by this kernel; the page map is optional
         if (options_.regions.skip_dontdump) dontdump_ = dontdump_ranges(target_, options_.regions.within);
     }
 
-    /// As it is now: a list would be out of date before we come to its end.
+    /// Queries one mapping at a time: a list would be out of date before its end is reached.
     std::optional<mapping> next_mapping() {
         std::optional<mapping> m = detail::query_mapping(target_, beyond_, list_);
         if (!m || m->range.end() <= beyond_) return std::nullopt;
         if (m->range.start() < beyond_) {
-            // It has grown together with what was there before.
+            // It was merged with the mapping before it.
             if (m->file_backed()) m->offset += beyond_ - m->range.start();
             m->range = {beyond_, m->range.end()};
         }
@@ -132,12 +132,12 @@ private:
         if (!options_.ranges.empty()) copier_.done().gaps.push_back({range, reason});
     }
 
-    /// With the name, since two subvolumes of btrfs have one device, and inodes of the same numbers.
+    /// Includes the name: two subvolumes of btrfs have the same device number, and can have equal inode numbers.
     using file_key = std::tuple<std::uint32_t, std::uint32_t, std::uint64_t, std::string>;
     static file_key key_of(const mapping& m) { return {m.device_major, m.device_minor, m.inode, m.name}; }
 
-    /// Asks once for each file, while it is mapped. Only of what is executable: others are seldom ELF files, and asking
-    /// may mean to touch memory that nobody has touched.
+    /// Reads the build ID once for each file, while it is mapped. Executable mappings only: other files are seldom ELF
+    /// files, and reading may touch memory that was never touched before.
     void learn_build_id(const mapping& m) {
         if (m.name != "[vdso]" && !(m.file_backed() && m.perms.execute)) return;
         const auto [known, is_new] = build_ids_.try_emplace(key_of(m));
@@ -169,7 +169,7 @@ private:
     const std::vector<address_range> served_;
     std::optional<pause_guard> pause_;
     std::optional<page_map> pages_;
-    std::optional<memory_map> list_;  // where single mappings cannot be asked for
+    std::optional<memory_map> list_;  // used where single mappings cannot be queried
     std::vector<address_range> dontdump_;
     address beyond_ = 0;
 
@@ -182,7 +182,7 @@ private:
     detail::capture_record record_;
 };
 
-/// Mappings whose page faults a process serves by userfaultfd(2): perhaps the target itself.
+/// Mappings whose page faults are handled by userfaultfd(2), possibly by the target itself.
 std::vector<address_range> served_ranges(const process& target) {
     std::vector<address_range> served;
     for (const smaps_entry& m : read_smaps(target))

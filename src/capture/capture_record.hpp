@@ -13,13 +13,13 @@
 
 namespace vmio::detail {
 
-/// What is known of a captured process beside its bytes.
+/// The attributes of a captured process: everything except its bytes.
 struct capture_record : process_info {
     std::chrono::system_clock::time_point time;
     bool paused = false;
     memory_map map;
-    std::vector<std::vector<std::byte>> build_ids;  // of each mapping of map
-    std::vector<memory_gap> gaps;                   // sorted; also where nothing should have been
+    std::vector<std::vector<std::byte>> build_ids;  // one for each mapping of map
+    std::vector<memory_gap> gaps;                   // sorted; may include ranges outside of the regions
     std::vector<address_range> stored;              // sorted
 };
 

@@ -14,15 +14,15 @@
 
 namespace vmio::detail {
 
-/// Calls each(address, before, now) for the bytes of `range` that can be read now, at most 1 MiB at a time and by
-/// address, but not for memory that is untouched now and zero in the capture; and missed() before the first bytes after
-/// a part that cannot be read. Precondition: all of `range` was captured. Returns: the parts that cannot be read. Cost:
-/// by the pages that are touched now or stored in the capture.
+/// Calls each(address, before, now) for the bytes of `range` that can be read now, by address and at most 1 MiB at a
+/// time. Memory that is untouched now and zero in the capture is skipped. After a part that cannot be read, missed() is
+/// called before the next each(). Precondition: all of `range` was captured. Returns: the parts that cannot be read.
+/// Cost: proportional to the pages that are touched now or stored in the capture.
 template <class F, class G = void (*)()>
 std::vector<address_range> for_each_pair(
     const process_snapshot& before, const process_memory& now, const address_range& range,
     std::vector<std::byte>& buffer, F&& each, G&& missed = [] {}) {
-    constexpr std::size_t step = std::size_t{1} << 20;  // a chunk without data can be far larger
+    constexpr std::size_t step = std::size_t{1} << 20;  // a chunk without data can be much larger
     region_options options;
     options.within = range;
     options.chunk_size = step;

@@ -12,12 +12,12 @@
 
 namespace vmio::detail {
 
-/// Runs of bytes that differ, as they are found by address.
+/// Collects the runs of bytes that differ, in the order of their addresses.
 class diff_runs {
 public:
     explicit diff_runs(std::uint64_t join_within) : join_within_(join_within) {}
 
-    /// Compares what lies at `start`; both are of one size.
+    /// Compares the bytes at `start`. Precondition: `a` and `b` have the same size.
     void compare(address start, std::span<const std::byte> a, std::span<const std::byte> b) {
         const std::size_t size = a.size();
         for (std::size_t at = first_difference(a, b, 0); at < size;) {
@@ -28,14 +28,14 @@ public:
         }
     }
 
-    /// What lies between what has been compared and what will be is not known: nothing is joined across it.
+    /// Bytes between the last comparison and the next are unknown: runs are not joined across them.
     void interrupt() noexcept { joinable_ = false; }
 
     std::vector<address_range> take() noexcept { return std::move(runs_); }
 
 private:
     static std::size_t first_difference(std::span<const std::byte> a, std::span<const std::byte> b, std::size_t at) {
-        constexpr std::size_t step = 256;  // memcmp(3) is fast, but does not tell where
+        constexpr std::size_t step = 256;  // memcmp(3) is fast, but does not return the position
         while (a.size() - at >= step && std::memcmp(&a[at], &b[at], step) == 0) at += step;
         while (at < a.size() && a[at] == b[at]) ++at;
         return at;

@@ -71,7 +71,7 @@ void page_copier::flush() {
     if (any && progress_) progress_({stored_, at});
 }
 
-/// Runs of pages that are not zero.
+/// Stores the runs of pages that are not zero.
 void page_copier::store(const part& p) {
     const std::byte* const bytes = buffer_.get() + p.at;
     const auto at = [&](address a) { return bytes + (a - p.range.start()); };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// From the memory of a process into a file, through a buffer that stays in the processor's cache.
+/// Copying process memory to a file, through a buffer that fits in the CPU cache.
 #pragma once
 
 #include <cstddef>
@@ -18,21 +18,23 @@
 
 namespace vmio::detail {
 
-/// What came of all that was copied: by address, but for what had to be read again.
+/// The result of all copies: sorted by address, except for ranges that had to be read again.
 struct copied_pages {
     std::vector<address_range> stored;  // pages that are not zero
     std::vector<memory_gap> gaps;
 };
 
-/// Copies what is neither known nor found to be zero. What it copies comes by address.
+/// Copies memory that is neither known nor found to be zero. Precondition: ranges are copied in the order of their
+/// addresses.
 class page_copier final : piece_consumer {
 public:
     using report = std::function<void(const capture_progress&)>;
 
-    /// To `file`, no more than `most` bytes in all.
+    /// Writes to `file`, at most `most` bytes in total.
     page_copier(process_memory memory, int file, std::uint64_t most, report progress);
 
-    /// All of `range`, which `source` is for, so that its first byte lies at `offset` of the file. memory_error.
+    /// Copies `range`, part of the mapping of `source`; its first byte is placed at `offset` in the file.
+    /// Errors: memory_error.
     void copy(const region_source& source, const address_range& range, std::uint64_t offset);
 
     const copied_pages& done() const noexcept { return done_; }
@@ -61,10 +63,10 @@ private:
     copied_pages done_;
     std::uint64_t stored_ = 0;
 
-    std::uint64_t shift_ = 0;  // from an address to the place in the file, modulo 2^64
+    std::uint64_t shift_ = 0;  // file offset minus address, modulo 2^64
     std::unique_ptr<std::byte[]> buffer_;
     std::size_t used_ = 0;
-    std::vector<part> parts_;  // what the buffer holds, or will after reader_.finish()
+    std::vector<part> parts_;  // ranges in the buffer; complete after reader_.finish()
 };
 
 }  // namespace vmio::detail

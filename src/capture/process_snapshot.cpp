@@ -25,7 +25,7 @@ std::vector<address_range> ranges_of(const std::vector<memory_gap>& gaps) {
     return ranges;
 }
 
-/// Makes it as large as it shall be: what is zero at its end was not written.
+/// Sets the final size: zeros at the end were not written.
 detail::file_descriptor resized(detail::file_descriptor file, std::uint64_t size) {
     detail::resize(file.get(), size);
     return file;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// A captured process as a core file.
+/// Writing a captured process as a core file.
 #include <algorithm>
 #include <ostream>
 
@@ -22,7 +22,7 @@ gap_reason why_not_captured(const mapping& m) {
                                    : gap_reason::not_dumped;
 }
 
-/// What is mapped and was not captured; `known` are the gaps of the capture.
+/// The ranges that are mapped and were not captured. `known`: the gaps of the capture.
 std::vector<memory_gap> gaps_of(const memory_map& map, detail::range_span captured, std::span<const memory_gap> known) {
     std::vector<memory_gap> gaps;
     auto next = known.begin();

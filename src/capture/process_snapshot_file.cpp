@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Saving and loading.
+/// process_snapshot::save() and load().
 #include <algorithm>
 #include <cerrno>
 

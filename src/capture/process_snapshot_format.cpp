@@ -44,7 +44,7 @@ private:
     std::vector<std::byte> bytes_ = std::vector<std::byte>(header_size);
 };
 
-/// What is not there is 0; good() tells.
+/// Reads values in sequence. Past the end or after an error, values are 0 and good() is false.
 class decoder {
 public:
     explicit decoder(std::span<const std::byte> bytes) : rest_(bytes) {}
@@ -69,7 +69,7 @@ public:
         return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
     }
 
-    /// Calls one() as often as the list is long; false if one() says no, or something is missing.
+    /// Reads a count and calls one() that many times. Returns: false if one() returned false, or bytes are missing.
     template <class F>
     bool all(F&& one) {
         const auto count = get<std::uint64_t>();

@@ -13,9 +13,9 @@
 
 namespace vmio {
 
-/// What copies of a process_snapshot share.
+/// The state that copies of a process_snapshot share.
 struct VMIO_HIDDEN process_snapshot::state {
-    /// `filled` holds the bytes of `record.stored` as `layout` says.
+    /// `filled` has the bytes of `record.stored` at the offsets given by `layout`.
     state(detail::capture_record record, detail::region_layout layout, detail::file_descriptor filled);
 
     static process_snapshot holding(detail::capture_record record, detail::region_layout layout,
@@ -26,7 +26,7 @@ struct VMIO_HIDDEN process_snapshot::state {
     const detail::capture_record record;
     const detail::region_layout layout;
     const std::shared_ptr<const detail::sealed_memfd> file;
-    const std::vector<address_range> ranges;  // regions without gaps
+    const std::vector<address_range> ranges;  // the regions, gaps excluded
 };
 
 }  // namespace vmio

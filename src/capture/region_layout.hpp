@@ -9,8 +9,8 @@
 
 namespace vmio::detail {
 
-/// Where the bytes of regions lie in a file: in their order, neighbouring bytes next to each other, each in its page
-/// where it was in the process. So any part of a region can be mapped.
+/// The file offsets of regions: in the same order as in memory, adjacent bytes adjacent, each byte at the same offset
+/// in its page as in the process, so that any part of a region can be mapped.
 ///
 ///     address space    | heap  |     | lib | lib |         | stack |
 ///     file             | heap  | lib | lib | stack |
@@ -18,13 +18,13 @@ class region_layout {
 public:
     region_layout() noexcept = default;
 
-    /// Adds a region above the others and returns where it begins; none if no file is as large.
+    /// Adds a region above the others. Returns: its file offset; none if it exceeds the maximum size of a file.
     std::optional<std::uint64_t> add(const address_range& region);
 
     std::uint64_t size() const noexcept { return end_; }
     const std::vector<address_range>& regions() const noexcept { return regions_; }
 
-    /// None if it does not lie in one region.
+    /// Returns: the file offset of a range; none unless it lies in one region.
     std::optional<std::uint64_t> offset_of(const address_range&) const noexcept;
 
 private:

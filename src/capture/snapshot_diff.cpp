@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t step_size = std::size_t{1} << 16;
 
-/// All of `range` is in `before`.
+/// Precondition: all of `range` was captured in `before`.
 void compare(const process_snapshot& before, const address_range& range, const detail::read_function& after,
              detail::diff_runs& runs) {
     std::vector<std::byte> old_bytes(step_size);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Putting captured bytes back.
+/// process_snapshot::write_back().
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -31,7 +31,7 @@ class page_writer {
 public:
     page_writer(const process_snapshot& from, const process_memory& to) : from_(from), to_(to) {}
 
-    /// All of `range` was captured.
+    /// Precondition: all of `range` was captured.
     void put(const address_range& range) {
         const std::vector<address_range> unread = detail::for_each_pair(
             from_, to_, range, buffer_, [&](address at, std::span<std::byte> wanted, std::span<const std::byte> now) {
@@ -64,7 +64,7 @@ private:
         return std::min(end, align_down(at, page_size()) + page_size());
     }
 
-    /// Runs of pages that differ.
+    /// Writes the runs of pages that differ.
     void write_different(address start, std::span<std::byte> wanted, std::span<const std::byte> now) {
         const address end = start + wanted.size();
         const auto part = [&](auto bytes, const address_range& r) {
@@ -88,7 +88,7 @@ private:
         }
     }
 
-    /// As much as can be written.
+    /// Writes as much as possible; a page that cannot be written is recorded as failed and skipped.
     void write_on(address at, std::span<const std::byte> bytes) {
         while (!bytes.empty()) {
             std::error_code ec;
@@ -104,7 +104,7 @@ private:
         }
     }
 
-    /// What the process may not read it may yet write, or be forced to have written.
+    /// Unreadable memory may be writable, or writable with process_memory_options::force_write.
     void put_unread(const address_range& range) {
         std::vector<address_range> holes;
         for_each_hole(to_.target(), list_, range, [&](const address_range& hole) { holes.push_back(hole); });
@@ -121,7 +121,7 @@ private:
 
     const process_snapshot& from_;
     const process_memory& to_;
-    std::optional<memory_map> list_;  // where single mappings cannot be asked for
+    std::optional<memory_map> list_;  // used where single mappings cannot be queried
     std::vector<std::byte> buffer_;
     std::vector<remote_block> blocks_;
     std::vector<block_transfer> results_;

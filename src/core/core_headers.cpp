@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t headers_at_once = 512;
 
-/// The first bytes of what compresses core files: gzip, zstd, xz, lz4.
+/// Whether these are the first bytes of a compressed file: gzip, zstd, xz or lz4.
 bool is_compressed(const unsigned char* magic) {
     constexpr unsigned char known[][4]{{0x28, 0xb5, 0x2f, 0xfd}, {0xfd, '7', 'z', 'X'}, {0x04, 0x22, 0x4d, 0x18}};
     return (magic[0] == 0x1f && magic[1] == 0x8b) ||
@@ -26,7 +26,7 @@ bool is_compressed(const unsigned char* magic) {
                        [&](const auto& k) { return std::memcmp(k, magic, 4) == 0; });
 }
 
-/// Of segments that share addresses, the one that begins first keeps them.
+/// Sorts the segments and removes overlaps: shared addresses belong to the segment that begins first.
 void put_in_order(std::vector<core_segment>& segments) {
     const auto by_start = [](const auto& a, const auto& b) { return a.range.start() < b.range.start(); };
     std::stable_sort(segments.begin(), segments.end(), by_start);
@@ -57,8 +57,8 @@ void add(core_headers& headers, const Segment& s, const input_file& from) {
     headers.segments.push_back({{start, start + size}, perms, offset, std::min(size, file_size)});
 }
 
-/// How the general registers are aligned in NT_PRSTATUS: as words, but for programs with registers of 8 bytes and words
-/// of 4: x32, MIPS n32, AArch64 ILP32, and s390 with its 8-byte status word.
+/// The alignment of the general registers in NT_PRSTATUS: the word size, except for programs with 8-byte registers and
+/// 4-byte words: x32, MIPS n32, AArch64 ILP32, and s390 with its 8-byte status word.
 template <class Header>
 unsigned register_alignment(const Header& header) {
     if (sizeof header.e_entry == 8) return 8;
@@ -68,8 +68,8 @@ unsigned register_alignment(const Header& header) {
     return is_wide ? 8 : 4;
 }
 
-/// The number of program headers of a file that has lost it: they end where the first content of a segment begins,
-/// notes as a rule.
+/// The number of program headers in a truncated file that lacks it: they end where the content of the first segment
+/// begins, usually the notes.
 template <class Segment>
 std::uint64_t counted(const input_file& from, std::uint64_t offset) {
     std::uint64_t end = from.size();
@@ -98,7 +98,7 @@ core_headers read(const input_file& from) {
     if (header.e_phentsize != sizeof(Segment)) from.fail(EBADMSG, "its program headers make no sense");
     std::uint64_t count = header.e_phnum;
     bool is_count_lost = false;
-    if (count == PN_XNUM) {  // the number does not fit the field
+    if (count == PN_XNUM) {  // the number exceeds the field
         Section first;
         count = 0;
         is_count_lost = header.e_shoff != 0 && !from.holds(header.e_shoff, sizeof first);

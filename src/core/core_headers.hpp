@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What the ELF header and the program headers of a core file say: elf(5).
+/// Reading the ELF header and the program headers of a core file: elf(5).
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,10 @@ struct core_segment {
     address_range range;
     permissions perms;
     std::uint64_t offset = 0;     // in the file
-    std::uint64_t file_size = 0;  // as it should be; at most the size of the range, and offset + file_size fits
+    std::uint64_t file_size = 0;  // of the complete file; at most range.size(); offset + file_size does not overflow
 };
 
-/// Where notes lie in the file: a PT_NOTE segment.
+/// The position of notes in the file: a PT_NOTE segment.
 struct core_note_segment {
     std::uint64_t offset = 0;
     std::uint64_t size = 0;
@@ -29,12 +29,12 @@ struct core_headers {
     unsigned machine = 0;
     unsigned word_size = 8;
     unsigned register_alignment = 8;     // of the general registers in NT_PRSTATUS
-    bool cut_off = false;                // the number of segments is lost
+    bool cut_off = false;                // the file is truncated and lacks the number of segments
     std::vector<core_segment> segments;  // by address, none empty, without overlap
     std::vector<core_note_segment> notes;
 };
 
-/// file_error as core_memory::open().
+/// Errors: file_error, see core_memory::open().
 core_headers read_core_headers(const input_file&);
 
 }  // namespace vmio::detail

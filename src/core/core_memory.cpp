@@ -23,7 +23,7 @@ static_assert(memory_reader<core_memory>);
 
 namespace {
 
-/// Memory that the file holds.
+/// Memory whose bytes are in the file.
 struct stored {
     address_range range;
     std::uint64_t offset = 0;
@@ -37,8 +37,8 @@ void add_gap(std::vector<memory_gap>& gaps, const address_range& range, gap_reas
         gaps.push_back({range, reason});
 }
 
-/// Mappings, whose names are copies of those in the notes: no more bytes of them than the file has, whatever its
-/// headers say.
+/// Makes mappings with copies of the names in the notes. The total size of the names is limited to the size of the
+/// file, also for hostile headers.
 class mapping_maker {
 public:
     explicit mapping_maker(std::uint64_t size_of_file) noexcept : left_(size_of_file) {}
@@ -86,7 +86,7 @@ core_memory::state::state(detail::input_file&& from) {
     process = detail::read_core_notes(from, headers, cut_off);
     mapping_maker mapping_of(from.size());
     auto file_at = process.files.begin();
-    // Of a mapped file, what no segment has: up to `end`.
+    // Adds the parts of mapped files below `end` that are in no segment.
     address at = 0;
     const auto add_files_without_segment = [&](address end) {
         for (; file_at != process.files.end() && file_at->range.start() < end; ++file_at) {
@@ -109,7 +109,7 @@ core_memory::state::state(detail::input_file&& from) {
         at = s.range.end();
     }
     add_files_without_segment(std::numeric_limits<address>::max());
-    process.files = {};  // the mappings have what is needed
+    process.files = {};  // no longer needed: copied to the mappings
     file = from.take_file();
 }
 
@@ -154,7 +154,7 @@ std::size_t core_memory::read_some(address where, std::span<std::byte> to, std::
         const ssize_t got =
             detail::sys::pread(state_->file.get(), to.data() + done, static_cast<std::size_t>(size), offset);
         if (got < 0 && detail::last_system_error().value() == EINTR) continue;
-        if (got <= 0) {  // 0: it became shorter
+        if (got <= 0) {  // 0: the file has become shorter
             if (done == 0) ec = got < 0 ? detail::last_system_error() : detail::system_error_of(EIO);
             break;
         }

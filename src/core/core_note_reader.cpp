@@ -13,10 +13,10 @@
 namespace vmio::detail {
 namespace {
 
-/// Far above what any process has; with the size of the file it bounds what a hostile one can make us read and keep.
+/// Far above the notes of any process. With the size of the file it limits the bytes read and kept from a hostile file.
 constexpr std::uint64_t most_note_bytes = std::uint64_t{1} << 30;
 
-/// Numbers of the program's word size, one after the other.
+/// Reads words of the program's word size, one after the other.
 class word_reader {
 public:
     word_reader(std::span<const std::byte> from, unsigned word_size) noexcept : rest_(from), word_size_(word_size) {}
@@ -24,7 +24,7 @@ public:
     std::size_t left() const noexcept { return rest_.size() / word_size_; }
     std::span<const std::byte> rest() const noexcept { return rest_; }
 
-    /// Only while left() is not 0.
+    /// Precondition: left() > 0.
     std::uint64_t next() noexcept {
         const std::uint64_t value = word_size_ == 8 ? at<std::uint64_t>(rest_, 0) : at<std::uint32_t>(rest_, 0);
         rest_ = rest_.subspan(word_size_);
@@ -43,15 +43,15 @@ private:
     unsigned word_size_;
 };
 
-/// A field of characters that ends with a NUL, or with itself.
+/// The text of a character field, up to a NUL or the end of the field.
 std::string text_at(std::span<const std::byte> from, std::size_t offset, std::size_t size) {
     const std::string_view field(reinterpret_cast<const char*>(from.data()) + offset, size);
     std::string text(field.substr(0, field.find('\0')));
-    while (text.ends_with(' ')) text.pop_back();  // the kernel puts one where each argument ended
+    while (text.ends_with(' ')) text.pop_back();  // the kernel replaces the NUL after each argument by a space
     return text;
 }
 
-/// Count, unit of the offsets; start, end and offset of each; then the names.
+/// Decodes NT_FILE: count, unit of the offsets; start, end and offset of each; then the names.
 std::vector<core_mapped_file> mapped_files(std::span<const std::byte> note, unsigned word_size) {
     std::vector<core_mapped_file> files;
     word_reader words(note, word_size);
@@ -98,7 +98,7 @@ void take_process(core_notes& process, std::span<const std::byte> note) {
     process.arguments = text_at(note, note.size() - process_note::arguments_size, process_note::arguments_size);
 }
 
-/// Notes of the process as a whole that the kernel writes after those of the last thread.
+/// Whether the note describes the whole process although the kernel writes it after those of the last thread.
 bool is_of_whole_process(std::uint32_t type) {
     constexpr std::uint32_t x86_xsave_layout = 0x205;
     return type == NT_TASKSTRUCT || type == x86_xsave_layout;
@@ -111,18 +111,18 @@ void take(core_notes& process, std::uint32_t type, std::vector<std::byte>&& note
         case NT_PRPSINFO: return take_process(process, note);
         case NT_AUXV: process.auxiliary_vector = std::move(note); return;
         case NT_FILE: process.files = mapped_files(note, word_size); return;
-        default:  // belongs to the thread before
+        default:  // belongs to the preceding thread
             if (!process.threads.empty() && !is_of_whole_process(type))
                 process.threads.back().sets.push_back({type, std::move(note)});
     }
 }
 
-/// Where the next note begins, should `size` bytes of this one end at `offset + size`.
+/// The size rounded up to the alignment of notes, 4 bytes.
 std::uint64_t padded(std::uint64_t size) {
     return (size + 3) & ~std::uint64_t{3};
 }
 
-/// False where the file ends before the notes do.
+/// Returns: false if the file ends before the notes do.
 bool read_notes(const input_file& from, const core_note_segment& where, const core_headers& headers,
                 std::uint64_t& room, core_notes& process) {
     Elf64_Nhdr header;  // the same for 32 bits
@@ -155,7 +155,7 @@ bool read_notes(const input_file& from, const core_note_segment& where, const co
 
 core_notes read_core_notes(const input_file& from, const core_headers& headers, bool& cut_off) {
     core_notes process;
-    std::uint64_t room = std::min(most_note_bytes, from.size());  // no note is in two places
+    std::uint64_t room = std::min(most_note_bytes, from.size());  // notes do not overlap
     for (const core_note_segment& where : headers.notes)
         if (!read_notes(from, where, headers, room, process)) cut_off = true;
     if (process.process_id == 0 && !process.threads.empty()) process.process_id = process.threads.front().id;

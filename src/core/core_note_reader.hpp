@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The notes of a core file: core(5), elf(5).
+/// Reading the notes of a core file: core(5), elf(5).
 #pragma once
 
 #include <cstddef>
@@ -22,12 +22,12 @@ struct core_mapped_file {
     std::string name;
 };
 
-/// All that the notes say.
+/// The content of the notes.
 struct core_notes : process_info {
     std::vector<core_mapped_file> files;  // by address, none empty, without overlap
 };
 
-/// Notes that are not valid are left out. Sets `cut_off` if the file ends inside of one.
+/// Reads the notes; invalid ones are skipped. Sets `cut_off` if the file ends before they do.
 core_notes read_core_notes(const input_file&, const core_headers&, bool& cut_off);
 
 }  // namespace vmio::detail

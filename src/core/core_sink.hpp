@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Where the bytes of a core file go, in the order of the file.
+/// Output of a core file, in the order of the file.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace vmio::detail {
 class core_sink {
 public:
     virtual ~core_sink() = default;
-    /// Before the first byte: how large the file will be.
+    /// Called before the first byte, with the size of the complete file in bytes.
     virtual void begin(std::uint64_t size) = 0;
     virtual void write(std::span<const std::byte>) = 0;
     /// Writes `size` zeros.
@@ -27,8 +27,8 @@ protected:
     core_sink& operator=(const core_sink&) = default;
 };
 
-/// Never seeks, so that a filter or a pipe will do. Errors: memory_error with EIO where the stream fails, unless the
-/// stream throws itself.
+/// Writes without seeking, so the stream may be a filter or a pipe. Errors: memory_error with EIO if the stream fails,
+/// unless the stream itself throws.
 class stream_core_sink final : public core_sink {
 public:
     explicit stream_core_sink(std::ostream& out) noexcept : out_(out) {}

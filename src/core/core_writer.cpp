@@ -16,7 +16,7 @@
 #include "core/core_note_layout.hpp"
 #include "proc/maps_text.hpp"
 
-/// The ELF header of this library, from the linker: a core file is of the same machine.
+/// The ELF header of this library, defined by the linker: the core file has the same machine and flags.
 // NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
@@ -48,7 +48,7 @@ void add_note(std::vector<std::byte>& notes, std::string_view owner, std::uint32
 }
 
 void add_process(std::vector<std::byte>& notes, const core_image& image) {
-    constexpr std::string_view states = "RSDTZW";  // in the order of pr_state; others have no number
+    constexpr std::string_view states = "RSDTZW";  // in the order of pr_state; other states have no number
     const process_numbers& numbers = image.numbers;
     const std::size_t state = states.find(numbers.state);
     elf_prpsinfo info{};
@@ -90,7 +90,7 @@ void add_files(std::vector<std::byte>& notes, const std::vector<mapping>& mappin
     add_note(notes, "CORE", NT_FILE, content);
 }
 
-/// The sets of one thread follow its NT_PRSTATUS, which has the general registers in it.
+/// Adds NT_PRSTATUS, which contains the general registers, and then the other register sets of the thread.
 void add_thread(std::vector<std::byte>& notes, pid_t process_id, const thread_registers& thread) {
     const std::span<const std::byte> general = thread.bytes(NT_PRSTATUS);
     if (general.size() != sizeof(elf_gregset_t))
@@ -111,7 +111,7 @@ void add_thread(std::vector<std::byte>& notes, pid_t process_id, const thread_re
             add_note(notes, set.type == NT_PRFPREG || set.type == NT_SIGINFO ? "CORE" : "LINUX", set.type, set.bytes);
 }
 
-/// Whether its words are of the size that the file says: not those of a 32-bit program here.
+/// Whether the words of the vector have the word size of the file; false for a 32-bit program in a 64-bit file.
 bool has_our_words(std::span<const std::byte> auxiliary_vector) {
     word entry[2];  // type and value
     for (; auxiliary_vector.size() >= sizeof entry; auxiliary_vector = auxiliary_vector.subspan(sizeof entry)) {
@@ -130,7 +130,7 @@ std::vector<std::byte> notes_of(const core_image& image) {
     return notes;
 }
 
-/// One for each mapping, but a new one after what is left out in its middle: bytes stand at the start of a segment.
+/// One segment for each mapping, split after each omitted part: the bytes of a segment must be at its start.
 std::vector<segment_header> segments_of(const core_image& image) {
     std::vector<segment_header> segments;
     segments.reserve(image.mappings.size() + image.left_out.size());
@@ -154,7 +154,7 @@ std::vector<segment_header> segments_of(const core_image& image) {
     return segments;
 }
 
-/// Everything before the memory. Gives the segments their places; returns where the file ends.
+/// Sets the file offsets of the segments, and `end`, the size of the file. Returns: all bytes before the memory.
 std::vector<std::byte> head_of(const core_image& image, std::vector<segment_header>& segments, std::uint64_t& end) {
     const std::vector<std::byte> notes = notes_of(image);
     const std::size_t count = segments.size() + 1;
@@ -218,7 +218,7 @@ void core_writer::put(address where, std::span<const std::byte> bytes) {
         while (segment_ < segments_.size() && ends_below(segments_[segment_])) ++segment_;
         if (segment_ == segments_.size()) break;
         const segment_header& segment = segments_[segment_];
-        if (where < segment.p_vaddr) {  // mapped since
+        if (where < segment.p_vaddr) {  // mapped after the headers were written
             const std::uint64_t outside = std::min<std::uint64_t>(bytes.size(), segment.p_vaddr - where);
             bytes = bytes.subspan(static_cast<std::size_t>(outside));
             where += outside;

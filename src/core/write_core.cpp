@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::size_t chunk_size = std::size_t{1} << 20;
 
-/// Guard pages of `target`, or none where nobody can tell: then reading them tells.
+/// Guard pages of `target`; empty if the page map cannot be read: the read then detects them.
 std::vector<address_range> guard_pages(const process& target, const address_range& within) {
     std::vector<address_range> guards;
     std::error_code ec;
@@ -55,7 +55,7 @@ public:
     }
 
 private:
-    /// What of the mappings is to be in the file.
+    /// Selects the parts of the mappings whose bytes are written to the file.
     void choose(const memory_map& map) {
         image_.mappings.assign(map.begin(), map.end());
         if (map.empty()) return;
@@ -111,7 +111,7 @@ private:
         for (const address_range& part : vanished) add_vanished(list, part);
     }
 
-    /// The reader has not met it any more.
+    /// Adds gaps for a range that the reader did not reach, because it was unmapped or made unreadable meanwhile.
     void add_vanished(std::optional<memory_map>& list, const address_range& range) {
         for (address at = range.start(); at < range.end(); at = gaps_.back().range.end()) {
             const auto m = detail::query_mapping(target_, at, list);

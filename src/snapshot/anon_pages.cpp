@@ -9,7 +9,7 @@
 namespace vmio::detail {
 
 walk_result walk_own_anon_pages(address start, address end, page_runs::sink each, void* context) {
-    // Not /proc/self: it has no memory once the main thread has ended.
+    // Not /proc/self: it shows no memory once the main thread has ended.
     const file_descriptor pagemap(sys::open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC));
     if (!pagemap) return walk_result::failed;
     page_runs runs(page_state::changed, start, each, context);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Which pages of a private mapping of our own have been written to.
+/// Finding the pages of a private mapping in this process that were written to.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +12,12 @@
 
 namespace vmio::detail {
 
-/// As page_map::scan() for changed pages, of this process. Opens the page map each time: after fork(2) one that was
-/// opened before is another process's. walk_result::failed if it cannot be seen.
+/// Like page_map::scan() for changed pages of this process. Opens the page map on each call: after fork(2) a page map
+/// that was opened before is the parent's. Returns: walk_result::failed if the page map cannot be read.
 walk_result walk_own_anon_pages(address start, address end, page_runs::sink each, void* context);
 
-/// Calls each(page_interval) for the runs among `pages` of `view` that are not the file's any more, until it returns
-/// false.
+/// Calls each(page_interval) for the runs among `pages` of `view` that are no longer pages of the file, until it
+/// returns false.
 template <class F>
 walk_result for_anon_pages(const std::byte* view, page_interval pages, F&& each) {
     struct context {

@@ -20,10 +20,10 @@ namespace {
 constexpr std::size_t buffer_size = std::size_t{1} << 18;
 
 std::error_code failure(const std::error_code& ec) {
-    return ec.value() == ENOSPC ? system_error_of(ENOMEM) : ec;  // how a memfd says it
+    return ec.value() == ENOSPC ? system_error_of(ENOMEM) : ec;  // a memfd reports lack of memory as ENOSPC
 }
 
-/// read(2), or pread(2) for an `offset` that is not negative; goes on after a signal.
+/// pread(2), or read(2) if `offset` is negative; restarts after EINTR.
 ssize_t read_at(int from, std::vector<std::byte>& to, off_t offset) {
     for (;;) {
         const ssize_t got =
@@ -32,7 +32,7 @@ ssize_t read_at(int from, std::vector<std::byte>& to, off_t offset) {
     }
 }
 
-/// For a file that cannot be spliced. In `to` it lies `shift` before where it does in `from`.
+/// For files that do not support sendfile(2). Offsets in `to` are those in `from` minus `shift`.
 std::error_code copy_by_reading(int from, int to, off_t at, off_t end, off_t shift) {
     std::vector<std::byte> buffer;
     while (at < end) {
@@ -86,7 +86,7 @@ std::uint64_t copy_whole(int from, int to, std::error_code& ec) {
     };
     if (!look()) return 0;
     if (S_ISDIR(status.st_mode)) ec = system_error_of(EISDIR);
-    if (S_ISCHR(status.st_mode)) ec = system_error_of(EINVAL);  // some, as /dev/zero, have no end
+    if (S_ISCHR(status.st_mode)) ec = system_error_of(EINVAL);  // some, such as /dev/zero, have no end
     if (ec) return 0;
     if (!S_ISREG(status.st_mode) || status.st_size == 0) return read_to_end(from, to, ec);
 
@@ -98,10 +98,10 @@ std::uint64_t copy_whole(int from, int to, std::error_code& ec) {
         if (!why) why = copy_part(from, to, e);
     if (why && why.value() != ENODATA) return ec = why, 0;
     if (!look()) return 0;
-    // Where a file has become shorter, that can look like a hole at its end.
+    // A truncation during the copy can look like a hole at the end of the file.
     if (status.st_size < size) return ec = system_error_of(ENODATA), 0;
     if (!why) return static_cast<std::uint64_t>(size);
-    // It ends before the end that it tells, as those of /sys do.
+    // The file ends before its reported size, as files in /sys do.
     ec = set_file_size(to, 0);
     if (!ec && ::lseek(from, 0, SEEK_SET) != 0) ec = last_system_error();
     if (ec) return 0;

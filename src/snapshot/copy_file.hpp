@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// From a file into a memfd.
+/// Copying a file to a memfd.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,12 @@
 
 namespace vmio::detail {
 
-/// Copies a part to the same place in `to`; in `from` it lies behind `start`. ENODATA if `from` ends before; ENOMEM if
-/// there is no room.
+/// Copies `part` to the same offset in `to`; its offset in `from` is larger by `start`. Errors: ENODATA if `from` ends
+/// before the end of the part; ENOMEM if memory is exhausted.
 std::error_code copy_part(int from, int to, const address_range& part, std::uint64_t start = 0);
 
-/// Fills `to`, a new memfd, with what `from` holds now: as said of snapshot::from_file(). Its holes stay holes.
-/// Returns its size.
+/// Copies the present content of `from` to `to`, a new memfd, see snapshot::from_file(). Holes remain holes.
+/// Returns: the size in bytes.
 std::uint64_t copy_whole(int from, int to, std::error_code& ec);
 
 }  // namespace vmio::detail

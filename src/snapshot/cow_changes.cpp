@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What a view has changed, and snapshots of it.
+/// The changed pages of a view, and snapshots of a view.
 #include <algorithm>
 #include <cstring>
 
@@ -25,7 +25,7 @@ std::vector<detail::page_interval> cow_view::mapping::changed_pages(change kind)
         const std::size_t length = std::min(page_size(), size() - start);
         if (std::memcmp(own.get(start, length).data(), content_->page(page), length) != 0) add({page, page + 1});
     };
-    // Pages of the overlay are written by us, unless madvise(2) has dropped them: then they show what the file has.
+    // Overlay pages were written by lay_over(), unless madvise(2) has dropped them: then they have the file's bytes.
     const std::span<const detail::cow_pages::entry> overlay = content_->overlay().entries();
     auto laid_over = overlay.begin();
     const auto add_dropped = [&](std::size_t end) {
@@ -66,7 +66,7 @@ cow_view::mapping::content_pointer cow_view::mapping::take() const {
     return changed.empty() ? content_ : layered(changed);
 }
 
-/// The same file, with the changed pages in its overlay; a file of its own if they are too many.
+/// Returns: the same file with the changed pages in its overlay; a new file if there are too many of them.
 cow_view::mapping::content_pointer cow_view::mapping::layered(const std::vector<detail::page_interval>& changed) const {
     std::size_t more = 0;
     for (const detail::page_interval& run : changed)
@@ -81,7 +81,7 @@ cow_view::mapping::content_pointer cow_view::mapping::layered(const std::vector<
     }));
 }
 
-/// Holes stay holes.
+/// Returns: a new file with the view's bytes. Holes remain holes.
 cow_view::mapping::content_pointer cow_view::mapping::copied(const std::vector<detail::page_interval>& changed) const {
     std::vector<address_range> own_extents;
     for (const detail::page_interval& run : changed) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Mapping and restoring.
+/// Mapping and restoring a copy-on-write view.
 #include "snapshot/cow_mapping.hpp"
 
 #include <algorithm>
@@ -58,13 +58,14 @@ void cow_view::mapping::restore() {
 
 void cow_view::mapping::restore(detail::page_interval pages) {
     undo_protections(pages);
-    // A page that was copied back would not show what a mutable_view does later.
+    // While a mutable_view exists: a page that was copied back would not show its later writes.
     if (content_->live() || !copy_back(pages)) drop(pages);
 }
 
-/// Copies back the pages that differ: a comparison for each one written, while a page that is dropped has to be mapped
-/// again when it is touched, and copied by the kernel when it is written to, which costs ten times as much. False if
-/// dropping is better: too many are written, or too many have been compared in vain since some were dropped.
+/// Copies back the pages that differ. Each written page costs a comparison; a dropped page costs about ten times as
+/// much, since it is mapped again when it is touched and copied by the kernel when it is written to.
+/// Returns: false if dropping is better: too many pages are written, or too many comparisons since the last drop found
+/// equal pages.
 bool cow_view::mapping::copy_back(detail::page_interval pages) {
     const std::size_t overlay = content_->overlay().entries(pages.first, pages.end).size();
     const std::size_t most = (pages.end - pages.first) / 8 + 256 + overlay;
@@ -79,7 +80,7 @@ bool cow_view::mapping::copy_back(detail::page_interval pages) {
     try {
         content_->file().bytes();
     } catch (const memory_error&) {
-        return false;  // no room for a mapping of the originals
+        return false;  // the original pages cannot be mapped
     }
     std::size_t copied = 0;
     for (const detail::page_interval& run : written_)
@@ -95,7 +96,7 @@ bool cow_view::mapping::copy_back(detail::page_interval pages) {
     for (const detail::cow_pages::entry& e : content_->overlay().entries(pages.first, pages.end)) {
         while (run != written_.end() && run->end <= e.page) ++run;
         if (run != written_.end() && run->first <= e.page) continue;
-        // Dropped by madvise(2), so that it shows what the file has.
+        // Dropped by madvise(2), so it has the bytes of the file instead of the overlay.
         std::memcpy(bytes_.data() + e.page * page_size(), e.bytes, page_size());
     }
     if (const std::size_t same = found - copied; same > overlay) in_vain_ += same - overlay;
@@ -107,7 +108,7 @@ void cow_view::mapping::drop(detail::page_interval pages) {
     const std::size_t end = std::min(pages.end * page_size(), size());
     if (::madvise(bytes_.data() + start, end - start, MADV_DONTNEED) != 0 &&
         ::madvise(bytes_.data() + start, end - start, MADV_DONTNEED_LOCKED) != 0) {
-        // Memory locked with mlock(2), on an older kernel: it can still be replaced.
+        // Memory locked with mlock(2), on a kernel before 5.18: mapping over it still works.
         if (::mmap(bytes_.data() + start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
                    content_->file().descriptor(), static_cast<off_t>(content_->file().offset() + start)) == MAP_FAILED)
             throw memory_error("mmap of a snapshot", 0, address_of(bytes_.data() + start), detail::last_system_error());
@@ -119,7 +120,7 @@ void cow_view::mapping::drop(detail::page_interval pages) {
     lay_over(pages);
 }
 
-/// At the same address, in place of what is there.
+/// Maps `content` at the same address, replacing the present mapping.
 void cow_view::mapping::map(content_pointer content) {
     if (::mmap(bytes_.data(), size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
                content->file().descriptor(), static_cast<off_t>(content->file().offset())) == MAP_FAILED)
@@ -135,7 +136,7 @@ void cow_view::mapping::follow(std::shared_ptr<snapshot::state> owner) {
     if (size() > 0 && &now->file() != &content_->file()) {
         map(std::move(now));
     } else if (size() > 0) {
-        if (!now->overlay().empty()) settled_.resize(content_->pages());  // what can fail comes first
+        if (!now->overlay().empty()) settled_.resize(content_->pages());  // may throw, so before any change
         undo_protections(all());
         content_ = std::move(now);
         for (const detail::cow_pages::entry& e : content_->overlay().entries()) settle(e.page);

@@ -13,10 +13,10 @@
 
 namespace vmio {
 
-/// A private mapping of a content's file, with the pages of its overlay copied in. The kernel tells which pages are
-/// not the file's any more ("written"). Of these, some are so by our own doing and hold what the content has, or did
-/// once: those of the overlay, and those copied back by a restore ("settled"). Whether somebody has written to them
-/// since, only comparing tells.
+/// A private mapping of a content's file, with the pages of its overlay copied in. The page map of the kernel reports
+/// the pages that are no longer pages of the file ("written"). Some of them were written by this class, with the
+/// present or an earlier value of the content: overlay pages, and pages copied back by a restore ("settled"). Only a
+/// comparison can show whether the user has written to a settled page since.
 class VMIO_HIDDEN cow_view::mapping {
 public:
     using content_pointer = snapshot::state::content_pointer;
@@ -28,15 +28,15 @@ public:
 
     void protect(detail::page_interval, protection);
 
-    /// Back to what the owner holds now.
+    /// Restores the view to the owner's present content.
     void restore();
-    /// Back to what the content has.
+    /// Restores pages to the content of this mapping.
     void restore(detail::page_interval);
 
     std::vector<changed_run> changed(change) const;
     content_pointer take() const;
 
-    /// From now on a view of `owner`, whose content is what take() has just returned.
+    /// Makes this a view of `owner`. Precondition: its content is the one that take() has just returned.
     void follow(std::shared_ptr<snapshot::state> owner);
 
 private:
@@ -57,11 +57,11 @@ private:
     std::shared_ptr<snapshot::state> owner_;
     content_pointer content_;
     detail::mmap_region bytes_;
-    std::vector<bool> settled_;                   // by page; empty: none
-    std::vector<detail::page_interval> written_;  // kept for its memory, so that a restore allocates nothing
-    std::size_t in_vain_ = 0;                     // pages that restores have compared and that were not changed
-    bool protected_ = false;                      // some page may have another protection than read_write,
-    bool unreadable_ = false;                     // and one that forbids reading
+    std::vector<bool> settled_;                   // by page; empty: no page is settled
+    std::vector<detail::page_interval> written_;  // kept so that a restore does not allocate
+    std::size_t in_vain_ = 0;                     // unchanged pages that restores have compared
+    bool protected_ = false;                      // some page may have another protection than read_write
+    bool unreadable_ = false;                     // some page may have a protection that forbids reading
 };
 
 }  // namespace vmio

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Pages that stand in place of those of a file.
+/// Pages that replace pages of a file.
 #pragma once
 
 #include <cstddef>
@@ -9,27 +9,27 @@
 
 namespace vmio::detail {
 
-/// Immutable. The pages come in layers, one for each time that some were added; copies share them. When there would be
-/// more than most_layers, they are copied into one, which also drops pages that another has replaced.
+/// A sorted set of pages. Immutable. Each with() adds one layer of pages; copies share the layers. More than
+/// most_layers layers are merged into one, which also frees the pages that were replaced by later ones.
 class cow_pages {
 public:
     struct entry {
-        std::size_t page;        // its number in the file
-        const std::byte* bytes;  // page_size() of them
+        std::size_t page;        // page number in the file
+        const std::byte* bytes;  // page_size() bytes
     };
     static constexpr std::size_t most_layers = 16;
 
-    /// Sorted by page.
+    /// Returns: the entries, sorted by page.
     std::span<const entry> entries() const noexcept { return entries_; }
     std::span<const entry> entries(std::size_t first_page, std::size_t end_page) const noexcept;
     std::size_t size() const noexcept { return entries_.size(); }
     bool empty() const noexcept { return entries_.empty(); }
     std::size_t layers() const noexcept { return layers_.size(); }
 
-    /// Null: the page is the file's.
+    /// Returns: the bytes of the page; null if it is not replaced.
     const std::byte* find(std::size_t page) const noexcept;
 
-    /// These and, in place of or beside them, `pages` (sorted): fill(page, to) writes the bytes of each.
+    /// Returns: these pages with `pages` (sorted) added or replaced. fill(page, to) writes the bytes of each.
     template <class Fill>
     cow_pages with(std::span<const std::size_t> pages, Fill&& fill) const {
         const layer fresh = new_layer(pages.size());

@@ -10,10 +10,11 @@
 
 namespace vmio {
 
-/// The right to write to a snapshot: while it lasts, the snapshot's content is a file that this alone can write to.
+/// Exclusive write access to a snapshot: during its lifetime the content of the snapshot is a file that only this
+/// object can write to.
 class VMIO_HIDDEN mutable_view::lease {
 public:
-    /// memory_error with EBUSY if there is one.
+    /// Errors: memory_error with EBUSY if the snapshot has a lease already.
     explicit lease(std::shared_ptr<snapshot::state> owner);
     lease(const lease&) = delete;
     lease& operator=(const lease&) = delete;

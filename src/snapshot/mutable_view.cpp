@@ -17,7 +17,7 @@ mutable_view::lease::lease(std::shared_ptr<snapshot::state> owner) : owner_(std:
     if (owner_->has_mutable_view) throw memory_error("snapshot::view_mutable", 0, 0, detail::system_error_of(EBUSY));
     detail::file_descriptor file = owner_->content->copy();
     bytes_ = detail::mmap_region(file.get(), owner_->size, PROT_READ | PROT_WRITE, MAP_SHARED);
-    // A child would be another writer, and keep the file from being sealed.
+    // A shared mapping inherited by a child would be a second writer, and prevent sealing.
     if (owner_->size > 0 && ::madvise(bytes_.data(), bytes_.size(), MADV_DONTFORK) != 0)
         throw memory_error("madvise of a snapshot", 0, 0, detail::last_system_error());
     constexpr bool live = true;
@@ -32,7 +32,7 @@ mutable_view::lease::~lease() {
         bytes_ = detail::mmap_region();
         content_->freeze();
     } else {
-        bytes_.release();  // in a child of fork nothing of ours is there
+        bytes_.release();  // not mapped in a child of fork(2): MADV_DONTFORK
     }
     const std::lock_guard lock(owner_->mutex);
     owner_->has_mutable_view = false;

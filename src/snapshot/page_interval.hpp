@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The pages of a view, by number.
+/// Page numbers within a view.
 #pragma once
 
 #include <cstddef>
@@ -8,17 +8,17 @@
 
 namespace vmio::detail {
 
-/// Half-open.
+/// A half-open range of page numbers.
 struct page_interval {
     std::size_t first = 0;
     std::size_t end = 0;
 };
 
-/// The pages of a part of a view: std::invalid_argument if it is empty, does not lie inside, or does not begin and end
-/// where pages do. The view's own end will do for the end.
+/// Returns: the pages of a part of a view. Errors: std::invalid_argument if the part is empty, not inside the view, or
+/// not whole pages; it may end at the end of the view.
 page_interval pages_of_part(std::size_t offset, std::size_t size, std::size_t view_size);
 
-/// mprotect(2). memory_error.
+/// Calls mprotect(2). Errors: memory_error.
 void set_protection(std::byte* view, page_interval pages, protection allowed);
 
 }  // namespace vmio::detail

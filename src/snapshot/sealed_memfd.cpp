@@ -23,7 +23,7 @@ constexpr int F_SEAL_FUTURE_WRITE = 16;  // since Linux 5.1
 #endif
 
 [[noreturn]] void fail(const char* operation, std::error_code ec = last_system_error()) {
-    if (ec.value() == ENOSPC) ec = system_error_of(ENOMEM);  // how a memfd says it
+    if (ec.value() == ENOSPC) ec = system_error_of(ENOMEM);  // a memfd reports lack of memory as ENOSPC
     throw memory_error(operation, 0, 0, ec);
 }
 
@@ -31,7 +31,7 @@ constexpr int F_SEAL_FUTURE_WRITE = 16;  // since Linux 5.1
 
 file_descriptor new_memfd(std::uint64_t size) {
     constexpr const char* name = "vmio-snapshot";
-    // A machine may refuse files that could be executed (vm.memfd_noexec); an older one does not know the flag.
+    // The sysctl vm.memfd_noexec may forbid executable memfds; older kernels do not support the flag.
     file_descriptor file(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
     if (!file) file = file_descriptor(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!file) fail("memfd_create");
@@ -50,7 +50,7 @@ void resize(int fd, std::uint64_t size) {
 void make_hole(int fd, std::uint64_t offset, std::uint64_t size) {
     if (sys::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
                        static_cast<off_t>(size)) != 0)
-        fail("fallocate of a snapshot");  // GCOVR_EXCL_LINE: only in a race, and a memfd can
+        fail("fallocate of a snapshot");  // GCOVR_EXCL_LINE: only in a race; memfds support it
 }
 
 std::vector<address_range> data_extents(int fd, std::uint64_t size, std::uint64_t start) {
@@ -70,7 +70,7 @@ std::vector<address_range> data_extents(int fd, std::uint64_t size, std::uint64_
 }
 
 sealed_memfd::sealed_memfd(file_descriptor filled, std::size_t size) : file_(std::move(filled)), size_(size) {
-    // Busy while the kernel still holds pages for its own ends, after a fifth of a second: that passes.
+    // EBUSY: the kernel still has references to pages. Each attempt waits 0.2 seconds for them; they are temporary.
     constexpr int most_tries = 20;
     for (int i = 1; ::fcntl(file_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0;
          ++i)
@@ -113,7 +113,7 @@ std::size_t sealed_memfd::read_some(std::uint64_t offset, std::span<std::byte> t
 }
 
 const std::byte* sealed_memfd::bytes() const {
-    // Private, since a file that is sealed against writing cannot be mapped shared everywhere.
+    // Private: some kernels refuse a shared mapping of a file that is sealed against writing.
     std::call_once(once_, [&] { mapped_ = mmap_region(descriptor(), size_, PROT_READ, MAP_PRIVATE, offset_); });
     return mapped_.data();
 }

@@ -17,55 +17,55 @@
 
 namespace vmio::detail {
 
-/// A memfd of `size` zeros, to be filled; not sealed yet. memory_error.
+/// Returns: a memfd of `size` zeros, to be filled and not sealed yet. Errors: memory_error.
 file_descriptor new_memfd(std::uint64_t size);
 
-/// Changes its size. memory_error: EFBIG past RLIMIT_FSIZE, which holds for memfds too.
+/// Changes the size of a memfd. Errors: memory_error: EFBIG past RLIMIT_FSIZE, which also applies to memfds.
 void resize(int fd, std::uint64_t size);
 
-/// All of it, or memory_error.
+/// Writes all bytes. Errors: memory_error.
 void write_all(int fd, std::uint64_t offset, std::span<const std::byte> bytes);
 
-/// Makes so many bytes zero, which take no room then; whole pages. memory_error.
+/// Makes `size` bytes a hole: zeros that take no memory. Precondition: whole pages. Errors: memory_error.
 void make_hole(int fd, std::uint64_t offset, std::uint64_t size);
 
-/// The parts of `size` bytes of `fd`, from `start` on, that are not holes; the whole where it cannot tell. Their
-/// offsets count from `start`.
+/// Returns: the parts of the `size` bytes of `fd` from `start` on that are not holes, as offsets relative to `start`;
+/// the whole range if the file does not support SEEK_DATA and SEEK_HOLE (lseek(2)).
 std::vector<address_range> data_extents(int fd, std::uint64_t size, std::uint64_t start = 0);
 
-/// A memfd that cannot shrink or grow, nor be written to but through the mapping that it was made with. All members
-/// are thread-safe.
+/// A memfd that cannot shrink or grow. It can be written to only through the mapping that it was made with, if any. All
+/// members are thread-safe.
 class sealed_memfd {
 public:
-    /// Seals it against everything.
+    /// Seals the file against all changes.
     sealed_memfd(file_descriptor filled, std::size_t size);
 
-    /// Seals it against new writers only: `writer`, a shared mapping, can go on until freeze().
+    /// Seals the file against new writers only: `writer`, a shared mapping, can be written to until freeze().
     sealed_memfd(file_descriptor filled, const mmap_region& writer);
 
-    /// A part of another one, whose descriptor it shares: whole pages that lie inside.
+    /// A part of `whole` that shares its descriptor. Precondition: whole pages inside it.
     sealed_memfd(std::shared_ptr<const sealed_memfd> whole, std::uint64_t offset, std::size_t size)
         : whole_(std::move(whole)), offset_(offset), size_(size) {}
 
-    /// Seals it against writing, after the mapping has gone. False if somebody still can write.
+    /// Seals the file against writing. Precondition: the writer was unmapped. Returns: false if a writer remains.
     bool freeze() const noexcept;
 
     int descriptor() const noexcept { return whole_ ? whole_->descriptor() : file_.get(); }
-    /// Where it begins in the file of that descriptor.
+    /// Returns: the offset of the first byte in the file of descriptor().
     std::uint64_t offset() const noexcept { return offset_; }
     std::size_t size() const noexcept { return size_; }
     std::uint64_t memory_used() const noexcept;
     std::vector<address_range> data() const { return data_extents(descriptor(), size_, offset_); }
 
-    /// Up to the end; 0 with EFAULT from there on.
+    /// Reads at most to the end. Errors: EFAULT from size() on.
     std::size_t read_some(std::uint64_t offset, std::span<std::byte> to, std::error_code& ec) const noexcept;
 
-    /// All of it for reading: mapped when first asked for. memory_error.
+    /// Returns: all bytes, read-only; mapped by the first call. Errors: memory_error.
     const std::byte* bytes() const;
 
 private:
     file_descriptor file_;
-    std::shared_ptr<const sealed_memfd> whole_;  // of a part, which has no file of its own
+    std::shared_ptr<const sealed_memfd> whole_;  // set for a part, which has no file_
     std::uint64_t offset_ = 0;
     std::size_t size_;
     mutable std::once_flag once_;

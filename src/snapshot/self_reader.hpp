@@ -9,18 +9,18 @@
 
 namespace vmio::detail {
 
-/// Reads memory of our own, whatever its protection is.
+/// Reads memory of this process, regardless of its protection.
 class self_reader {
 public:
-    /// `readable`: nothing there forbids reading, so the bytes are handed out where they are. memory_error.
+    /// `readable`: no protection forbids reading, so get() returns the bytes in place. Errors: memory_error.
     self_reader(const std::byte* start, bool readable);
 
-    /// Valid until the next call. memory_error.
+    /// Returns: the bytes; valid until the next call. Errors: memory_error.
     std::span<const std::byte> get(std::size_t offset, std::size_t size);
 
 private:
     const std::byte* const start_;
-    file_descriptor mem_;  // none: readable
+    file_descriptor mem_;  // not open if readable
     std::vector<std::byte> buffer_;
 };
 

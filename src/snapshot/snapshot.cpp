@@ -24,7 +24,7 @@ snapshot snapshot::zeroed(std::size_t size) {
 }
 
 snapshot snapshot::from_bytes(std::span<const std::byte> bytes) {
-    // Twice as fast as copying into a mapping, which takes a page fault for each page.
+    // Writing to the file is twice as fast as copying into a mapping, which takes a page fault for each page.
     detail::file_descriptor file = detail::new_memfd(bytes.size());
     detail::write_all(file.get(), 0, bytes);
     return state::sealed(std::move(file), bytes.size());

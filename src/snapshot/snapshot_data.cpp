@@ -18,7 +18,7 @@ std::size_t snapshot_data::read_some(std::uint64_t offset, std::span<std::byte> 
     const auto last = static_cast<std::size_t>((end - 1) / page_size());
     ec.clear();
     std::uint64_t at = offset;
-    // What of the file lies before `stop`; false if that is not all.
+    // Reads the bytes of the file up to `stop`; false if not all could be read.
     const auto up_to = [&](std::uint64_t stop) {
         while (at < stop) {
             const auto done = static_cast<std::size_t>(at - offset);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Saving and loading.
+/// snapshot::save() and load().
 #include <algorithm>
 #include <cerrno>
 #include <limits>
@@ -19,7 +19,7 @@ constexpr const char* saving = "save of a snapshot to";
 constexpr const char* loading = "load of a snapshot from";
 constexpr std::size_t buffer_size = std::size_t{1} << 18;
 
-/// The extents; `head` is what they and their checksum are for.
+/// Reads and validates the header, into `head`. Returns: the extents.
 std::vector<address_range> read_head(detail::input_file& from, format::header& head) {
     std::vector<std::byte> bytes(std::min<std::uint64_t>(format::header_size, from.left()));
     from.read_next(bytes);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The file of a saved snapshot. All numbers are little-endian; nothing depends on the size of a page.
+/// The file format of a saved snapshot. All numbers are little-endian; independent of the page size.
 ///
 ///     0   8  "vmiosnap"
 ///     8   4  version: 1
-///     12  4  CRC-32 of all that follows up to the data
+///     12  4  CRC-32 of all bytes from offset 16 up to the data
 ///     16  8  size of the snapshot
 ///     24  8  number of extents
 ///     32  8  size of the data
 ///     40  4  CRC-32 of the data
 ///     44  4  0
 ///     48     the extents, by offset, without overlap: 8 offset in the snapshot, 8 size, not 0
-///            the data: the bytes of the extents, one after the other; whatever lies in no extent is zero
+///            the data: the bytes of the extents, one after the other; bytes outside of the extents are zero
 #pragma once
 
 #include <array>
@@ -42,7 +42,7 @@ struct header {
     std::uint32_t data_checksum = 0;
 };
 
-/// The header and the extents, with their checksum.
+/// Returns: the header and the extents, with their checksum.
 inline std::vector<std::byte> encoded(std::uint64_t size, const std::vector<address_range>& extents,
                                       std::uint32_t data_checksum) {
     std::vector<std::byte> bytes(header_size + extents.size() * extent_size);
@@ -75,7 +75,7 @@ inline header decoded(std::span<const std::byte, header_size> bytes) noexcept {
             get_little_endian<std::uint64_t>(at + 24), get_little_endian<std::uint64_t>(at + 32), get_little_endian<std::uint32_t>(at + 40)};
 }
 
-/// `bytes` follow the header. Returns: false if they are not valid, or not for that header.
+/// Decodes `bytes`, which follow the header. Returns: false if they are invalid, or do not match the header.
 inline bool decode_extents(const header& h, std::span<const std::byte> bytes, std::vector<address_range>& extents) {
     std::uint64_t end = 0;
     std::uint64_t data_size = 0;

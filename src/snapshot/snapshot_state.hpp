@@ -12,13 +12,13 @@
 
 namespace vmio {
 
-/// What copies of a snapshot share.
+/// The state that copies of a snapshot share.
 struct VMIO_HIDDEN snapshot::state {
     using content_pointer = std::shared_ptr<const detail::snapshot_data>;
 
     explicit state(content_pointer c) : size(c->size()), content(std::move(c)) {}
 
-    /// Of a memfd that is filled and not yet sealed.
+    /// Returns: a snapshot of a memfd that is filled and not sealed yet.
     static snapshot sealed(detail::file_descriptor filled, std::size_t size) {
         return holding(std::make_shared<const detail::snapshot_data>(
             std::make_shared<const detail::sealed_memfd>(std::move(filled), size)));

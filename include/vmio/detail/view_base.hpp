@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What the views of a snapshot have in common.
+/// The common base of the views of a snapshot.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ namespace vmio {
 /// what they return would be invalid at the end of the expression. A moved-from view is empty.
 class view_bytes {
 public:
-    /// As of std::span<std::byte>.
+    /// As in std::span<std::byte>.
     /// @{
     std::span<std::byte> bytes() & noexcept VMIO_LIFETIMEBOUND { return {data_, size_}; }
     std::span<const std::byte> bytes() const& noexcept VMIO_LIFETIMEBOUND { return {data_, size_}; }
