@@ -112,7 +112,7 @@ int look(const scene& s) {
     }
     if (size != s.range.size()) return 3;
     vmio::search_options everywhere;
-    everywhere.regions = within;
+    everywhere.regions = within.sources();
     const auto found = search(process_memory(target), vmio::byte_pattern::text("in a huge page"), everywhere);
     if (found.size() != 1 || found.front() != s.written) return 4;
     vmio::capture_options captured;

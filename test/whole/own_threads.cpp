@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(every_thread_of_the_library_has_all_signals_blocked) {
         look();
         memory.read_blocks(wanted, results);
     };
-    const vmio::block_scan scan(apart, 64, move, vmio::page_size(), 4);
+    const vmio::block_scan scan = vmio::detail::scan_blocks_by(apart, 64, move, vmio::page_size(), 4);
     BOOST_TEST(scan.size() == apart.size());
     BOOST_TEST(seen.size() > 1u);
     BOOST_TEST(exposed.empty());
