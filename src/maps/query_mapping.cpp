@@ -54,8 +54,7 @@ std::optional<mapping> ask_kernel(const process& target, address where, mapping_
     // Memory that is still shared with others would answer for the program before an exec.
     const bool is_its_own = (!ec || ec.value() == ENOENT) && !detail::lost_program(target);
     if (!is_its_own && (!ec || ec.value() == ENOENT)) ec = detail::system_error_of(ESRCH);
-    for (int tries = 0; ec.value() == ESRCH && tries < 8 && target.alive();
-         ++tries) {  // the process runs another program by now
+    for (int tries = 0; ec.value() == ESRCH && tries < 8 && target.alive(); ++tries) {  // a new program by now
         const detail::file_descriptor maps = detail::open_maps(target, ec);
         if (!ec) ec = detail::procmap::ask(maps.get(), q, name);
     }

@@ -110,8 +110,7 @@ std::error_code traced_threads::seize(traced_thread& thread) noexcept {
     for (int tries = 0;; ++tries) {
         const std::error_code refusal = seize_one(thread.id);
         if (!refusal || strayed_) return refusal;
-        if (::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr) == 0)
-            return {};  // seized already, under another id
+        if (::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr) == 0) return {};  // seized under another id
         // A thread that is ending cannot be seized and needs no stopping.
         std::error_code ec;
         thread.ended = refusal.value() == ESRCH || is_ending(target_.proc_directory(), thread.id, ec);
