@@ -20,34 +20,35 @@
 
 namespace vmio {
 
-/// A memory that reads another one page by page and keeps the pages, so that many small reads on few pages cost a call
-/// a page; the least recently used page is dropped first. Only whole pages that were read are kept; a failure never is.
-/// Writes go to the memory and into the kept pages. Reads of 16 pages or more that are not kept bypass the cache.
+/// A memory that reads another one page by page and caches the pages, so that many small reads on few pages cost one
+/// call per page; the least recently used page is evicted first. Only pages that were read completely are cached,
+/// failures are not. Writes are write-through. Reads of 16 pages or more that are not cached bypass the cache.
 ///
 /// Copies share the pages; all members are thread-safe and exclude each other. A moved-from object can only be assigned
 /// to and destroyed.
 ///
-/// **Races.** Right only while nobody else changes the memory: call invalidate() when the target has run.
+/// **Races.** Cached pages are stale once the memory is changed by other means: call invalidate() when the target has
+/// run.
 template <memory_reader M>
 class cached_memory {
 public:
     static constexpr std::size_t default_size = std::size_t{4} << 20;  ///< in bytes
 
-    /// Keeps at most `max_bytes` bytes of pages, but at least one page. Reads nothing yet.
+    /// Constructs an empty cache of at most `max_bytes` bytes, but at least one page.
     explicit cached_memory(M memory, std::size_t max_bytes = default_size)
         : shared_(std::make_shared<shared>(std::move(memory), std::max<std::size_t>(max_bytes / page_size(), 1))) {}
 
-    /// Returns: the memory behind the cache.
+    /// Returns: the underlying memory.
     const M& memory() const noexcept { return shared_->memory; }
 
-    /// Returns: what the memory behind gives: see naming.
+    /// Returns: the values of the underlying memory: see naming.
     /// @{
     pid_t process_id() const noexcept { return detail::process_id_of(shared_->memory); }
     const char* read_operation() const noexcept { return detail::read_operation_of(shared_->memory); }
     const char* write_operation() const noexcept { return detail::write_operation_of(shared_->memory); }
     /// @}
 
-    /// Reads bytes as a memory_reader does, page after page, until `to` is full or the memory stops.
+    /// Reads bytes as a memory_reader does, page by page, until `to` is full, or the memory ends or fails.
     std::size_t read_some(address from, std::span<std::byte> to, std::error_code& ec) const noexcept {
         const std::lock_guard lock(shared_->mutex);
         ec.clear();
@@ -62,8 +63,8 @@ public:
         return done;
     }
 
-    /// Writes bytes as a memory_writer does, by one write_some() of the memory, and copies the bytes moved into the
-    /// kept pages.
+    /// Writes bytes as a memory_writer does, by one write_some() of the memory, and updates the cached pages with the
+    /// bytes written.
     std::size_t write_some(address to, std::span<const std::byte> from,
                            std::error_code& ec) const noexcept requires memory_writer<M> {
         const std::lock_guard lock(shared_->mutex);
@@ -72,7 +73,7 @@ public:
         return done;
     }
 
-    /// Drops all pages, or those that overlap `range`.
+    /// Drops all cached pages, or those that overlap `range`.
     /// @{
     void invalidate() noexcept {
         const std::lock_guard lock(shared_->mutex);
@@ -89,7 +90,7 @@ public:
     }
     /// @}
 
-    /// Returns: the number of bytes kept.
+    /// Returns: the number of bytes cached.
     std::size_t size() const noexcept {
         const std::lock_guard lock(shared_->mutex);
         return shared_->pages.size() * page_size();
@@ -126,7 +127,7 @@ private:
             return found->second->bytes.get();
         }
 
-        /// Returns: null if not the whole page can be read, or memory for it is exhausted.
+        /// Returns: null if the page cannot be read completely, or memory is exhausted.
         const std::byte* load(address start) noexcept {
             try {
                 if (pages.size() >= most) {

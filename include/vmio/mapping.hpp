@@ -11,8 +11,8 @@
 
 namespace vmio {
 
-/// What the target itself may do with a mapping. A read from outside may fail nonetheless (guard pages, device memory),
-/// and /proc/PID/mem may succeed where these forbid it.
+/// The target's own permissions on a mapping. A read from another process may fail in spite of them (guard pages,
+/// device memory), and one by /proc/PID/mem may succeed where they forbid it.
 struct permissions {
     bool read = false;     ///< PROT_READ of mmap(2)
     bool write = false;    ///< PROT_WRITE
@@ -32,23 +32,23 @@ VMIO_EXPORT std::ostream& operator<<(std::ostream&, const permissions&);
 /// A mapping (VMA): neighbouring pages of one file, or of none, with the same permissions.
 struct mapping {
     address_range range;  ///< whole pages
-    permissions perms;    ///< what the target may do with it
-    /// Of the range's start in the file, in bytes; without a file it means nothing.
+    permissions perms;    ///< the target's own permissions
+    /// File offset of the start of the range, in bytes; meaningless without a file.
     std::uint64_t offset = 0;
-    /// Identify the file; 0 without one. A major number of 0 is valid: tmpfs, overlayfs and btrfs have it.
+    /// Device and inode of the file; 0 without a file. A major number of 0 is valid: tmpfs, overlayfs and btrfs use it.
     /// @{
     std::uint32_t device_major = 0;
     std::uint32_t device_minor = 0;
     std::uint64_t inode = 0;
     /// @}
-    /// A path, or "[heap]", "[stack]", "[anon:...]" and the like, or empty. The bytes of the file system, with any
-    /// spaces and newlines, not always UTF-8. A path is as this process sees it; the target may see another one.
+    /// A path, or "[heap]", "[stack]", "[anon:...]" and the like, or empty. The unescaped bytes, which may contain
+    /// spaces and newlines and need not be UTF-8. A path is as seen by this process; it may differ in the target.
     std::string name;
-    /// The name does not lead to the file any more: unlinked or replaced; or it never did, for a file of
-    /// memfd_create(2). The kernel's " (deleted)" is not part of the name.
+    /// The name no longer refers to the file (unlinked or replaced), or never did (a file of memfd_create(2)). The
+    /// kernel's " (deleted)" is not part of the name.
     bool deleted = false;
 
-    /// Returns: whether it is mapped from a file. Shared anonymous memory is a file, too, without a directory entry.
+    /// Returns: whether the mapping has a file. True for shared anonymous memory, whose file has no directory entry.
     bool file_backed() const noexcept { return inode != 0; }
 
     friend bool operator==(const mapping&, const mapping&) noexcept = default;  ///< member by member

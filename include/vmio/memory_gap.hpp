@@ -14,26 +14,26 @@ enum class gap_reason {
     guard_page,        ///< installed with madvise(2), MADV_GUARD_INSTALL: at the end of stacks, inside a mapping whose
                        ///< protection allows reading
     past_end_of_file,  ///< past the end of the mapped file, which is shorter than the mapping
-    swapped,           ///< swapped out, and swapping in was not wanted
+    swapped,           ///< swapped out, and the options forbid swapping in
     input_output,      ///< the kernel cannot read the page: device memory, memfd_secret(2), [vvar], an I/O error, or a
                        ///< page that a paused target would have to provide itself (userfaultfd)
-    over_limit,        ///< left out because of the size limit of capture_options
+    over_limit,        ///< omitted because of the size limit of capture_options
     not_dumped,        ///< omitted from a core file: core(5)
     cut_off,           ///< in the part that a truncated core file lacks
 };
 
-/// Description of a reason, such as "a guard page".
+/// Returns: a description of the reason, such as "a guard page".
 VMIO_EXPORT const char* description(gap_reason) noexcept;
 
 /// A range that could not be read, for one reason.
 struct memory_gap {
-    address_range range;                       ///< clipped to the range that was asked for
+    address_range range;                       ///< clipped to the requested range
     gap_reason reason = gap_reason::unmapped;  ///< the same for the whole range
 
     friend bool operator==(const memory_gap&, const memory_gap&) noexcept = default;  ///< member by member
 };
 
-/// What becomes of the caller's bytes where the target's cannot be read: set to zero, or left unchanged.
+/// Handling of the caller's buffer where memory cannot be read: set to zero, or leave unchanged.
 enum class gap_fill { zeros, keep };
 
 }  // namespace vmio

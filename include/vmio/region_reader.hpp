@@ -25,10 +25,10 @@ namespace vmio {
 struct region_options {
     /// The size of a chunk in bytes: rounded down to pages, but at least one; 0: whole regions. See also join_empty.
     std::size_t chunk_size = 0;
-    /// How many bytes of the previous chunk of the same region each chunk begins with, so that a pattern of up to one
-    /// byte more is found across the seam.
+    /// Number of bytes of the previous chunk of the same region that each chunk begins with: patterns of up to one byte
+    /// more are found across chunk boundaries.
     std::size_t overlap = 0;
-    /// How many bytes of a chunk are fetched at most, without the overlap: rounded down to pages, but at least one. The
+    /// Maximum number of bytes fetched of a chunk, without the overlap: rounded down to pages, but at least one. The
     /// rest is cut_off().
     std::size_t max_fetched_size = std::size_t{1} << 30;
     /// As in source_options.
@@ -41,17 +41,17 @@ struct region_options {
     address_range within{0, std::numeric_limits<address>::max()};
     std::function<bool(const mapping&)> wanted{};
     /// @}
-    /// If chunk_size is not 0: make runs of 2 MiB (and two chunks) and more that are known to hold no data (never
-    /// touched, holes of files, past their end) chunks of up to max_fetched_size bytes, 1 GiB at most, so that memory
-    /// that is only reserved costs next to no time. Their bytes are zeros that take no memory until they are read.
-    /// false: no chunk is larger than chunk_size.
+    /// If chunk_size is not 0: join runs of at least 2 MiB (and two chunks) that are known to hold no data (never
+    /// touched, holes of files, past their end) to chunks of up to max_fetched_size bytes, 1 GiB at most, so that
+    /// memory that is only reserved takes almost no time. Their bytes are zeros that take no memory until they are
+    /// read. false: no chunk is larger than chunk_size.
     bool join_empty = true;
 
-    /// The members that are those of source_options.
+    /// Returns: the members that source_options has, too.
     source_options sources() const {
         return {use_backing_files, skip_untouched, read_swapped, read_protected, skip_dontdump, within, wanted};
     }
-    /// Options with these, the others as by default.
+    /// Returns: options with the members of `s`, and defaults for the others.
     static region_options from(source_options s) {
         region_options o;
         o.use_backing_files = s.use_backing_files;
@@ -69,78 +69,79 @@ struct region_options {
 ///
 ///     for (vmio::region_reader& chunk : reader) look_at(chunk.range().start(), chunk.fetch());
 ///
-/// A region is a readable mapping (see read_protected), as it is when the walk reaches it; mappings made above
-/// meanwhile are found. Device memory, [vvar] and [vsyscall] are skipped. A page that cannot be read is zero in what
-/// fetch() returns and is listed in gaps(); its neighbours are not affected.
+/// A region is a readable mapping (see read_protected), as it is when the walk reaches it; mappings created meanwhile
+/// above the current position are found. Device memory, [vvar] and [vsyscall] are skipped. A page that cannot be read
+/// is zero in what fetch() returns and is listed in gaps(); its neighbours are not affected.
 ///
-/// **Cost to the target.** No page becomes present that was not: page_map says which private pages were never touched
-/// and are zero, and unchanged file pages and shared memory are read from their backing_file. If that file is refused
-/// (files of a container's image; unnamed shared memory without the right to use /proc/PID/map_files) or not wanted,
-/// the memory itself is read, with the effects described at process_memory. A page that userfaultfd(2) would fill at
-/// its first access therefore reads as zeros; without skip_untouched, reading it waits for the user-space pager.
+/// **Cost to the target.** No absent page becomes present: page_map identifies private pages that were never touched,
+/// which are zero, and unchanged file pages and shared memory are read from their backing_file. If that file is refused
+/// (files of a container's image; unnamed shared memory without the right to use /proc/PID/map_files) or disabled, the
+/// memory itself is read, with the effects described at process_memory. A page that userfaultfd(2) would fill at its
+/// first access therefore reads as zeros; without skip_untouched, reading it waits for the user-space pager.
 ///
 /// **Cost to the caller.** A buffer of chunk_size + overlap (at most max_fetched_size + overlap) bytes, of which only
 /// pages that hold data become present, reused for every chunk and freed at the end of the walk; one byte for each of
-/// its pages; less than 128 KiB beside; and 1 GiB of address space, without memory, for the zeros of join_empty.
+/// its pages; less than 128 KiB in addition; and 1 GiB of address space, without memory, for the zeros of join_empty.
 ///
-/// **Races.** The bytes of a chunk need not be of one moment, nor two chunks of the same. If something else is mapped
-/// in place of a region between next() and fetch(), that is read. Where the kernel cannot be asked for single mappings
+/// **Races.** The bytes of a chunk may be of different moments, and so may chunks. If a region is replaced by another
+/// mapping between next() and fetch(), the new mapping is read. Where the kernel cannot look up single mappings
 /// (query_mapping), regions are those of the start of the walk, and each chunk costs one read of /proc/PID/maps.
 ///
 /// Not thread-safe. Spans stay valid until the next call of next(), reset() or begin(), also in the reader that this
 /// one is moved to. A moved-from reader may only be assigned to or destroyed.
 class VMIO_EXPORT region_reader {
 public:
-    /// A reader before its first chunk.
+    /// Constructs a reader positioned before the first chunk.
     /// Errors: as process_memory.
     /// @{
     explicit region_reader(process, region_options = {});
     explicit region_reader(process_memory, region_options = {});
     /// @}
 
-    /// Takes over the walk, with the chunk that was fetched.
+    /// Moves the walk, including the fetched chunk.
     /// @{
     region_reader(region_reader&&) noexcept;
     region_reader& operator=(region_reader&&) noexcept;
     /// @}
     ~region_reader();
 
-    /// Moves to the next chunk; the first call, to the first chunk.
+    /// Moves to the next chunk; the first call moves to the first chunk.
     /// Returns: false at the end of the walk.
     /// Errors: memory_error: ESRCH if the process has ended, ESTALE if it has called exec(2) since it was opened,
-    /// EACCES if access is refused. After an exception, also one of options.wanted, the walk stays where it is, and the
-    /// next call tries again.
+    /// EACCES if access is refused. After an exception, including one of options.wanted, the position is unchanged, and
+    /// the next call retries.
     bool next();
 
-    /// The addresses of the present chunk, including its overlap. Empty before the first next() and after the end.
+    /// Returns: the addresses of the current chunk, including its overlap. Empty before the first next() and after the
+    /// end.
     address_range range() const noexcept;
-    /// The mapping that the present chunk belongs to.
+    /// Returns: the mapping that the current chunk belongs to.
     const vmio::mapping& mapping() const& noexcept;
 
-    /// Reads the present chunk, at the first call for it only.
+    /// Reads the current chunk, at the first call for it only.
     /// Returns: its bytes, except those of cut_off().
     /// Errors: as next(); the call can be repeated.
     std::span<const std::byte> fetch() &;
 
-    /// What fetch() could not read, sorted; the bytes there are zero.
+    /// Returns: the ranges that fetch() could not read, sorted; their bytes are zero.
     std::span<const address_range> gaps() const& noexcept;
-    /// The same with the reasons.
+    /// Returns: the same with the reasons.
     std::span<const memory_gap> memory_gaps() const& noexcept;
-    /// What fetch() knew to be zero without reading it, sorted; the overlap is not included.
+    /// Returns: the ranges that fetch() knew to be zero without reading, sorted; the overlap is not included.
     std::span<const address_range> untouched() const& noexcept;
-    /// The end of range() that fetch() does not read, because of max_fetched_size.
+    /// Returns: the tail of range() that fetch() does not read, because of max_fetched_size.
     address_range cut_off() const noexcept;
 
     /// Ends the walk: the next call of next() starts a new one.
     void reset() noexcept;
 
-    /// The memory that is read, for other reads of it.
+    /// Returns: the memory that is read, for other transfers.
     const process_memory& memory() const& noexcept;
 
     /// An input iterator: each increment is a next(), and the element is the reader itself.
     class iterator {
     public:
-        /// As of every input iterator.
+        /// Required of an input iterator.
         /// @{
         using value_type = region_reader;
         using difference_type = std::ptrdiff_t;
@@ -154,7 +155,7 @@ public:
         }
         void operator++(int) { ++*this; }
         /// @}
-        /// Whether the walk has ended.
+        /// Returns: whether the walk has ended.
         friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept { return i.reader_ == nullptr; }
 
     private:
@@ -169,7 +170,7 @@ public:
     std::default_sentinel_t end() const noexcept { return {}; }
     /// @}
 
-    /// Not callable on a temporary: what they return would dangle.
+    /// Deleted for temporaries: the results would dangle.
     /// @{
     std::span<const std::byte> fetch() && = delete;
     const vmio::mapping& mapping() const&& = delete;
@@ -187,7 +188,8 @@ private:
 
 /// Calls each(address, std::span<const std::byte>) for the bytes of `range`, which may span neighbouring regions, in
 /// ascending order; options.within and options.overlap are ignored, and nothing is cut off.
-/// Returns: false if not all of it is mapped and can be read; then each() has been called for what lies before.
+/// Returns: false if a part of it is unmapped or cannot be read; then each() has been called for bytes before that part
+/// only.
 /// Errors: as region_reader.
 template <class F>
 bool for_each_slice(const process_memory& memory, const address_range& range, F&& each, region_options options = {}) {

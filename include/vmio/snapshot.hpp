@@ -18,19 +18,19 @@
 namespace vmio {
 
 /// Bytes that do not change, except through a mutable_view. They are in memory, in a sealed memfd (memfd_create(2)): no
-/// process that opens it by /proc/PID/fd can change, shrink or grow it, and no access to a view raises SIGBUS because the
-/// file became shorter. Zeros that were never written take no memory (holes).
+/// process that opens it by /proc/PID/fd can change, shrink or grow it, and no access to a view raises SIGBUS because
+/// the file became shorter. Zeros that were never written take no memory (holes).
 ///
 /// Copies share the bytes; a moved-from snapshot is unchanged. All members are thread-safe. A snapshot holds one
 /// descriptor, or none of its own where it shares that of the snapshot it was made from (cow_view::take_snapshot). The
-/// size is exact, and may be 0. All of it works in a child of fork(2); what the child writes by a mutable_view of its own
-/// is seen by the child only.
+/// size is exact, and may be 0. All of it works in a child of fork(2); what the child writes by a mutable_view of its
+/// own is seen by the child only.
 ///
-/// A *memory*: the address is the offset, so memory_device<snapshot>(s, {0, s.size()}) is a device, and a stream over that
-/// device is a stream over the snapshot.
+/// A *memory*: the address is the offset, so memory_device<snapshot>(s, {0, s.size()}) is a device, and a stream over
+/// that device is a stream over the snapshot.
 ///
-/// Errors are memory_error: ENOMEM, EMFILE, and EFBIG past RLIMIT_FSIZE (getrlimit(2)), which the kernel also applies to
-/// memfds; no SIGXFSZ is raised. Errors of a named file are file_error.
+/// Errors are memory_error: ENOMEM, EMFILE, and EFBIG past RLIMIT_FSIZE (getrlimit(2)), which the kernel also applies
+/// to memfds; no SIGXFSZ is raised. Errors of a named file are file_error.
 class VMIO_EXPORT snapshot {
 public:
     /// Returns: `size` bytes of zeros, which take no memory.
@@ -38,11 +38,10 @@ public:
     /// Returns: a copy of the bytes.
     static snapshot from_bytes(std::span<const std::byte> bytes);
 
-    /// Copies a file; later changes of the file are not seen. Holes stay holes. A pipe, a block device, or a file that does
-    /// not report its size (/proc, /sys) is read to its end.
-    /// Errors: EISDIR for a directory; EINVAL for a character device; ENODATA if the file is truncated while it is copied.
-    /// Races: of bytes that are written to the file during the call, either the old or the new value is copied; bytes that
-    /// are appended are not.
+    /// Copies a file; later changes of the file are not seen. Holes stay holes. A pipe, a block device, or a file that
+    /// does not report its size (/proc, /sys) is read to its end. Errors: EISDIR for a directory; EINVAL for a
+    /// character device; ENODATA if the file is truncated while it is copied. Races: of bytes that are written to the
+    /// file during the call, either the old or the new value is copied; bytes that are appended are not.
     static snapshot from_file(const std::filesystem::path& path);
 
     /// Share the bytes: both see what a mutable_view changes. clone() is independent.
@@ -56,28 +55,28 @@ public:
     /// Whether size() is 0.
     bool empty() const noexcept { return size() == 0; }
 
-    /// Returns: the memory it takes, in bytes: whole pages, without holes. Pages that several snapshots share count in each.
+    /// Returns: the memory it takes, in bytes: whole pages, without holes. Pages that several snapshots share count in
+    /// each.
     std::uint64_t memory_used() const noexcept;
 
     /// Returns: a copy-on-write view of the snapshot as it is now. There can be any number of views.
     /// Cost: one mmap(2); only pages that were changed between this snapshot and the one it was made from are copied.
     cow_view view() const;
 
-    /// Returns: the view by which this snapshot, and all copies that share with it, can be changed. Views made afterwards
-    /// see the changes; views and snapshots made of it before do not.
-    /// Errors: EBUSY while another mutable_view of it exists.
-    /// Cost: all bytes are copied first (holes stay holes); for few changes cow_view::commit() is cheaper.
+    /// Returns: the view by which this snapshot, and all copies that share with it, can be changed. Views made
+    /// afterwards see the changes; views and snapshots made of it before do not. Errors: EBUSY while another
+    /// mutable_view of it exists. Cost: all bytes are copied first (holes stay holes); for few changes
+    /// cow_view::commit() is cheaper.
     mutable_view view_mutable();
 
     /// Returns: an independent snapshot of the same bytes. Cost: nothing is copied, unless there is a mutable_view now.
     snapshot clone() const;
 
     /// Writes a file for load(), on any machine, without the holes. Atomic: `path` is unchanged or complete, also after
-    /// SIGKILL. An existing file is replaced once the new bytes are on the disk (fdatasync(2)), keeps its group, and gains
-    /// no permissions; a symbolic link is followed. A new file is not waited for.
-    /// Errors: EINVAL if `path` is anything but a regular file; EFBIG past RLIMIT_FSIZE.
-    /// A file .vmio-* is left beside it only if the process is killed while the file is being renamed, or on a file system
-    /// without O_TMPFILE (open(2)).
+    /// SIGKILL. An existing file is replaced once the new bytes are on the disk (fdatasync(2)), keeps its group, and
+    /// gains no permissions; a symbolic link is followed. A new file is not waited for. Errors: EINVAL if `path` is
+    /// anything but a regular file; EFBIG past RLIMIT_FSIZE. A file .vmio-* is left beside it only if the process is
+    /// killed while the file is being renamed, or on a file system without O_TMPFILE (open(2)).
     void save(const std::filesystem::path& path) const;
 
     /// Errors: file_error if the file is not exactly one that save() has written.

@@ -37,7 +37,8 @@ VMIO_EXPORT std::vector<address_range> diff(const process_snapshot& before, cons
 /// Returns: the ranges of differing bytes, as above.
 /// Errors: all other errors are thrown as memory_error.
 /// @{
-VMIO_EXPORT std::vector<address_range> diff_by_reading(const process_snapshot& before, const detail::read_function& after,
+VMIO_EXPORT std::vector<address_range> diff_by_reading(const process_snapshot& before,
+                                                       const detail::read_function& after,
                                                        std::uint64_t join_within = 0);
 template <memory_reader M>
 requires(!std::convertible_to<M&, const process_snapshot&> && !std::convertible_to<M&, const process_memory&>)

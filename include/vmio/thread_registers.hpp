@@ -29,16 +29,16 @@ struct thread_registers {
     pid_t id = 0;  ///< of the thread, not of the process
     /// The signal that ended the thread, or was about to be delivered; 0: none.
     int signal = 0;
-    std::vector<register_set> sets;  ///< all, or those of the types asked for
+    std::vector<register_set> sets;  ///< all, or those of the requested types
 
-    /// Returns: the bytes of that set; empty if there is none. Valid while `sets` is unchanged.
+    /// Returns: the bytes of the set of this type; empty if there is none. Valid while `sets` is unchanged.
     std::span<const std::byte> bytes(std::uint32_t type) const noexcept {
         const auto set = std::find_if(sets.begin(), sets.end(), [type](const auto& s) { return s.type == type; });
         return set == sets.end() ? std::span<const std::byte>() : set->bytes;
     }
 
     /// Reads a set as a structure: thread.get<user_regs_struct>(NT_PRSTATUS).
-    /// Returns: nothing if there is no such set, or its size differs, as for a 32-bit program.
+    /// Returns: std::nullopt if there is no such set, or its size differs, as for a 32-bit program.
     template <class T>
     requires std::is_trivially_copyable_v<T> std::optional<T> get(std::uint32_t type)
     const noexcept {

@@ -42,7 +42,7 @@ atomic_file_writer::atomic_file_writer(const fs::path& path, const char* operati
         mode &= status.st_mode;  // no user gains access by the replacement
         replaces_ = true;
     } else if (const std::error_code ec = last_system_error(); ec.value() != ENOENT) {
-        throw file_error(operation_, asked_, ec);  // before anything is written, not after
+        throw file_error(operation_, asked_, ec);  // fails before anything is written
     }
     fs::path place = path;
     std::error_code ec;
@@ -78,8 +78,8 @@ atomic_file_writer::~atomic_file_writer() {
     if (!temporary_.empty()) ::unlinkat(directory_.get(), temporary_.c_str(), 0);
 }
 
-/// Calls take(name), which returns an error_code, until a name was free. The name is short, since the final one may
-/// have NAME_MAX bytes.
+/// Calls take(name), which returns an error_code, until it finds a free name. The name is short, since the final one
+/// may have NAME_MAX bytes.
 template <class F>
 void atomic_file_writer::take_temporary_name(F&& take) {
     for (unsigned i = 0;; ++i) {
@@ -99,7 +99,7 @@ void atomic_file_writer::set_size(std::uint64_t size) {
 }
 
 void atomic_file_writer::put_in_place() {
-    // A file system may commit the new name before the new bytes; a power cut would then leave neither file.
+    // A file system may commit the new name before the new bytes; a power failure would then lose both files.
     if (replaces_ && sys::fdatasync(file_.get()) != 0) throw file_error(operation_, asked_, last_system_error());
     // linkat(2) does not replace an existing file; renameat(2) does.
     const std::string link = own_link(file_.get());

@@ -18,20 +18,24 @@ namespace vmio::detail {
 /// put_in_place() returns, the old file is unchanged. Errors are file_error.
 class atomic_file_writer {
 public:
-    /// `operation` is for errors: a string literal. An existing file keeps its group, and gains no permission.
+    /// Opens a temporary file for `path`. An existing file keeps its group, and the new one has no more permissions.
+    /// `operation`, a string literal, is for errors.
     /// Errors: EINVAL for anything but a regular file.
     atomic_file_writer(const std::filesystem::path& path, const char* operation, mode_t mode = 0666);
     atomic_file_writer(const atomic_file_writer&) = delete;
     atomic_file_writer& operator=(const atomic_file_writer&) = delete;
     ~atomic_file_writer();
 
-    /// All of `bytes`. Errors: EFBIG past RLIMIT_FSIZE.
+    /// Writes all of `bytes`.
+    /// Errors: EFBIG past RLIMIT_FSIZE.
     void write(std::uint64_t offset, std::span<const std::byte> bytes);
 
-    /// Parts that were not written are holes. Errors: EFBIG past RLIMIT_FSIZE and past what the file system can hold.
+    /// Sets the size of the new file; parts that were not written are holes.
+    /// Errors: EFBIG past RLIMIT_FSIZE and past what the file system can hold.
     void set_size(std::uint64_t size);
 
-    /// The old file stays until the new bytes are on the disk (fdatasync(2)); for a new file there is no such wait.
+    /// Renames the new file over the old one after flushing it to disk (fdatasync(2)); a file that replaces none is not
+    /// flushed.
     void put_in_place();
 
 private:

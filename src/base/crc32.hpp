@@ -8,7 +8,7 @@
 
 namespace vmio::detail {
 
-/// The CRC-32 of IEEE 802.3 (that of gzip and PNG), of bytes that come in pieces; eight at a time.
+/// Incremental CRC-32 of IEEE 802.3 (that of gzip and PNG); eight bytes per step.
 class crc32 {
 public:
     void add(std::span<const std::byte> bytes) noexcept {
@@ -31,7 +31,7 @@ private:
         return static_cast<std::uint32_t>(bytes[i]);
     }
 
-    /// tables[n][b]: what a byte b adds that n more bytes follow.
+    /// tables[n][b]: the contribution of a byte b that is followed by n more bytes.
     static constexpr std::array<std::array<std::uint32_t, 256>, 8> tables = [] {
         std::array<std::array<std::uint32_t, 256>, 8> made{};
         for (std::uint32_t b = 0; b < 256; ++b) {

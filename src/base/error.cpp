@@ -54,7 +54,7 @@ private:
     }
 };
 
-/// Explanation and remedy for an errno where no better advice was handed in; empty where its message says all.
+/// Default explanation and remedy for an errno; empty if its message is sufficient.
 const char* explanation(const std::error_code& code, bool of_a_target) noexcept {
     if (code.category() != std::system_category()) return "";
     switch (code.value()) {

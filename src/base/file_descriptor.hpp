@@ -24,7 +24,8 @@ public:
     int get() const noexcept { return fd_; }
     explicit operator bool() const noexcept { return fd_ >= 0; }
 
-    /// Returns the descriptor, which the caller then owns.
+    /// Releases ownership.
+    /// Returns: the descriptor, which the caller then owns.
     int release() noexcept { return std::exchange(fd_, -1); }
 
 private:

@@ -26,7 +26,7 @@ sigset_t only_file_size_signal() noexcept {
 file_size_signal_blocked::file_size_signal_blocked() noexcept {
     const sigset_t set = only_file_size_signal();
     ::pthread_sigmask(SIG_BLOCK, &set, &before_);
-    // One that was not blocked cannot have been pending: no need to ask.
+    // A signal that was not blocked cannot have been pending: no need to check.
     sigset_t pending;
     if (::sigismember(&before_, SIGXFSZ) == 1 && ::sigpending(&pending) == 0)
         was_pending_ = ::sigismember(&pending, SIGXFSZ) == 1;

@@ -13,7 +13,7 @@ namespace vmio::detail {
 
 /// While it exists, exceeding RLIMIT_FSIZE, which also holds for memfds, makes the calls of this thread fail with EFBIG
 /// and raises no SIGXFSZ, whose default action ends the process. The kernel sends the signal to the calling thread, so
-/// blocking it there and taking it back is enough.
+/// blocking it there and removing it when pending is enough.
 class file_size_signal_blocked {
 public:
     file_size_signal_blocked() noexcept;
@@ -21,16 +21,16 @@ public:
     file_size_signal_blocked& operator=(const file_size_signal_blocked&) = delete;
     ~file_size_signal_blocked();
 
-    /// A call has failed: takes back the signal that it may have raised.
+    /// To be called after a failed call: removes the pending signal that it may have raised.
     void failed(const std::error_code&) noexcept;
 
 private:
     sigset_t before_;
-    bool was_pending_ = false;  // before: then it is not ours to take
+    bool was_pending_ = false;  // before this object: the program's own signal, which is kept
 };
 
-/// pwrite(2) of all of `bytes`, after signals and short writes too. Errors: that of pwrite(2); EIO if it writes nothing;
-/// EFBIG past RLIMIT_FSIZE and past what `fd` can hold.
+/// pwrite(2) of all of `bytes`, resumed after signals and partial writes.
+/// Errors: that of pwrite(2); EIO if it writes nothing; EFBIG past RLIMIT_FSIZE and past what `fd` can hold.
 std::error_code write_whole(int fd, std::uint64_t offset, std::span<const std::byte> bytes) noexcept;
 
 /// ftruncate(2). Errors: EFBIG past RLIMIT_FSIZE and past what `fd` can hold.

@@ -8,10 +8,10 @@
 
 namespace vmio::detail {
 
-/// Sorts them and joins neighbours that have the same reason; of gaps that overlap the first keeps its part.
+/// Sorts gaps and joins neighbours that have the same reason; where gaps overlap, the first one takes precedence.
 void join(std::vector<memory_gap>& gaps);
 
-/// Removes `part` from them.
+/// Removes the addresses of `part` from the gaps.
 void cut_out(std::vector<memory_gap>& gaps, const address_range& part);
 
 }  // namespace vmio::detail

@@ -12,7 +12,7 @@
 namespace vmio::detail {
 
 std::shared_ptr<std::byte> make_huge_buffer(std::size_t size) {
-    // Where huge pages have another size, they are not used.
+    // Huge pages of other sizes are not used.
     constexpr std::size_t huge_page = std::size_t{2} << 20;
     if (size < huge_page) return {new std::byte[size], std::default_delete<std::byte[]>()};
 
@@ -24,7 +24,7 @@ std::shared_ptr<std::byte> make_huge_buffer(std::size_t size) {
     auto* const first = static_cast<std::byte*>(mapped) + before;
     if (before > 0) ::munmap(mapped, before);
     if (before < huge_page) ::munmap(first + size, huge_page - before);
-    ::madvise(first, size, MADV_HUGEPAGE);  // EINVAL of a kernel without them does not matter
+    ::madvise(first, size, MADV_HUGEPAGE);  // ignored: EINVAL of a kernel without huge pages
     return {first, [size](std::byte* p) { ::munmap(p, size); }};
 }
 

@@ -30,7 +30,7 @@ bool input_file::read(std::uint64_t offset, std::span<std::byte> to) const {
         const std::error_code ec = got < 0 ? last_system_error() : std::error_code();
         if (ec.value() == EINTR) continue;
         if (ec) throw file_error(operation_, path_, ec);
-        if (got == 0) return false;  // it has become shorter
+        if (got == 0) return false;  // the file was truncated
         offset += static_cast<std::uint64_t>(got);
         to = to.subspan(static_cast<std::size_t>(got));
     }

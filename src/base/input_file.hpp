@@ -14,10 +14,11 @@ namespace vmio::detail {
 /// A regular file, opened for reading. Errors are file_error.
 class input_file {
 public:
-    /// `operation` is for errors: a string literal. Errors: that of open(2); EINVAL for anything but a regular file.
+    /// Opens a file; `operation`, a string literal, is for errors.
+    /// Errors: that of open(2); EINVAL for anything but a regular file.
     input_file(const std::filesystem::path& path, const char* operation);
 
-    /// In bytes, when it was opened.
+    /// Returns: the size in bytes at the time of opening.
     std::uint64_t size() const noexcept { return size_; }
 
     /// Whether the half-open range of `size` bytes at `offset` ends at or before size().
@@ -25,7 +26,8 @@ public:
         return offset <= size_ && size <= size_ - offset;
     }
 
-    /// All of `to`. Returns: false if the file ends before.
+    /// Reads all of `to` from `offset`.
+    /// Returns: false if the file ends before.
     bool read(std::uint64_t offset, std::span<std::byte> to) const;
 
     template <class T>
@@ -33,7 +35,7 @@ public:
         return read(offset, std::as_writable_bytes(std::span(&value, 1)));
     }
 
-    /// Sequential reading, from the first byte: how many bytes follow, and the next ones.
+    /// Sequential reading from the first byte: the number of remaining bytes, and the next bytes.
     /// @{
     std::uint64_t left() const noexcept { return size_ - next_; }
     /// Errors: EBADMSG if the file ends before.

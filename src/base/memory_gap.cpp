@@ -50,7 +50,7 @@ void cut_out(std::vector<memory_gap>& gaps, const address_range& part) {
             left.push_back(gap);
             continue;
         }
-        // GCOVR_EXCL_START: only where a target maps anew what was a gap a moment ago
+        // GCOVR_EXCL_START: only if the target maps a gap meanwhile
         if (r.start() < part.start()) left.push_back({{r.start(), part.start()}, gap.reason});
         if (part.end() < r.end()) left.push_back({{part.end(), r.end()}, gap.reason});
         // GCOVR_EXCL_STOP

@@ -41,7 +41,7 @@ public:
     std::byte* data() const noexcept { return data_; }
     std::size_t size() const noexcept { return size_; }
 
-    /// Gives up ownership; the bytes stay mapped.
+    /// Releases ownership; the bytes stay mapped.
     void release() noexcept { data_ = nullptr; }
 
 private:

@@ -11,7 +11,7 @@ bool starts_before(const address_range& a, const address_range& b) noexcept {
     return a.start() < b.start();
 }
 
-/// Of ranges by start.
+/// Orders ranges by start.
 void join_neighbours(std::vector<address_range>& ranges) {
     std::size_t kept = 0;
     for (const address_range& r : ranges) {
@@ -47,7 +47,7 @@ const address_range* first_above(range_span set, address a) noexcept {
 std::vector<address_range> intersected(range_span a, range_span b) {
     std::vector<address_range> common;
     if (a.empty() || b.empty()) return common;
-    // One of them is often small against the other.
+    // One is often much smaller than the other.
     const address_range* in_a = first_above(a, b.front().start());
     const address_range* in_b = first_above(b, a.front().start());
     while (in_a != a.data() + a.size() && in_b != b.data() + b.size()) {
@@ -73,7 +73,7 @@ std::vector<address_range> without(range_span a, range_span b) {
         for (; hole != end && hole->start() < r.end(); ++hole) {
             if (hole->start() > at) rest.emplace_back(at, hole->start());
             at = std::max(at, hole->end());
-            if (hole->end() > r.end()) break;  // its rest overlaps the next range
+            if (hole->end() > r.end()) break;  // the rest of the hole overlaps the next range
         }
         if (at < r.end()) rest.emplace_back(at, r.end());
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// System calls that are no cancellation points.
+/// System calls that are not cancellation points.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@
 
 /// The C library's read(2), pread(2), openat(2), close(2) and others are cancellation points: pthread_cancel(3) unwinds
 /// the stack from inside them, and a noexcept function on it ends the program. These make the same calls, with the same
-/// results and errno, by syscall(2), which is none; it also costs less than the C library's check in a program with
-/// threads. The library uses no other form.
+/// results and errno, by syscall(2), which is not a cancellation point; it also costs less than the C library's check
+/// in a program with threads. The library uses only this form.
 namespace vmio::detail::sys {
 
 /// On a 32-bit machine an off_t takes two registers, whose order and alignment depend on the machine.

@@ -16,7 +16,7 @@ inline std::error_code system_error_of(int number) noexcept {
     return {number, std::system_category()};
 }
 
-/// Whether this process lacks descriptors or memory: no statement about the target.
+/// Whether this process lacks descriptors or memory, which is unrelated to the target.
 inline bool is_exhaustion(const std::error_code& ec) noexcept {
     return ec.value() == EMFILE || ec.value() == ENFILE || ec.value() == ENOMEM;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Threads of the library's own.
+/// Worker threads of the library.
 #pragma once
 
 #include <csignal>
@@ -13,7 +13,7 @@
 
 namespace vmio::detail {
 
-/// While one exists, the calling thread receives no signals, and threads that it starts inherit that for good.
+/// While one exists, the calling thread receives no signals; threads that it starts inherit this permanently.
 class signals_blocked {
 public:
     signals_blocked() noexcept {
@@ -30,7 +30,7 @@ private:
 };
 
 /// A thread that never runs the program's signal handlers, which may rely on that thread's data, stack or locks: all
-/// signals are blocked before it starts. Joined when the object goes. Joining is no cancellation point.
+/// signals are blocked before it starts. The destructor joins it. Joining is not a cancellation point.
 class worker_thread {
 public:
     worker_thread() noexcept = default;
@@ -57,8 +57,8 @@ private:
     std::thread thread_;
 };
 
-/// Runs f() in `thread`; false if no thread is to be had (EAGAIN, or no memory), for callers that then run it
-/// themselves.
+/// Runs f() in `thread`.
+/// Returns: false if no thread can be created (EAGAIN, or out of memory); the caller may then run it itself.
 template <class F>
 bool run_in(worker_thread& thread, F&& f) {
     try {

@@ -29,7 +29,7 @@ namespace {
 
 constexpr address most_offset = std::numeric_limits<off_t>::max();
 
-/// Which numbers must agree for a file that a path led to.
+/// The numbers that must agree for a file found by a path.
 enum class identity { by_inode, by_device_and_inode };
 
 file_refusal refusal_of(const struct stat& status, const mapping& m, identity how) noexcept {
@@ -63,7 +63,7 @@ bool is_layered(int file) noexcept {
     return ::fstatfs(file, &where) == 0 && where.f_type == OVERLAYFS_SUPER_MAGIC && !is_made_above(file);
 }
 
-/// Returns: the refusal for the present errno. Throws where that says nothing about the file.
+/// Returns: the refusal for the current errno. Throws if the error is unrelated to the file.
 file_refusal refusal_of_opening(const process& target, const mapping& m) {
     const std::error_code ec = detail::last_system_error();
     if (detail::is_exhaustion(ec)) throw memory_error("open of a mapping's file", target.id(), m.range.start(), ec);
@@ -92,7 +92,7 @@ file_refusal open_map_file(const process& target, const mapping& m, detail::file
     return open_at(target, m, target.proc_directory(), detail::map_files_link(m).path, identity::by_inode, file);
 }
 
-/// Opens the file by its path in the target's root directory, else in ours.
+/// Opens the file by its path in the target's root directory, else in this process's.
 file_refusal open_path(const process& target, const mapping& m, detail::file_descriptor& file) {
     if (!m.name.starts_with('/')) return file_refusal::not_found;
     file_refusal refusal = file_refusal::not_found;
@@ -155,7 +155,7 @@ std::uint64_t backing_file::next_data(std::uint64_t offset) const {
     const off_t data = ::lseek(descriptor(), static_cast<off_t>(offset), SEEK_DATA);
     if (data >= 0) return static_cast<std::uint64_t>(data);
     const std::error_code ec = detail::last_system_error();
-    return ec.value() == ENXIO ? size() : offset;  // else holes are not supported
+    return ec.value() == ENXIO ? size() : offset;  // else the file system does not report holes
 }
 
 std::size_t backing_file::read_some(address offset, std::span<std::byte> to, std::error_code& ec) const noexcept {

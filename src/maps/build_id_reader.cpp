@@ -17,7 +17,7 @@
 namespace vmio::detail {
 namespace {
 
-/// The memory of a process as far as it is present: no read makes its file system answer.
+/// The present pages of a process's memory: no read depends on a file system.
 class present_memory {
 public:
     explicit present_memory(const process_memory& memory) : memory_(memory), pages_(memory.target()) {}
@@ -60,7 +60,7 @@ std::vector<std::byte> build_id_reader::read_permitted(const mapping& m) {
 
 std::vector<std::byte> build_id_reader::by_any_means(const mapping& m) {
     if (!m.file_backed()) return m.name == "[vdso]" ? from_memory(m, false) : std::vector<std::byte>();
-    // The kernel, too, would wait for a file system that does not answer, and hold the target's locks.
+    // The kernel, too, would wait for a file system that does not respond, and hold the target's locks.
     if (file_system_of(target_, m) == file_system_kind::may_stall) return from_memory(m, true);
     if (auto id = from_kernel(m); !id.empty()) return id;
     if (const backing_file file(target_, m, {.may_stall = true}); file) return from(file, 0, elf_layout::file);
@@ -68,8 +68,8 @@ std::vector<std::byte> build_id_reader::by_any_means(const mapping& m) {
 }
 
 std::vector<std::byte> build_id_reader::from_kernel(const mapping& m) const {
-    // A microsecond for a file as linkers make it. The kernel has no budget: some tenths of a second for one made to
-    // hurt.
+    // Takes a microsecond for a regular linker's output. The kernel has no limit: a malicious file takes some tenths of
+    // a second.
     constexpr std::chrono::milliseconds most_time(100);
     if (time_of_kernel_ > most_time) return {};
     std::vector<std::byte> id(64);
@@ -93,7 +93,7 @@ std::vector<std::byte> build_id_reader::from_memory(const mapping& m, bool only_
     return from(*memory_, *base, elf_layout::memory);
 }
 
-/// Where the first byte of the file is mapped that `m` is a part of: the nearest place at or below it.
+/// Returns: the address at which the first byte of the file of `m` is mapped: the nearest one at or below `m`.
 std::optional<address> build_id_reader::image_base(const mapping& m) {
     if (m.offset == 0 || !m.file_backed()) return m.range.start();
     if (!bases_) {

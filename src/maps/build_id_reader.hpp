@@ -18,20 +18,21 @@
 
 namespace vmio::detail {
 
-/// Build ids of many mappings of a process that stays as it is meanwhile. A file made to hurt may have any number of
-/// headers, and a paused target waits: so the reads of all files together have a budget. What is not found within it
-/// has no build id.
+/// Build ids of many mappings of a process that does not change meanwhile. A malicious file may have any number of
+/// headers, and a paused target waits: hence the reads of all files together have a budget. Once it is exhausted, no
+/// more build ids are found.
 class build_id_reader {
 public:
     explicit build_id_reader(process target) : target_(std::move(target)) {}
 
     /// As vmio::build_id().
     std::vector<std::byte> read(const mapping& m);
-    /// The same; empty where only the memory could tell and may not be read, though the maps may.
+    /// The same; empty if the id could only be read from memory, and reading the memory, though not the maps, is
+    /// refused.
     std::vector<std::byte> read_permitted(const mapping& m);
 
 private:
-    /// With the name, since two subvolumes of btrfs have one device, and inodes of the same numbers.
+    /// Includes the name, since two subvolumes of btrfs may share the device and inode numbers.
     using file_key = std::tuple<std::uint32_t, std::uint32_t, std::uint64_t, std::string>;
     static file_key key_of(const mapping& m) { return {m.device_major, m.device_minor, m.inode, m.name}; }
 

@@ -10,11 +10,11 @@
 
 namespace vmio::detail {
 
-/// What reads may cost together: bytes, and for each read as much as 512 of them.
+/// Budget for all reads: in bytes, and each read costs 512 bytes in addition.
 struct read_budget {
     std::uint64_t left = 0;
 
-    /// False, and nothing is left, if `bytes` are too many.
+    /// Returns: false if `bytes` exceed the budget, which is then exhausted.
     bool take(std::size_t bytes) noexcept {
         const std::uint64_t cost = std::uint64_t{bytes} + 512;
         const bool enough = cost <= left;
@@ -27,12 +27,12 @@ struct read_budget {
 /// Returns: false if that fails.
 using elf_reader = std::function<bool(std::uint64_t offset, std::span<std::byte> to)>;
 
-/// Whether offsets are those of the file, or of the image in memory, from its first byte on.
+/// Whether offsets are those of the file, or of the image in memory, from its first byte.
 enum class elf_layout { file, memory };
 
-/// Returns: the build id; empty if there is none, or if this is no ELF file of our byte order, or a damaged one. Trusts
-/// nothing that it reads: asks for at most 64 KiB at once, and ends when `read` fails, which bounds a file that has
-/// more headers than any real one.
+/// Returns: the build id; empty if there is none, or if this is not an intact ELF file of this machine's byte order.
+/// The content is untrusted: reads at most 64 KiB at once, and ends when `read` fails, which limits files with
+/// excessively many headers.
 std::vector<std::byte> elf_build_id(const elf_reader& read, elf_layout layout);
 
 }  // namespace vmio::detail

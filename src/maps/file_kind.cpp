@@ -16,7 +16,7 @@
 namespace vmio::detail {
 namespace {
 
-/// Looks at what `path` leads to. What the kernel knows already is enough.
+/// Reads the status of the file at `path`; cached values are sufficient.
 bool is_regular(int directory, const char* path, int flags, const mapping& m, bool by_device) noexcept {
     struct statx status {};
     if (::statx(directory, path, flags | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &status) != 0)
@@ -26,7 +26,7 @@ bool is_regular(int directory, const char* path, int flags, const mapping& m, bo
 }
 
 /// The device of files that are memory (memfd_create(2), shared anonymous and System V memory), which no mount table
-/// lists. It is the same for all, as long as the system runs.
+/// lists. It is the same for all of them until reboot.
 bool is_memory_file(const mapping& m) noexcept {
     static const dev_t device = [] {
         const file_descriptor file(::memfd_create("device", MFD_CLOEXEC));
@@ -40,7 +40,7 @@ file_system_kind look_up(const process& target, const mapping& m) noexcept {
     const file_descriptor theirs(sys::openat(target.proc_directory(), "mountinfo", O_RDONLY | O_CLOEXEC));
     const file_system_kind kind = kind_of_device(theirs.get(), m.device_major, m.device_minor);
     if (kind != file_system_kind::unknown) return kind;
-    // A target in a root directory of its own does not list what lies outside of it.
+    // A target with its own root directory does not list mounts outside of it.
     const file_descriptor ours(sys::open("/proc/thread-self/mountinfo", O_RDONLY | O_CLOEXEC));
     return kind_of_device(ours.get(), m.device_major, m.device_minor);
 }

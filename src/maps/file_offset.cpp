@@ -43,7 +43,7 @@ file_offsets file_offset(const process& target, std::span<const address> address
     file_table files(target, result.files);
     if (addresses.empty()) return result;
     std::optional<memory_map> list;
-    std::optional<mapping> m;  // the one that covers the address, or the next above it
+    std::optional<mapping> m;  // the mapping that covers the address, or the next one above it
     bool any_left = true;
     std::optional<std::size_t> file;
     for (const address where : addresses) {

@@ -12,7 +12,8 @@
 namespace vmio::detail {
 namespace {
 
-/// Appends what is mapped in `gap`, by address. False: the kernel cannot be asked any more.
+/// Appends the mappings in `gap`, by address.
+/// Returns: false if the kernel no longer supports the query.
 bool query_gap(const address_range& gap, int maps, mapping_name_resolver& names, std::vector<mapping>& found) {
     for (address at = gap.start(); at < gap.end(); at = found.back().range.end()) {
         procmap::query q{};
@@ -22,7 +23,7 @@ bool query_gap(const address_range& gap, int maps, mapping_name_resolver& names,
         const auto in_gap = [&] { return address_range(q.vma_start, q.vma_end).intersection({at, gap.end()}); };
         if (ec.value() == ENOENT || (!ec && in_gap().empty())) return true;
         if (ec) return false;
-        std::string name;  // which the first question leaves out, since it takes longer and the answer is seldom needed
+        std::string name;  // omitted from the first query, since it takes longer and is seldom needed
         q = {};
         q.query_flags = procmap::covering_or_next;
         q.query_addr = at;

@@ -46,7 +46,7 @@ void mapping_name_resolver::resolve(mapping& m, int maps) {
         mapping exact = m;
         exact.name = spelt_out(m, target_, maps);
         take_deleted_mark(exact);
-        // The target may have mapped something else there meanwhile.
+        // The target may have replaced the mapping meanwhile.
         if (name_in_text(exact) == name_in_text(m)) m.name = std::move(exact.name);
     }
     resolve_deleted(m);
@@ -54,7 +54,7 @@ void mapping_name_resolver::resolve(mapping& m, int maps) {
 
 void mapping_name_resolver::resolve_deleted(mapping& m) {
     if (!m.deleted) return;
-    // A look at a path may wait without end there, and "deleted" is nearly always right.
+    // Access to a path may block indefinitely there, and "deleted" is nearly always right.
     if (file_system_of(target_, m) == file_system_kind::may_stall) return;
     m.name += deleted_mark;
     if (leads_to(m.name, m))

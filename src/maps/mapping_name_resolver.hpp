@@ -10,9 +10,9 @@
 
 namespace vmio::detail {
 
-/// Asks the kernel for the name once more, or checks whether a path leads to the mapped file: by device and inode,
-/// which no other file has while it is mapped. Where both are impossible, the mapping remains unchanged. Cost: none for
-/// an unambiguous name, else one to ten system calls.
+/// Queries the kernel for the name again, or checks whether a path refers to the mapped file: by device and inode,
+/// which are unique while the file is mapped. Where both are impossible, the mapping remains unchanged.
+/// Cost: none for an unambiguous name, else one to ten system calls.
 class mapping_name_resolver {
 public:
     explicit mapping_name_resolver(const process& target) noexcept : target_(target) {}

@@ -17,11 +17,11 @@ namespace vmio::detail {
 /// Errors: ESRCH, the process is gone; EACCES, /proc is not accessible.
 file_descriptor open_maps(const process& target, std::error_code& ec) noexcept;
 
-/// A buffer for the text, kept from one reading to the next.
+/// A buffer for the text, reused by later reads.
 class maps_buffer {
 public:
-    /// Reads from the file position of `maps` to its end. Does nothing between two reads that can be done later: what
-    /// the target maps meanwhile tears the text.
+    /// Reads from the file position of `maps` to its end. Does as little as possible between two reads: mappings that
+    /// the target creates meanwhile tear the text.
     std::string_view read(int maps, std::error_code& ec);
 
 private:

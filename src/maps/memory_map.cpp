@@ -20,7 +20,7 @@ namespace {
 
 constexpr int most_readings = 8;
 
-/// Reads the list once, from a descriptor of its own.
+/// Reads the list once, from a separate descriptor.
 /// Errors: ESRCH, the memory went away meanwhile, so the list may lack its end.
 detail::maps_list read_list(const process& target, memory_map_check check, detail::maps_buffer& buffer,
                             std::error_code& ec) {

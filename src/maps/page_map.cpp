@@ -29,8 +29,8 @@ namespace {
 
 constexpr const char* operation = "scan of /proc/PID/pagemap";
 
-/// Returns: the error if what was seen may not be this program's: the file has no entries once its memory is gone, and
-/// still has some where another process shares that memory.
+/// Returns: an error if the results may not be of this program: the file has no entries once its memory is gone, but
+/// still has some if another process shares that memory.
 std::error_code lost(const process& target, int pagemap) noexcept {
     std::uint64_t entry;
     const ssize_t got = detail::sys::pread(pagemap, &entry, sizeof entry, 0);
@@ -39,8 +39,8 @@ std::error_code lost(const process& target, int pagemap) noexcept {
     return detail::lost_program(target);
 }
 
-/// Returns: large mappings of which no page is present or swapped, by address. To read an entry for each of their pages
-/// would take a second a TiB.
+/// Returns: large mappings of which no page is present or swapped, by address. Reading an entry for each of their pages
+/// would take a second per TiB.
 std::vector<address_range> unused_mappings(const process& target, const address_range& within) {
     constexpr std::uint64_t large = std::uint64_t{1} << 30;
     std::vector<address_range> unused;
@@ -51,12 +51,12 @@ std::vector<address_range> unused_mappings(const process& target, const address_
                 !e.flags.has("gu"))
                 unused.push_back(e.range.intersection(within));
     } catch (const memory_error&) {
-        unused.clear();  // every page is looked at; and what is wrong with the target shows again
+        unused.clear();  // then every page is visited; an error of the target recurs there
     }
     return unused;
 }
 
-/// As detail::walk_by_entries(), but for what unused_mappings() leaves out.
+/// As detail::walk_by_entries(), but without the mappings of unused_mappings().
 detail::walk_result walk_used_entries(const process& target, int pagemap, int maps, address& at, address end,
                                       detail::page_runs& runs, std::error_code& ec) {
     for (const address_range& unused : unused_mappings(target, {at, end})) {

@@ -42,7 +42,7 @@ std::optional<mapping> find_in_list(const process& target, address where, mappin
     return {};
 }
 
-/// Errors: ENOTTY or ENAMETOOLONG, the kernel cannot answer in this way.
+/// Errors: ENOTTY or ENAMETOOLONG, the kernel cannot answer by this request.
 std::optional<mapping> ask_kernel(const process& target, address where, mapping_lookup lookup,
                                   const mapping_filter& filter, std::error_code& ec) {
     detail::procmap::query q{};
@@ -51,17 +51,17 @@ std::optional<mapping> ask_kernel(const process& target, address where, mapping_
     std::string name;
     const int kept = target.maps();
     ec = kept >= 0 ? detail::procmap::ask(kept, q, name) : detail::system_error_of(ESRCH);
-    // Memory that others still use would answer for the program before an exec.
+    // Memory that is still shared with others would answer for the program before an exec.
     const bool is_its_own = (!ec || ec.value() == ENOENT) && !detail::lost_program(target);
     if (!is_its_own && (!ec || ec.value() == ENOENT)) ec = detail::system_error_of(ESRCH);
-    for (int tries = 0; ec.value() == ESRCH && tries < 8 && target.alive(); ++tries) {  // another program by now
+    for (int tries = 0; ec.value() == ESRCH && tries < 8 && target.alive(); ++tries) {  // a new program by now
         const detail::file_descriptor maps = detail::open_maps(target, ec);
         if (!ec) ec = detail::procmap::ask(maps.get(), q, name);
     }
     ec = detail::gone_only_if_ended(target, ec);
     const bool none = ec.value() == ENOENT;
     if (ec && !none) return {};
-    // Memory outlives the process where another one shares it.
+    // Memory shared with another process outlives the process.
     ec = is_its_own || target.alive() ? std::error_code() : detail::system_error_of(ESRCH);
     if (ec || none) return {};
     mapping m = detail::procmap::mapping_of(q, std::move(name));
@@ -89,7 +89,7 @@ std::optional<mapping> detail::query_mapping(const process& target, address wher
     if (!list) {
         std::error_code ec;
         std::optional<mapping> found = ask_kernel(target, where, mapping_lookup::next_after, {}, ec);
-        // Linux 6.17 and later look without the mmap lock: a walk must not take one glimpse of a gap for a gap.
+        // Linux 6.17 and later search without the mmap lock: a gap that was seen only once may not exist.
         if (!ec && (!found || found->range.start() > where))
             found = ask_kernel(target, where, mapping_lookup::next_after, {}, ec);
         if (!ec) return found;

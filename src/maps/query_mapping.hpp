@@ -8,9 +8,9 @@
 
 namespace vmio::detail {
 
-/// query_mapping() with next_after, for a series of lookups: where single mappings cannot be asked for, `list` is
-/// loaded by the first lookup and answers all of them. Where nothing is mapped at `where`, the kernel is asked a second
-/// time: see memory_map.
+/// query_mapping() with next_after, for a series of lookups: if the kernel cannot look up single mappings, `list` is
+/// loaded by the first lookup and answers all of them. If `where` is unmapped, the kernel is queried a second time: see
+/// memory_map.
 std::optional<mapping> query_mapping(const process& target, address where, std::optional<memory_map>& list);
 
 }  // namespace vmio::detail

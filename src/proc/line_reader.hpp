@@ -14,7 +14,7 @@
 
 namespace vmio::detail {
 
-/// Reads the lines of a file of /proc from its start, without allocating. A line longer than the buffer is cut off.
+/// Reads the lines of a file of /proc from its start, without allocating. A line longer than the buffer is truncated.
 /// Does not use or change the descriptor's file position.
 class line_reader {
 public:
@@ -39,7 +39,7 @@ public:
         }
     }
 
-    /// Continues with the first line of the file.
+    /// Restarts at the first line of the file.
     void restart() noexcept {
         offset_ = 0;
         error_.clear();

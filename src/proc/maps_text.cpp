@@ -27,7 +27,7 @@ public:
     bool good() const noexcept { return good_; }
     bool at_end() const noexcept { return at_ == end_; }
 
-    /// Parses a number of at most `most_digits` hexadecimal digits, and the byte behind it.
+    /// Parses a number of at most `most_digits` hexadecimal digits, and the byte after it.
     std::uint64_t hex(std::ptrdiff_t most_digits, char behind) noexcept {
         const char* const first = at_;
         std::uint64_t value = 0;

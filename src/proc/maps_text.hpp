@@ -11,7 +11,7 @@
 
 namespace vmio::detail {
 
-/// A parsed line. `name` points into the text and is escaped as the kernel does it: to_mapping() undoes that.
+/// A parsed line. `name` points into the text and is escaped by the kernel: to_mapping() unescapes it.
 struct maps_line {
     address_range range;
     permissions perms;
@@ -27,8 +27,8 @@ struct maps_line {
 bool parse_maps_line(std::string_view line, maps_line& to) noexcept;
 
 /// The kernel writes a newline in a name as \012, and escapes nothing else; and it appends " (deleted)" to a name that
-/// does not lead to the file any more. So a file really named "\012" or "x (deleted)" looks the same as one named with
-/// a newline, or deleted. It is taken for the latter here; mapping_name_resolver finds out.
+/// no longer refers to the file. So a file literally named "\012" or "x (deleted)" is indistinguishable from one named
+/// with a newline, or deleted. The latter is assumed here; mapping_name_resolver resolves the ambiguity.
 constexpr std::string_view deleted_mark = " (deleted)";
 constexpr std::string_view newline_mark = "\\012";
 
@@ -37,7 +37,7 @@ void to_mapping(const maps_line& line, mapping& to);
 /// Returns: the range at the start of a line of /proc/PID/maps or smaps; an empty one if there is none.
 address_range range_of_line(std::string_view line) noexcept;
 
-/// Removes the mark from a name as the kernel writes it, and sets `deleted` instead.
+/// Removes " (deleted)" from a name as the kernel writes it, and sets `deleted` instead.
 void take_deleted_mark(mapping& m);
 
 /// Returns: the name that the kernel would write for `m`.
@@ -50,7 +50,8 @@ struct maps_list {
 };
 
 /// Parses a whole text. The last line may lack its newline. In a text that was read in parts while its process mapped
-/// and unmapped, a line may overlap earlier ones: it is newer, so the earlier mappings keep only what lies below it.
+/// and unmapped, a line may overlap earlier ones: it is newer, so the earlier mappings are truncated to the part below
+/// it.
 maps_list parse_maps(std::string_view text);
 
 }  // namespace vmio::detail

@@ -8,7 +8,7 @@
 namespace vmio::detail {
 namespace {
 
-/// Takes a field off the start of `line`, and the space behind it.
+/// Removes the first field of `line`, and the space after it, and returns the field.
 std::string_view take_field(std::string_view& line) noexcept {
     const std::string_view field = line.substr(0, line.find(' '));
     line.remove_prefix(field.size() < line.size() ? field.size() + 1 : line.size());
@@ -35,7 +35,7 @@ file_system_kind kind_of_type(std::string_view type) noexcept {
 
 file_system_kind kind_of_device(int mount_info, std::uint32_t major, std::uint32_t minor) noexcept {
     // "36 35 98:0 /of/the/file/system /mount/point rw,noatime shared:1 master:2 - ext3 /dev/root rw"
-    constexpr std::string_view separator = " - ";  // no path has it, since their spaces are escaped
+    constexpr std::string_view separator = " - ";  // in no path, since spaces are escaped there
     line_reader lines(mount_info);
     for (std::string_view line; lines.next(line);) {
         take_field(line);

@@ -5,7 +5,7 @@
 
 namespace vmio::detail {
 
-/// Joins pages that are found in ascending order to runs; pages that are not found are absent.
+/// Joins pages, added in ascending order, to runs; pages that are not added are absent.
 class page_runs {
 public:
     using sink = bool (*)(void* context, const page_run&);
@@ -13,13 +13,13 @@ public:
     page_runs(page_state wanted, address start, sink each, void* context) noexcept
         : wanted_(wanted), reached_(start), each_(each), context_(context) {}
 
-    /// Adds pages with a state as the kernel has it: a guard also looks swapped.
+    /// Adds pages with a state as the kernel reports it: a guard page is reported as swapped, too.
     /// Returns: false if the receiver wants no more runs.
     bool add(address start, address end, page_state state) {
         return put({reached_, start}, page_state::absent) && put({start, end}, public_state(state));
     }
 
-    /// Ends the last run. To be called when all pages up to `end` were looked at.
+    /// Ends the last run. To be called after all pages up to `end` were visited.
     bool finish(address end) { return put({reached_, end}, page_state::absent) && hand_out(); }
 
 private:

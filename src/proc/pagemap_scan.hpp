@@ -49,9 +49,9 @@ constexpr std::uint64_t entry_swapped = std::uint64_t{1} << 62;
 constexpr std::uint64_t entry_file = std::uint64_t{1} << 61;
 constexpr std::uint64_t entry_guard = std::uint64_t{1} << 58;  // since 6.15
 
-// Of an entry that says "swapped", what a reader with CAP_SYS_ADMIN sees: the type of swap entry in bits 0-4, and its
-// offset in bits 5-54, which is never 0. To others both are 0. The last type (include/linux/swapops.h, SWP_PTE_MARKER,
-// since 5.19) holds no page: its offset is a set of flags.
+// Of a "swapped" entry, as seen by a reader with CAP_SYS_ADMIN: the type of swap entry in bits 0-4, and its offset in
+// bits 5-54, which is never 0. To others both are 0. The last type (include/linux/swapops.h, SWP_PTE_MARKER, since
+// 5.19) holds no page: its offset is a set of flags.
 constexpr std::uint64_t swap_type(std::uint64_t entry) noexcept {
     return entry & 0x1f;
 }
@@ -59,7 +59,7 @@ constexpr std::uint64_t swap_offset(std::uint64_t entry) noexcept {
     return entry >> 5 & ((std::uint64_t{1} << 50) - 1);
 }
 constexpr std::uint64_t type_of_markers = 31;
-constexpr std::uint64_t marker_write_protected = 1;  // userfaultfd: never touched, or given back to its file
+constexpr std::uint64_t marker_write_protected = 1;  // userfaultfd: never touched, or reclaimed to its file
 constexpr std::uint64_t marker_poisoned = 2;         // UFFDIO_POISON, or lost to a memory failure
 constexpr std::uint64_t marker_guard = 4;            // MADV_GUARD_INSTALL
 constexpr std::uint64_t all_markers = marker_write_protected | marker_poisoned | marker_guard;

@@ -16,7 +16,7 @@
 namespace vmio::detail {
 namespace {
 
-/// The kernel holds the target's mmap lock while it looks at so many; a higher number gains nothing.
+/// Number of pages for which the kernel holds the target's mmap lock at a time; a higher number gains nothing.
 constexpr std::uint64_t pages_a_call = 16384;
 
 constexpr page_state flag(std::uint64_t bits, std::uint64_t bit, page_state state) noexcept {
@@ -39,8 +39,9 @@ page_state state_of_entry(std::uint64_t e) noexcept {
            flag(e, pagemap::entry_file, page_state::file) | flag(e, pagemap::entry_guard, page_state::guard);
 }
 
-/// Adds pages that a scan has called swapped and that are no guards. A scan calls PTE markers so too, which hold
-/// nothing; only the entries tell, and only to a reader with CAP_SYS_ADMIN, else `readable` becomes false.
+/// Adds pages that a scan has reported as swapped and that are not guards. PTE markers, which hold no data, are
+/// reported likewise; only the entries distinguish them, and only for a reader with CAP_SYS_ADMIN, else `readable`
+/// becomes false.
 bool add_swapped(int pagemap, const pagemap::region& r, page_state state, bool& readable, page_runs& runs) {
     std::array<std::uint64_t, 512> entries;
     address at = r.start;
@@ -56,7 +57,7 @@ bool add_swapped(int pagemap, const pagemap::region& r, page_state state, bool& 
                 readable = false;
                 break;
             }
-            // It may have changed since the scan: then that counts.
+            // If the page has changed since the scan, its new state counts.
             if (!runs.add(at, at + page_size(), pagemap::is_marker(e) ? state_of_entry(e) : state)) return false;
         }
     }
@@ -84,7 +85,7 @@ address users_end(int pagemap) noexcept {
         nothing.vec_len = 1;
         return ::ioctl(pagemap, pagemap::request, &nothing) == 0 || last_system_error().value() != EFAULT;
     };
-    // From below: far above that end an architecture may ignore bits of an address as a tag.
+    // Ascending, since far above that end an architecture may ignore bits of an address as a tag.
     address top = page_size();
     while (top << 1 != 0 && accepts(top << 1)) top <<= 1;
     for (address step = top >> 1; step >= page_size(); step >>= 1)
@@ -104,7 +105,7 @@ walk_result walk_by_scan(int pagemap, address& at, address end, page_state wante
     std::array<pagemap::region, 512> found;
     constexpr page_state doubtful =
         page_state::swapped | page_state::data | page_state::changed | page_state::absent | page_state::poisoned;
-    bool swap_types_known = true;  // until an entry shows that they are kept from us
+    bool swap_types_known = true;  // until an entry shows that they are hidden from this process
     pagemap::scan scan{};
     scan.size = sizeof scan;
     scan.vec = reinterpret_cast<std::uintptr_t>(found.data());
@@ -129,7 +130,7 @@ walk_result walk_by_scan(int pagemap, address& at, address end, page_state wante
             }
             continue;
         }
-        if (scan.walk_end <= at) return walk_result::refused;  // else this loop would never end
+        if (scan.walk_end <= at) return walk_result::refused;  // else this loop would not terminate
         for (int i = 0; i < count; ++i) {
             const pagemap::region& r = found[static_cast<std::size_t>(i)];
             const page_state state = state_of_categories(r.categories);

@@ -50,7 +50,7 @@ bool parse(const char* text, proc_stat& status) noexcept {
     return true;
 }
 
-/// getdents64(2): struct linux_dirent64, of which only these matter.
+/// The fields used of getdents64(2), struct linux_dirent64.
 constexpr std::size_t entry_size_at = 16;
 constexpr std::size_t entry_name_at = 19;
 
@@ -60,7 +60,7 @@ bool is_gone(const std::error_code& ec) noexcept {
     return ec.value() == ESRCH || ec.value() == ENOENT;
 }
 
-/// Looks at every thread once. `changed`: one of them vanished meanwhile.
+/// Checks every thread once. `changed`: one of them vanished meanwhile.
 look look_at_threads(int directory) noexcept {
     const file_descriptor list(sys::openat(directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!list) return is_gone(last_system_error()) ? look::all_exiting : look::one_runs;
@@ -108,14 +108,15 @@ std::error_code read_proc_stat(int directory, const char* name, proc_stat& statu
 }
 
 bool all_threads_exiting(int directory) noexcept {
-    // A thread that vanished may have ended, or have become the first one by exec(2): only a look without that counts.
+    // A thread that vanished may have ended, or have become the first one by exec(2): only a pass without that is
+    // conclusive.
     constexpr int most_looks = 100;
     for (int looks = 0; looks < most_looks; ++looks) {
         const look seen = look_at_threads(directory);
         if (seen != look::changed) return seen == look::all_exiting;
         ::sched_yield();
     }
-    return true;  // they end one after the other, and none of them was seen running
+    return true;  // threads end one by one, and none was seen running
 }
 
 }  // namespace vmio::detail

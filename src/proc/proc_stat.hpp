@@ -11,8 +11,8 @@ struct proc_stat {
     unsigned long flags = 0;
     unsigned long pending = 0;  ///< signals pending for the thread itself, signal n in bit n - 1, up to 31
 
-    // Placed by exec(2), at random where addresses are randomized, and kept until the next exec. 0: the process has no
-    // memory at this moment, or the kernel does not permit the caller to know (ptrace(2), PTRACE_MODE_READ).
+    // Addresses set by exec(2), randomized by ASLR, and constant until the next exec. 0: the process has no memory at
+    // this moment, or the caller has no permission (ptrace(2), PTRACE_MODE_READ).
     unsigned long start_code = 0;
     unsigned long end_code = 0;
     unsigned long start_stack = 0;
@@ -23,7 +23,7 @@ struct proc_stat {
     bool ended() const noexcept { return state == 'Z' || state == 'X'; }
     bool kernel_thread() const noexcept { return (flags & 0x00200000) != 0; }  // PF_KTHREAD
 
-    /// It runs no more code of the program: on its way through exit(2), or killed.
+    /// Whether it no longer runs code of the program: in exit(2), or killed.
     bool exiting() const noexcept {
         constexpr unsigned long pf_exiting = 0x4;
         constexpr unsigned long sigkill = 1ul << (9 - 1);
@@ -33,7 +33,7 @@ struct proc_stat {
     /// Started by fork(2), clone(2) or vfork(2), with no exec(2) since.
     bool never_called_exec() const noexcept { return (flags & 0x40) != 0; }  // PF_FORKNOEXEC
 
-    /// Whether the places above are known.
+    /// Whether the addresses above are known.
     bool layout_known() const noexcept { return start_code > 1 && start_stack != 0; }  // 1: not permitted
 };
 
@@ -46,8 +46,8 @@ std::error_code read_proc_stat(int file, proc_stat& status) noexcept;
 std::error_code read_proc_stat(int directory, const char* name, proc_stat& status) noexcept;
 
 /// Whether all threads of the process of `directory` (a descriptor of /proc/PID) are exiting: between SIGKILL and the
-/// end of a large process its memory is gone while its pidfd still says that it lives.
-/// Returns: false also where that cannot be determined. Does not throw, allocate or wait.
+/// end of a large process its memory is gone while its pidfd still reports it alive.
+/// Returns: false also if that cannot be determined. Does not throw, allocate or wait.
 /// Cost: an open and a read for each thread up to the first that is not exiting.
 bool all_threads_exiting(int directory) noexcept;
 

@@ -34,7 +34,7 @@ static_assert(sizeof(query) == 104);
 constexpr unsigned long request = _IOWR(0x66, 17, query);
 static_assert(request == 0xC0686611);
 
-// Of a mapping in vma_flags, and wanted in query_flags.
+// Properties of a mapping in vma_flags; filters in query_flags.
 constexpr std::uint64_t readable = 0x01;
 constexpr std::uint64_t writable = 0x02;
 constexpr std::uint64_t executable = 0x04;
@@ -48,9 +48,9 @@ inline permissions permissions_of(const query& q) noexcept {
             (q.vma_flags & shared) != 0};
 }
 
-/// Asks `maps`, a descriptor of /proc/PID/maps.
+/// Queries `maps`, a descriptor of /proc/PID/maps.
 /// Errors: ENOENT, no such mapping; ESRCH, the memory that `maps` was opened on is gone; ENAMETOOLONG, no room for the
-/// name or the build id; ENOTTY, this kernel does not have the request, or a seccomp filter or security module refuses
+/// name or the build id; ENOTTY, the kernel does not have the request, or a seccomp filter or security module refuses
 /// it (to this thread, for this target): use the text.
 std::error_code ask(int maps, query& q) noexcept;
 
@@ -58,7 +58,7 @@ std::error_code ask(int maps, query& q) noexcept;
 /// Errors: also ENAMETOOLONG, the name is longer than a path can be.
 std::error_code ask(int maps, query& q, std::string& name);
 
-/// Returns: what a query with a name has found. A deleted file's mark is taken off the name.
+/// Returns: the mapping found by a query with a name. " (deleted)" is removed from the name.
 mapping mapping_of(const query& q, std::string name);
 
 }  // namespace vmio::detail::procmap

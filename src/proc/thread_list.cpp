@@ -34,7 +34,7 @@ std::vector<pid_t> list_threads(int directory, std::error_code& ec) {
     const file_descriptor task(sys::openat(directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!task) return fail(last_system_error().value());
     std::vector<pid_t> ids;
-    // Not by readdir(3), which ends at an error as it does at the end: threads would be left out without a word.
+    // Not by readdir(3), which makes an error hard to distinguish from the end: threads could be omitted silently.
     alignas(std::uint64_t) char entries[4096];
     while (true) {
         const long got = sys::getdents64(task.get(), entries, sizeof entries);

@@ -9,7 +9,7 @@
 
 namespace vmio::detail {
 
-/// The ids of the threads of a process. Incomplete if a thread ends while they are listed.
+/// Returns: the ids of the threads of a process. Incomplete if a thread ends while they are listed.
 /// `directory`: a descriptor of /proc/PID; -1: /proc is hidden.
 /// Errors: ESRCH, the process has ended; EACCES, `directory` is -1; those of openat(2) and getdents64(2).
 std::vector<pid_t> list_threads(int directory, std::error_code& ec);
@@ -21,7 +21,7 @@ enum class thread_life {
 };
 
 /// `directory`: a descriptor of /proc/PID.
-/// Errors: the thread could not be looked at: EMFILE, say.
+/// Errors: the state could not be read: EMFILE, for example.
 thread_life life_of(int directory, pid_t thread, std::error_code& ec) noexcept;
 
 inline bool is_ending(int directory, pid_t thread, std::error_code& ec) noexcept {

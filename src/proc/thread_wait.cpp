@@ -16,7 +16,7 @@
 namespace vmio::detail {
 namespace {
 
-/// The beginning of task/TID/`name` as a string.
+/// Returns: the beginning of task/TID/`name` as a string.
 std::size_t read_text(int directory, pid_t thread, const char* name, char* to, std::size_t size) noexcept {
     char place[48];
     std::snprintf(place, sizeof place, "task/%d/%s", thread, name);

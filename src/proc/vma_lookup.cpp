@@ -14,7 +14,7 @@
 namespace vmio::detail {
 namespace {
 
-constexpr int most_lines = 32;          // in a row by the cursor: a pass from the start is ten times as fast a line
+constexpr int most_lines = 32;  // read in sequence by the cursor: a pass from the start is ten times as fast per line
 constexpr std::size_t least_line = 40;  // with its newline: "00400000-00401000 rw-p 00000000 00:00 0 "
 
 }  // namespace
@@ -53,7 +53,7 @@ std::error_code vma_lookup::find_by_cursor(address where, vma_info& found) noexc
     return ec;
 }
 
-/// The kernel writes what is mapped above by now to a reader that continues, so the cursor reads single lines.
+/// A reader that continues gets the mappings as they are now, so the cursor reads single lines.
 bool vma_lookup::advance(address where) noexcept {
     if (!positioned_ && !seek_to_last_line()) return false;
     for (int lines = 0; last_.range.end() <= where; ++lines)
@@ -61,7 +61,7 @@ bool vma_lookup::advance(address where) noexcept {
     return true;
 }
 
-/// Behind the last lookup's line, if that is still at the same offset: the text before it may have changed.
+/// Positions after the last lookup's line, if that is still at the same offset: the text before it may have changed.
 bool vma_lookup::seek_to_last_line() noexcept {
     if (!own_maps_) own_maps_ = file_descriptor(sys::openat(directory_, "maps", O_RDONLY | O_CLOEXEC));
     const address start = last_.range.start();
@@ -72,14 +72,15 @@ bool vma_lookup::seek_to_last_line() noexcept {
     return positioned_;
 }
 
-/// Never asks for more than is left of the line, or the kernel would write the next one too, which must be of later.
+/// Requests no more than the rest of the line, or the kernel would generate the next one too, which must be read at its
+/// own lookup.
 bool vma_lookup::read_line() noexcept {
     char text[160];
     std::size_t have = least_line - 1;
     if (sys::read(own_maps_.get(), text, have) != static_cast<ssize_t>(have)) return false;
     for (char c = 0; c != '\n';) {
         if (sys::read(own_maps_.get(), &c, 1) != 1) return false;
-        if (c != '\n' && have < sizeof text) text[have++] = c;  // a longer line only loses its name
+        if (c != '\n' && have < sizeof text) text[have++] = c;  // truncates only the name
     }
     maps_line line;
     if (!parse_maps_line({text, have}, line)) return false;

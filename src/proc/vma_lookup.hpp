@@ -21,19 +21,20 @@ struct vma_info {
     std::uint64_t offset = 0;
 };
 
-/// A series of lookups whose addresses rise most of the time. Where there is only the text, the kernel writes it from
-/// the start for every new reader, so a lookup per mapping would be quadratic; the two modes avoid that.
+/// A series of lookups at mostly ascending addresses. Without PROCMAP_QUERY the kernel generates the text from the
+/// start for every new reader, so a lookup per mapping would be quadratic; the two modes avoid that.
 class vma_lookup {
 public:
-    /// One pass: the text is read once, so an answer may be as old as this object. Precondition: addresses never fall.
-    /// `maps` is a descriptor of /proc/PID/maps, which stays bound to the memory that it was opened on.
+    /// One pass: the text is read once, so an answer may be as old as this object.
+    /// Precondition: addresses do not decrease. `maps` is a descriptor of /proc/PID/maps, which stays bound to the
+    /// memory that it was opened on.
     explicit vma_lookup(int maps) noexcept : maps_(maps), lines_(maps) {}
 
-    /// Cursor: every answer is of the moment of its lookup, and addresses may fall, which starts the text anew.
+    /// Cursor: every answer is of the moment of its lookup, and addresses may decrease, which restarts the text.
     /// `directory` is a descriptor of /proc/PID; both descriptors must outlive this object.
     vma_lookup(int maps, int directory) noexcept : maps_(maps), directory_(directory), lines_(maps) {}
 
-    /// Finds the mapping that covers `where`, else the first one above it. Does not allocate.
+    /// Finds the mapping that covers `where`, else the next one above it. Does not allocate.
     /// Errors: ENOENT, there is none; ESRCH, the memory is gone (exit or exec); those of read(2).
     /// Cost: 0.4 microseconds by PROCMAP_QUERY; by a cursor in the text 5 microseconds for each mapping that it
     /// advances.
@@ -57,7 +58,7 @@ private:
 
     // Of the cursor.
     file_descriptor own_maps_;  // with a file position of its own
-    bool positioned_ = false;   // own_maps_ is right behind the last line
+    bool positioned_ = false;   // own_maps_ is positioned after the last line
 };
 
 /// Returns: ESRCH if the memory that `maps` was opened on is gone.

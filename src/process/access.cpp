@@ -27,12 +27,12 @@ std::string content(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The rest of the line of /proc/PID/status that begins with `key`.
+/// Returns: the rest of the line of /proc/PID/status that begins with `key`.
 std::string status_line(const std::string& directory, const std::string& key) {
     std::ifstream file(directory + "/status");
     for (std::string line; std::getline(file, line);)
         if (line.starts_with(key)) return line.substr(key.size());
-    return {};  // GCOVR_EXCL_LINE: it has just ended
+    return {};  // GCOVR_EXCL_LINE: the process has just ended
 }
 
 int ptrace_scope() {

@@ -8,8 +8,8 @@
 
 namespace vmio::detail {
 
-/// After bytes were copied: all of them are of the program that `target` was opened on. That the address space still
-/// exists is not enough: another process that shares it (vfork(2), CLONE_VM) can keep it beyond exec.
+/// To be called after a copy: checks that all bytes are of the program that `target` was opened on. A live address
+/// space is not sufficient: another process that shares it (vfork(2), CLONE_VM) can keep it beyond exec.
 /// Errors: memory_error: ESRCH if the process has ended, ESTALE after exec.
 inline void check_program(const process& target, const char* operation) {
     if (const std::error_code ec = lost_program(target)) throw memory_error(operation, target.id(), 0, ec);

@@ -8,8 +8,8 @@
 
 namespace vmio::detail {
 
-/// Owns a descriptor that is opened on first need, by any thread. Once kept it never changes until the destructor
-/// closes it.
+/// Owns a descriptor that is opened on first use, by any thread. Once set, it is constant until the destructor closes
+/// it.
 class lazy_descriptor {
 public:
     lazy_descriptor() noexcept = default;
@@ -19,10 +19,10 @@ public:
         if (const int fd = get(); fd >= 0) sys::close(fd);
     }
 
-    /// Returns: the descriptor; -1 if none has been kept yet.
+    /// Returns: the descriptor; -1 if not set yet.
     int get() const noexcept { return fd_.load(std::memory_order_acquire); }
 
-    /// Keeps `opened`, unless another thread was first: then it is closed.
+    /// Sets the descriptor to `opened`; if another thread was first, closes `opened`.
     /// Returns: the descriptor that is kept; -1 if there is none.
     int keep(file_descriptor opened) const noexcept {
         int kept = -1;

@@ -12,7 +12,7 @@
 
 namespace vmio::detail {
 
-/// Explanation and remedy by diagnose_access() for an error of opening the process `id`, or something of it. Empty for
+/// Explanation and remedy by diagnose_access() for an error of opening the process `id` or one of its files. Empty for
 /// errors other than ESRCH, EPERM, EACCES and ENOSYS, and for an id below 1: a process opened by in_proc() has none.
 std::string opening_advice(pid_t id, const std::error_code& ec);
 

@@ -28,7 +28,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-/// No limit if it is not positive, or exceeds the range of the clock.
+/// Not positive, or out of the range of the clock: no limit.
 clock::time_point deadline_after(std::chrono::milliseconds limit) {
     const clock::time_point now = clock::now();
     const bool limited = limit.count() > 0 && limit < clock::time_point::max() - now;
@@ -37,7 +37,7 @@ clock::time_point deadline_after(std::chrono::milliseconds limit) {
 
 }  // namespace
 
-/// ptrace(2) serves only the thread that attached, so there is a thread that does nothing else.
+/// ptrace(2) accepts requests only from the thread that attached, hence a dedicated thread.
 class VMIO_HIDDEN pause_guard::tracer {
 public:
     tracer(const process& target, const pause_options& options)
@@ -92,11 +92,11 @@ public:
         return std::move(asked.answer);
     }
 
-    /// In a fork of our process there is no thread to join, and no target of its own.
+    /// After fork(2) the child has no thread to join, and does not trace the target.
     bool belongs_to_another_process() const noexcept { return owner_ != ::getpid(); }
 
 private:
-    /// To the tracing thread, by another that waits for the answer.
+    /// A request to the tracing thread; the requesting thread waits for the answer.
     struct request {
         std::span<const std::uint32_t> types;
         std::vector<thread_registers> answer;
@@ -104,7 +104,7 @@ private:
         bool done = false;
     };
 
-    /// Starts the tracing thread, and waits until all threads of the target have stopped, or that has failed.
+    /// Starts the tracing thread, and waits until all threads of the target have stopped, or stopping has failed.
     void start() {
         try {
             thread_ = detail::worker_thread([this] { run(); });
@@ -136,7 +136,7 @@ private:
         explanation_ = std::move(explanation);
         finished_ = true;
         changed_.notify_all();
-        // A killed target stays half dead until its tracer lets go, and its parent waits: look from time to time.
+        // A killed target is not reaped by its parent until its tracer detaches: poll for its end.
         while (!error_ && !released_ && !waited_for_ && !threads_.all_ended()) {
             changed_.wait_for(lock, std::chrono::milliseconds(20), [this] { return released_ || asked_ != nullptr; });
             answer();
@@ -147,7 +147,7 @@ private:
         threads_.let_go();
     }
 
-    /// Whether a thread of ours has waited too long for a page that the target cannot bring while it is stopped.
+    /// Whether a thread of this process has waited too long for a page that the target cannot provide while stopped.
     bool is_waited_for() noexcept {
         constexpr auto between_looks = std::chrono::milliseconds(200);
         const clock::time_point now = clock::now();
@@ -157,7 +157,7 @@ private:
         try {
             return !first && readers_.look() >= options_.page_timeout;
         } catch (const std::bad_alloc&) {
-            return false;  // the next look may have the memory
+            return false;  // out of memory; the next look may succeed
         }
     }
 
@@ -201,7 +201,7 @@ pause_guard::pause_guard(const process& target, const pause_options& options) {
     if (target.id() == 0)
         throw memory_error("pause of a process that was opened by in_proc(): it has no id here", 0, 0,
                            detail::system_error_of(EOPNOTSUPP));
-    // Signal 0 is not sent: it only tells whether there is such a thread of ours.
+    // Signal 0 only checks whether the id is of a thread of this process.
     if (::syscall(SYS_tgkill, ::getpid(), target.id(), 0) == 0)
         throw memory_error("pause", target.id(), 0, detail::system_error_of(EINVAL));
     tracer_.reset(new tracer(target, options));

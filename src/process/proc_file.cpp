@@ -13,7 +13,7 @@
 namespace vmio::detail {
 namespace {
 
-/// Why the memory of a process that does not run its program any more is gone.
+/// The errno for a process that no longer runs its program.
 std::error_code ended_or_replaced(const process& target) noexcept {
     const bool ended = !target.alive() || all_threads_exiting(target.proc_directory());
     return system_error_of(ended ? ESRCH : ESTALE);

@@ -34,7 +34,7 @@ detail::file_descriptor open_pidfd(pid_t id, std::error_code& ec) noexcept {
         return fd;
     };
     detail::file_descriptor fd = attempt(0);
-    // The id of a thread that leads no group: EINVAL, or ENOENT on newer kernels.
+    // For the id of a thread that is not a group leader: EINVAL, or ENOENT on newer kernels.
     if (!fd && (ec.value() == EINVAL || ec.value() == ENOENT)) {
         const std::error_code first = ec;
         fd = attempt(pidfd_thread);
@@ -44,7 +44,7 @@ detail::file_descriptor open_pidfd(pid_t id, std::error_code& ec) noexcept {
     return fd;
 }
 
-/// /proc is not mounted, or keeps others' processes from us (proc(5), hidepid).
+/// /proc is not mounted, or hides processes of other users (proc(5), hidepid).
 bool is_hidden(const std::error_code& ec) noexcept {
     return ec.value() == ENOENT || ec.value() == EACCES || ec.value() == EPERM;
 }
@@ -79,7 +79,7 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
     found->directory = detail::file_descriptor(detail::sys::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!found->directory) {
         ec = detail::last_system_error();
-        // The pidfd will do.
+        // The pidfd is sufficient.
         const bool hidden = is_hidden(ec);
         if (no_pidfds && ec.value() == ENOENT) ec = detail::system_error_of(ESRCH);
         if (no_pidfds || !hidden) return nullptr;
@@ -93,13 +93,13 @@ std::shared_ptr<const process::state> process::open(pid_t id, std::error_code& e
     }
     if (found->directory) {
         ec = found->look();
-        if (is_hidden(ec)) {  // what hidepid hides can be opened, but nothing in it
+        if (is_hidden(ec)) {  // a directory hidden by hidepid can be opened, but its files cannot
             if (no_pidfds) return ec = detail::system_error_of(ESRCH), nullptr;
             found->directory = detail::file_descriptor();
             ec.clear();
         }
     }
-    // If it is still there, /proc/PID was opened on the process of the pidfd.
+    // If the process is still alive, /proc/PID was opened on the process of the pidfd.
     if (!ec && found->ended_by_pidfd() > 0) ec = detail::system_error_of(ESRCH);
     if (ec) return nullptr;
     return found;
@@ -127,7 +127,7 @@ process process::in_proc(const std::string& path) {
     if (::fstatfs(found->directory.get(), &where) != 0 || where.f_type != PROC_SUPER_MAGIC)
         fail(detail::system_error_of(EINVAL));
     ec = found->look();
-    if (ec.value() == ENOENT) ec = detail::system_error_of(EINVAL);  // another directory there
+    if (ec.value() == ENOENT) ec = detail::system_error_of(EINVAL);  // not the directory of a process
     if (ec) fail(ec);
     return process(found);
 }

@@ -18,7 +18,7 @@
 namespace vmio::detail {
 namespace {
 
-/// The whole of a file of /proc/PID.
+/// Returns: the content of a file of /proc/PID.
 std::vector<std::byte> read_proc_file(const process& target, const char* name) {
     std::error_code ec;
     const file_descriptor file = open_proc_file(target, name, ec);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What a core file and a capture hold of a process beside its memory.
+/// The properties of a process, other than memory, that core files and captures contain.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 namespace vmio::detail {
 
-/// What /proc/PID/stat and status say, as NT_PRPSINFO holds it.
+/// Values of /proc/PID/stat and status, for NT_PRPSINFO.
 struct process_numbers {
     char state = 'R';  // of the leader: 't' while it is paused
     int nice = 0;
@@ -35,10 +35,11 @@ struct process_info {
     std::string arguments;
     process_numbers numbers;
     std::vector<std::byte> auxiliary_vector;
-    std::vector<thread_registers> threads;  // the current one of a debugger comes first
+    std::vector<thread_registers> threads;  // the first is a debugger's current thread
 };
 
-/// Reads it from /proc/PID; the registers if it is paused. Errors: memory_error.
+/// Reads the properties from /proc/PID, and the registers if the process is paused.
+/// Errors: memory_error.
 process_info read_process_info(const process& target, const pause_guard* pause);
 
 }  // namespace vmio::detail

@@ -23,7 +23,7 @@
 namespace vmio {
 namespace {
 
-/// The number at the beginning of a small file; below 0: it cannot be read.
+/// Returns: the number at the beginning of a small file; below 0 if it cannot be read.
 long number_in(int directory, const char* name, int base) noexcept {
     const detail::file_descriptor file(detail::sys::openat(directory, name, O_RDONLY | O_CLOEXEC));
     char text[32] = "";
@@ -31,7 +31,8 @@ long number_in(int directory, const char* name, int base) noexcept {
     return static_cast<long>(std::strtoul(text, nullptr, base));
 }
 
-/// Whether the kernel places each program of the process at random, so that two of them do not share all places.
+/// Whether the kernel randomizes the layout of each program of the process, so that two programs differ in some
+/// address.
 bool is_placed_at_random(int directory) noexcept {
     static const bool everywhere = number_in(AT_FDCWD, "/proc/sys/kernel/randomize_va_space", 10) > 0;
     if (!everywhere) return false;
@@ -42,7 +43,7 @@ bool is_placed_at_random(int directory) noexcept {
 }  // namespace
 
 std::error_code process::state::look() noexcept {
-    // While a program is being loaded it has no layout yet.
+    // No layout is available while a program is being loaded.
     constexpr int most_looks = 1000;
     for (int looks = 0; looks < most_looks; ++looks) {
         if (const std::error_code ec = detail::read_proc_stat(directory.get(), "stat", program_)) return ec;
@@ -52,10 +53,10 @@ std::error_code process::state::look() noexcept {
         ::sched_yield();
     }
     random_layout_ = is_placed_at_random(directory.get());
-    // Without a pidfd this file tells whether the process has ended, also when no descriptors are left.
+    // Without a pidfd this file shows whether the process has ended, even when no descriptors are left.
     if (!pidfd)
         if (const std::error_code ec = keep_stat()) return ec;
-    // The layout of the next program may be the same: only a descriptor of the memory notices.
+    // The layout of the next program may be the same: only a descriptor of the memory detects an exec.
     if (!random_layout_) {
         std::error_code ec;
         open_maps(ec);
@@ -97,7 +98,7 @@ bool process::state::alive() const noexcept {
     return !read_stat(status) && !status.ended();
 }
 
-/// Reads through a kept descriptor if this is frequent, or if there is no pidfd.
+/// Reads through a cached descriptor if called often, or if there is no pidfd.
 std::error_code process::state::read_stat(detail::proc_stat& status) const noexcept {
     constexpr unsigned often = 64;
     if (stat_.get() < 0) {
@@ -116,9 +117,10 @@ std::error_code process::state::keep_stat() const noexcept {
     return {};
 }
 
-/// The C library of a program registers a list of locks, which exec(2) takes back: if it is where it was, in an address
-/// space laid out at random, no exec has happened. Asked by PID.
-/// `head`: the list; 0 if that is no sign: none, not permitted, or beside the heap, which has few random places.
+/// The C library of a program registers a robust list, which exec(2) unregisters: if its address is unchanged, with a
+/// randomized layout, no exec has happened. Queried by PID.
+/// `head`: the address of the list; 0 if it is unusable: none, not permitted, or near the heap, whose address has
+/// little randomness.
 bool process::state::keeps_robust_list(std::uintptr_t& head) const noexcept {
     head = 0;
     if (!random_layout_ || id == 0) return false;
@@ -165,7 +167,7 @@ int process::state::open_maps(std::error_code& ec) const noexcept {
     if (!opened) ec = detail::last_system_error();
     if (ec.value() == ENOENT) ec = detail::system_error_of(ESRCH);
     if (ec) return -1;
-    // Of the program that was opened, or of the next one?
+    // The file may belong to the next program already.
     if (!same_program(ec)) ec = detail::system_error_of(ESRCH);
     return ec ? -1 : maps_.keep(std::move(opened));
 }

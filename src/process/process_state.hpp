@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What the copies of a process share: its descriptors, and the signs by which an exec is noticed.
+/// State shared by the copies of a process: descriptors, and the values by which an exec is detected.
 #pragma once
 
 #include <atomic>
@@ -21,25 +21,26 @@ struct VMIO_HIDDEN process::state {
     detail::file_descriptor pidfd;
     detail::file_descriptor directory;
 
-    /// Reads what exec(2) changes, and opens what cannot be opened later. Once, before the state is shared.
+    /// Reads the values that exec(2) changes, and opens the files that cannot be opened later. Called once, before the
+    /// state is shared.
     /// Errors: ESRCH, the process has ended or has no memory; those of openat(2).
     std::error_code look() noexcept;
 
-    /// Returns: 1, ended; 0, not; below 0, the pidfd cannot be asked.
+    /// Returns: 1, ended; 0, alive; below 0, the pidfd cannot be queried.
     long ended_by_pidfd() const noexcept;
     bool alive() const noexcept;
 
-    /// Whether the process runs the program that it ran at look(), as far as is permitted to know.
-    /// Returns: false if it does not or has ended. `ec`: it could not be determined.
+    /// Determines whether the process runs the program that it ran at look(), as far as permissions allow.
+    /// Returns: false if it does not, or has ended. `ec` is set if that could not be determined.
     bool same_program(std::error_code& ec) const noexcept;
 
-    /// Opens what same_program() needs, so that it can be determined without further descriptors.
+    /// Opens the descriptors that same_program() needs.
     std::error_code keep_stat() const noexcept;
 
     /// See process::maps(). Errors: EACCES; ESRCH, the process has ended or called exec; EMFILE and the like.
     int open_maps(std::error_code& ec) const noexcept;
 
-    /// Whether an exec can be noticed: false if it was not permitted at look().
+    /// Whether an exec can be detected: false if the permission was missing at look().
     bool program_known() const noexcept { return program_.layout_known(); }
 
 private:
@@ -52,7 +53,7 @@ private:
     mutable std::atomic<std::uintptr_t> robust_list_{0};  // of the program at look(); 0: not known
     mutable std::atomic<unsigned> questions_{0};
     mutable std::atomic<unsigned> readings_{0};
-    detail::lazy_descriptor watch_;  // an epoll(7) of the pidfd: costs no more than entering the kernel
+    detail::lazy_descriptor watch_;  // an epoll(7) of the pidfd: a query costs little more than entering the kernel
     detail::lazy_descriptor stat_;
     detail::lazy_descriptor maps_;
 };

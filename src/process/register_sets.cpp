@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t first_size = 4096;
 
-/// Returns: empty, without an error, if this machine has no such set.
+/// Returns: the set; empty, without an error, if this machine has no such set.
 std::vector<std::byte> read_set(pid_t thread, std::uint32_t type, std::error_code& ec) {
     std::vector<std::byte> bytes(first_size);
     while (true) {
@@ -25,14 +25,14 @@ std::vector<std::byte> read_set(pid_t thread, std::uint32_t type, std::error_cod
             if (ec.value() == EINVAL || ec.value() == ENODEV || ec.value() == EIO) ec.clear();
             return {};
         }
-        // The kernel cuts a larger set to the size of the buffer.
+        // The kernel truncates a larger set to the size of the buffer.
         const bool whole = place.iov_len < bytes.size();
         bytes.resize(whole ? place.iov_len : 2 * bytes.size());
         if (whole) return bytes;
     }
 }
 
-/// Why the thread stopped: a siginfo_t. Empty, without an error, in a stop of the whole group (SIGSTOP).
+/// Returns: the reason of the stop, a siginfo_t. Empty, without an error, in a stop of the whole group (SIGSTOP).
 std::vector<std::byte> read_signal_info(pid_t thread, std::error_code& ec) {
     siginfo_t info{};
     if (::ptrace(PTRACE_GETSIGINFO, thread, nullptr, &info) != 0) {

@@ -17,13 +17,13 @@
 namespace vmio::detail {
 namespace {
 
-/// `info` says what stopped it; nothing for a stop of the whole group (EINVAL).
+/// `info`: the reason of the stop; zero for a group-stop (EINVAL).
 bool is_stopped(pid_t id, siginfo_t& info) noexcept {
     info = {};
     return ::ptrace(PTRACE_GETSIGINFO, id, nullptr, &info) == 0 || last_system_error().value() == EINVAL;
 }
 
-/// Whether a thread that has been seized, whose id therefore is not given away, is one of the process.
+/// Whether a seized thread, whose id therefore cannot be recycled, belongs to the process.
 bool is_member(const process& target, pid_t thread) noexcept {
     char place[32];
     std::snprintf(place, sizeof place, "task/%d", thread);
@@ -45,7 +45,7 @@ std::error_code traced_threads::stop_all() {
         if (ec) return ec;
         if (ec = wait_for_stops(); ec) return ec;
         clean = fresh ? 0 : clean + 1;
-        if (fresh && is_late()) return system_error_of(ETIMEDOUT);  // it makes threads faster than they can be stopped
+        if (fresh && is_late()) return system_error_of(ETIMEDOUT);  // created faster than they can be stopped
     }
     const bool any = std::any_of(threads_.begin(), threads_.end(), [](const auto& t) { return t.stopped; });
     return any && target_.alive() ? std::error_code() : system_error_of(ESRCH);
@@ -77,11 +77,11 @@ std::vector<pid_t> traced_threads::stopped() const {
     return ids;
 }
 
-/// Stopped by us, or dead and listed all the same: a leader that ended before its threads. An exec gives either id to
-/// another thread.
+/// Whether the thread needs no seizing: stopped by this tracer, or dead but still listed (a leader that ended before
+/// its threads). An exec may assign either id to another thread, hence the check of its state.
 bool traced_threads::is_settled(pid_t id) const noexcept {
     siginfo_t info;
-    std::error_code ec;  // then the attempt to seize it tells
+    std::error_code ec;  // ignored: an attempt to seize it reports the error
     return std::any_of(threads_.begin(), threads_.end(), [&](const traced_thread& t) {
         return t.id == id &&
                (t.stopped ? is_stopped(id, info) : t.ended && is_ending(target_.proc_directory(), id, ec));
@@ -94,8 +94,8 @@ void traced_threads::add(pid_t id) {
     threads_.push_back({.id = id});
 }
 
-/// Seizes a thread and asks it to stop. Between the list and this its id may have become that of another process's
-/// thread, which is not even interrupted.
+/// Seizes a thread and asks it to stop. If its id was recycled for a thread of another process since the listing, that
+/// thread is not interrupted.
 std::error_code traced_threads::seize_one(pid_t id) noexcept {
     if (::ptrace(PTRACE_SEIZE, id, nullptr, nullptr) != 0) return last_system_error();
     if (!is_member(target_, id)) {
@@ -110,12 +110,12 @@ std::error_code traced_threads::seize(traced_thread& thread) noexcept {
     for (int tries = 0;; ++tries) {
         const std::error_code refusal = seize_one(thread.id);
         if (!refusal || strayed_) return refusal;
-        if (::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr) == 0) return {};  // ours already, by another id
+        if (::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr) == 0) return {};  // seized under another id
         // A thread that is ending cannot be seized and needs no stopping.
         std::error_code ec;
         thread.ended = refusal.value() == ESRCH || is_ending(target_.proc_directory(), thread.id, ec);
         if (thread.ended || ec) return ec;
-        // An exec kept us waiting for a leader that died of it; now the id is that of the thread that called it.
+        // During an exec the leader dies, and its id passes to the calling thread: retry.
         if (refusal.value() != EPERM || tries == 8) {
             refused_ = thread.id;
             return refusal;
@@ -123,11 +123,11 @@ std::error_code traced_threads::seize(traced_thread& thread) noexcept {
     }
 }
 
-/// A thread that cannot be looked at could be waited for without end: an error.
+/// An error if the state of a thread cannot be read, since the wait for it might never end.
 std::error_code traced_threads::wait_for_stops() noexcept {
     std::error_code ec;
     for (unsigned pause = 20;; pause = std::min(2 * pause, 1000u)) {
-        const bool late = is_late();  // before the look, so that there is one after any delay of ours
+        const bool late = is_late();  // read first, so that a late wake-up is followed by one more look
         bool waiting = false;
         for (traced_thread& t : threads_) waiting |= !(ec || t.stopped || t.ended || look_at(t, ec));
         if (!waiting || ec) return ec;
@@ -136,8 +136,8 @@ std::error_code traced_threads::wait_for_stops() noexcept {
     }
 }
 
-/// True if it has stopped or ended. Asks the thread's state rather than waiting for the report of it, which a wait(2)
-/// elsewhere may have taken.
+/// Returns: whether the thread has stopped or ended. Queries its state instead of waiting for the report, which a
+/// wait(2) elsewhere in the program may have consumed.
 bool traced_threads::look_at(traced_thread& thread, std::error_code& ec) noexcept {
     siginfo_t info;
     if (is_stopped(thread.id, info)) {
@@ -145,7 +145,7 @@ bool traced_threads::look_at(traced_thread& thread, std::error_code& ec) noexcep
         sys::waitid(P_PID, static_cast<id_t>(thread.id), &report, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
         const bool signal_arrived = info.si_signo != 0 && info.si_code >> 8 != PTRACE_EVENT_STOP;
         if (signal_arrived) {
-            // Delivered at once, so that it is never ours to lose; the interrupt comes before any instruction.
+            // Deliver the signal at once, so that it cannot be lost; the interrupt takes effect before any instruction.
             ::ptrace(PTRACE_CONT, thread.id, nullptr, static_cast<long>(info.si_signo));
             return false;
         }
@@ -159,15 +159,15 @@ bool traced_threads::look_at(traced_thread& thread, std::error_code& ec) noexcep
         thread.ended = true;
         return true;
     }
-    // After an exec the thread that called it continues under the leader's id: perhaps not seized yet, perhaps seized
-    // under its old id and never asked to stop. Asking twice does no harm.
+    // After an exec the calling thread continues under the leader's id; it may not be seized yet, or be seized under
+    // its old id without an interrupt. A second interrupt is harmless.
     if (seize_one(thread.id) && !strayed_) ::ptrace(PTRACE_INTERRUPT, thread.id, nullptr, nullptr);
     if (strayed_) ec = system_error_of(EAGAIN);
     return false;
 }
 
-/// A dead thread that we traced is ours to wait for; the process itself is its parent's, which may be us. Precondition:
-/// a zombie of the target, whose id is not given away before this.
+/// The tracer reaps dead threads; the process itself is reaped by its parent, which may be this process.
+/// Precondition: `id` is a zombie of the target, so that it cannot be recycled before this.
 void traced_threads::reap(pid_t id) const noexcept {
     if (id != target_.id()) {
         siginfo_t report{};
@@ -175,7 +175,7 @@ void traced_threads::reap(pid_t id) const noexcept {
     }
 }
 
-/// Those that cannot be looked at too: their report is of no other use.
+/// Includes threads whose state cannot be read: their report has no other use.
 void traced_threads::reap_dead() noexcept {
     for (const traced_thread& t : threads_) {
         std::error_code ec;

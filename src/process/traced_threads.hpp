@@ -13,41 +13,42 @@
 
 namespace vmio::detail {
 
-/// For the thread that traces, except where another is named. Nothing is waited for that a wait(2) elsewhere in the
-/// program could take.
+/// To be used by the tracing thread, except where stated otherwise. Does not depend on wait(2) reports that the program
+/// could consume elsewhere.
 class traced_threads {
 public:
     using clock = std::chrono::steady_clock;
 
-    /// The list changes its size under `mutex`. No stop is waited for beyond `deadline`.
+    /// `mutex` is held when the list changes its size. Waits for stops end at `deadline`.
     traced_threads(const process& target, std::mutex& mutex, clock::time_point deadline)
         : target_(target), mutex_(mutex), deadline_(deadline) {}
 
-    /// Stops all threads: until two passes over them find none that was not stopped, since those that still run may
-    /// make more, and one that ends cuts the list short.
-    /// Errors: ETIMEDOUT; EPERM; ESRCH; EAGAIN, has_strayed(): the calling thread must end, and another may try again.
+    /// Stops all threads: repeats until two passes find only stopped ones, since running threads may create more, and
+    /// one that ends truncates the list.
+    /// Errors: ETIMEDOUT; EPERM; ESRCH; EAGAIN with has_strayed(): the calling thread must end; another one may retry.
     std::error_code stop_all();
 
-    /// Explanation of the error of stop_all(): names the thread that does not stop, or the process that traces. Before
-    /// let_go().
+    /// Explanation of the error of stop_all(): names the thread that does not stop, or the process that traces.
+    /// Precondition: before let_go().
     std::string explain(const std::error_code& ec) const;
 
-    /// A thread of another process has been seized, whose id was one of the target's when they were listed. Only the
-    /// end of the tracing thread lets it go without a stop.
+    /// Whether a thread of another process was seized because an id was recycled after the listing. Only the end of the
+    /// tracing thread detaches it without a stop.
     bool has_strayed() const noexcept { return strayed_; }
 
-    /// Forgets all, for another tracing thread. Returns: false if it is too late for another try.
+    /// Forgets all threads, for a retry by another tracing thread.
+    /// Returns: false if the deadline has passed.
     bool forget() noexcept;
 
     std::vector<pid_t> stopped() const;
 
-    /// For a thread that waits for stop_all(), under the mutex: an exec in the target waits until its dead threads are
-    /// reaped, and the tracer may itself be waiting for the exec.
+    /// To be called with the mutex held, by a thread that waits for stop_all(): an exec in the target blocks until its
+    /// dead threads are reaped, and the tracer may itself be blocked by the exec.
     void reap_dead() noexcept;
 
     bool all_ended() noexcept;
 
-    /// Threads that have not stopped, or were killed, are let go of when the calling thread ends.
+    /// Detaches all stopped threads. Others, running or killed, are detached when the calling thread ends.
     void let_go() noexcept;
 
 private:
@@ -70,7 +71,7 @@ private:
     std::mutex& mutex_;
     const clock::time_point deadline_;
     std::vector<traced_thread> threads_;
-    pid_t refused_ = 0;  // could not be seized
+    pid_t refused_ = 0;  // the id that could not be seized
     bool strayed_ = false;
 };
 

@@ -15,8 +15,9 @@
 
 namespace vmio::detail {
 
-/// By its arguments: process_vm_readv and process_vm_writev name the process, the others a descriptor of a file below
-/// /proc/PID: mem, or one whose text the kernel takes from the memory of the process, as it does for cmdline.
+/// Whether a call is a transfer, by its arguments: process_vm_readv and process_vm_writev name the process, the others
+/// a descriptor of a file below /proc/PID: mem, or one whose text the kernel takes from the memory of the process, as
+/// it does for cmdline.
 bool waiting_reader::is_transfer(const blocked_call& call) const {
     switch (call.number) {
         case SYS_process_vm_readv:
@@ -37,8 +38,8 @@ bool waiting_reader::is_transfer(const blocked_call& call) const {
     return length > 0 && std::string_view(place, static_cast<std::size_t>(length)).starts_with(directory);
 }
 
-/// For want of better where the calls of our own threads may not be looked at: it waits for a page that a process
-/// brings. A name of the kernel's, of no use as the only sign: a page of another file may be waited for there, too.
+/// Fallback where the system calls of this process's threads may not be inspected: whether the kernel function waits
+/// for a page that a process provides. Not sufficient alone: the page may be of another file.
 bool waiting_reader::is_wait_for_page(const std::string& function) {
     for (const char* part : {"userfault", "fuse", "request_wait_answer", "folio_wait"})
         if (function.find(part) != function.npos) return true;

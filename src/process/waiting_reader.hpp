@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Threads of ours that wait for a page of a target which is stopped.
+/// Detection of threads of this process that wait for a page of a stopped target.
 #pragma once
 
 #include <chrono>
@@ -12,16 +12,16 @@
 
 namespace vmio::detail {
 
-/// Notices a thread of the calling process that waits in a transfer from or to the target's memory: for a page that the
-/// target itself would have to bring, as a user-space pager (userfaultfd) or a file server (FUSE) of its own memory
-/// does. A transfer that makes progress, however slow, is no such wait: every wait that ends is counted by the kernel.
+/// Detects a thread of the calling process that waits, in a transfer from or to the target's memory, for a page that
+/// the target itself would have to provide, as a user-space pager (userfaultfd) or a file server (FUSE) of its own
+/// memory does. Slow transfers that make progress are not reported: the kernel counts each wait that ends.
 class waiting_reader {
 public:
     using clock = std::chrono::steady_clock;
 
     explicit waiting_reader(pid_t target) : target_(target) {}
 
-    /// How long the one that has waited longest has, in one wait that goes on since an earlier look(); zero: none.
+    /// Returns: the duration of the longest wait that has lasted since an earlier look(); zero if there is none.
     clock::duration look();
 
 private:

@@ -71,8 +71,9 @@ inline bool is_magic(std::span<const std::byte> bytes) noexcept {
 
 inline header decoded(std::span<const std::byte, header_size> bytes) noexcept {
     const std::byte* const at = bytes.data();
-    return {get_little_endian<std::uint32_t>(at + 8),  get_little_endian<std::uint32_t>(at + 12), get_little_endian<std::uint64_t>(at + 16),
-            get_little_endian<std::uint64_t>(at + 24), get_little_endian<std::uint64_t>(at + 32), get_little_endian<std::uint32_t>(at + 40)};
+    return {get_little_endian<std::uint32_t>(at + 8),  get_little_endian<std::uint32_t>(at + 12),
+            get_little_endian<std::uint64_t>(at + 16), get_little_endian<std::uint64_t>(at + 24),
+            get_little_endian<std::uint64_t>(at + 32), get_little_endian<std::uint32_t>(at + 40)};
 }
 
 /// Decodes `bytes`, which follow the header. Returns: false if they are invalid, or do not match the header.

@@ -18,9 +18,9 @@ namespace vmio::detail {
 ///     |.....===|========|========|==......|      | multiples of run, which is a multiple of the page size
 ///           1       2       3     4              a part run, whole runs, a part run
 ///
-/// The kernel guarantees to stop only between iovecs (process_vm_readv(2)) and in fact stops between pages; both hold
-/// with iovecs that begin and end at page boundaries. Runs are large because each iovec has a cost and takes the
-/// target's mmap lock once more: an iovec per page is 15-40 % slower and halves the speed of a target that maps and
+/// The documented granularity of partial transfers is an iovec (process_vm_readv(2)), and the actual one is a page;
+/// both hold with iovecs that begin and end at page boundaries. Runs are large because each iovec has a cost and takes
+/// the target's mmap lock once more: an iovec per page is 15-40 % slower and halves the speed of a target that maps and
 /// unmaps. The kernel pins the pages of a run, at most 4 MiB at a time, before it copies them, and accesses their
 /// struct page again after: for transfers larger than the caches, runs short enough for these to stay cached are up to
 /// a tenth faster.
@@ -31,7 +31,7 @@ public:
     static constexpr std::size_t default_run = std::size_t{4} << 20;
     static constexpr std::size_t short_run = std::size_t{256} << 10;
 
-    /// The fastest run for a transfer of `size` bytes.
+    /// Returns: the fastest run for a transfer of `size` bytes.
     static constexpr std::size_t run_for(std::size_t size) noexcept {
         return size < std::size_t{32} << 20 ? default_run : short_run;
     }
@@ -39,7 +39,7 @@ public:
     /// `run`: a power of two, at least a page.
     explicit iovec_batch(std::size_t run = default_run) noexcept : run_(run) {}
 
-    /// Adds as many of the `size` bytes at `start` as fit, none beyond the top of the address space.
+    /// Adds as many of the `size` bytes at `start` as fit, up to the top of the address space.
     /// Returns: the number of bytes added.
     std::size_t add(address start, std::size_t size) noexcept {
         std::size_t taken = 0;

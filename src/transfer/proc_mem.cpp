@@ -19,7 +19,7 @@ proc_mem::proc_mem(const process& target, std::error_code& ec) noexcept
     : target_(target), file_(sys::openat(target.proc_directory(), "mem", O_RDWR | O_CLOEXEC)) {
     ec = file_ ? std::error_code() : last_system_error();
     if (!file_ && (ec.value() == EROFS || ec.value() == EACCES || ec.value() == EPERM)) {
-        // Of a /proc that is mounted read-only, or where writing alone is refused.
+        // For a /proc that is mounted read-only, or where only writing is refused.
         write_error_ = ec;
         file_ = file_descriptor(sys::openat(target.proc_directory(), "mem", O_RDONLY | O_CLOEXEC));
         if (file_) ec.clear();
@@ -72,7 +72,7 @@ std::size_t proc_mem::read_some(address from, std::span<std::byte> to, protectio
             return sys::pread(file_.get(), to.data() + done, size, at);
         },
         ec);
-    // Where another process uses it too, the memory outlives an exec: then it is not the target's any more.
+    // Memory that another process uses too outlives an exec; it is then no longer the target's.
     const std::error_code lost = lost_program(target_);
     if (!lost) return done;
     ec = lost;

@@ -60,7 +60,7 @@ std::error_code process_memory::open(process_memory_options options) {
         if (!ec && options.force_write) ec = state_->mem->write_error();
         if (ec || state_->by_mem(direction::reading)) return gone(ec);
     }
-    // A filter may refuse the call with any errno, also with those of a bad address and of a process that is gone.
+    // A filter may refuse the call with any errno, including those of a bad address and of an ended process.
     ec = detail::refusal_of(::process_vm_readv);
     if (ec) {
         turn_to_mem(ec);
@@ -90,12 +90,12 @@ const char* process_memory::write_operation() const noexcept {
     return state_->by_mem(direction::writing) ? "write of /proc/PID/mem" : "process_vm_writev";
 }
 
-/// Turns to /proc/PID/mem after the refusal `why`.
+/// Switches to /proc/PID/mem after the refusal `why`.
 /// Returns: whether it is used from now on.
 bool process_memory::turn_to_mem(std::error_code& why) const noexcept {
     if (state_->options.method != transfer_method::automatic) return false;
     if (const std::error_code ec = state_->open_mem(target_)) {
-        if (detail::is_exhaustion(ec)) why = ec;  // a shortage must not look like a permanent refusal
+        if (detail::is_exhaustion(ec)) why = ec;  // report a shortage, which is temporary, instead of the refusal
         return false;
     }
     state_->turn_to_mem();
@@ -103,7 +103,7 @@ bool process_memory::turn_to_mem(std::error_code& why) const noexcept {
     return true;
 }
 
-/// Returns: `ec`, or ESRCH if the process has ended: the result may be of another process then.
+/// Returns: `ec`, or ESRCH if the process has ended: the result may then be of another process.
 std::error_code process_memory::gone(std::error_code ec) const noexcept {
     return target_.alive() ? ec : detail::system_error_of(ESRCH);
 }

@@ -22,7 +22,7 @@ public:
     }
 
     bool at_end() const noexcept { return block_ == blocks_.size(); }
-    /// The rest of the present block.
+    /// Returns: the rest of the current block.
     address where() const noexcept { return blocks_[block_].start + offset_; }
     std::byte* local() const noexcept { return blocks_[block_].bytes.data() + offset_; }
     std::size_t left() const noexcept { return blocks_[block_].bytes.size() - offset_; }
@@ -42,7 +42,7 @@ public:
         skip_finished();
     }
 
-    /// Records an error for the present block and skips the rest of it.
+    /// Records an error for the current block and skips the rest of it.
     void fail(std::error_code why) noexcept {
         results_[block_].error = why;
         skip_block();
@@ -65,10 +65,10 @@ private:
 /// The iovecs of one call, on both sides.
 class block_batch {
 public:
-    /// Takes at most `most` blocks from the position of `walk` on.
+    /// Takes at most `most` blocks from the position of `walk`.
     block_batch(block_walk walk, std::size_t most) noexcept {
         while (!walk.at_end() && theirs_count_ < most && bytes_ < detail::iovec_batch::max_bytes) {
-            // A block beyond 2^64: its part below is moved, and the rest fails by itself.
+            // A block beyond 2^64: the part below is transferred, and the rest fails separately.
             const address to_top = ~walk.where();
             const std::size_t here = walk.left() - 1 > to_top ? static_cast<std::size_t>(to_top) + 1 : walk.left();
             const std::size_t size = std::min(here, detail::iovec_batch::max_bytes - bytes_);
@@ -100,7 +100,7 @@ private:
     std::size_t ours_count_ = 0;
     std::size_t theirs_count_ = 0;
     std::size_t bytes_ = 0;
-    std::array<iovec, detail::iovec_batch::max_pieces> ours_;  // neither is initialised
+    std::array<iovec, detail::iovec_batch::max_pieces> ours_;  // both arrays are uninitialised
     std::array<iovec, detail::iovec_batch::max_pieces> theirs_;
 };
 
@@ -127,7 +127,7 @@ void process_memory::transfer_blocks(direction d, std::span<const remote_block> 
         const block_batch batch(walk, most);
         const ssize_t moved = batch.move(call, target_.id());
         if (moved > 0) {
-            // The next call starts where a short one stopped, and gets the error.
+            // The next call starts where a partial one stopped, and reports the error.
             walk.pass(static_cast<std::size_t>(moved));
             most = std::min(most * 4, detail::iovec_batch::max_pieces);
             continue;
@@ -140,7 +140,7 @@ void process_memory::transfer_blocks(direction d, std::span<const remote_block> 
             ec = why;
         } else {
             walk.fail(why);
-            most = std::max(most / 4, fewest);  // bad blocks come in groups: pack fewer
+            most = std::max(most / 4, fewest);  // unreadable blocks tend to be adjacent: use smaller batches
         }
     }
     if (reading && !target_.alive()) {

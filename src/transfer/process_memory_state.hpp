@@ -16,7 +16,7 @@
 namespace vmio {
 
 struct VMIO_HIDDEN process_memory::state {
-    /// The system calls need a PID, which a process of in_proc() does not have here.
+    /// The system calls need a PID, which a process opened by in_proc() does not have in this namespace.
     state(process_memory_options o, const process& target)
         : options(o), use_mem(o.method == transfer_method::proc_mem || target.id() == 0 ? way::mem : way::call) {}
 
@@ -38,7 +38,7 @@ struct VMIO_HIDDEN process_memory::state {
         return w == way::mem || refused_here || (d == direction::writing && options.force_write);
     }
 
-    /// After a refusal. A seccomp filter is a thread's own: that of one says nothing of the others.
+    /// To be called after a refusal. Seccomp filters are per thread, so other threads may not be affected.
     void turn_to_mem() noexcept {
         if (!detail::refusal_of(::process_vm_readv) && !detail::refusal_of(::process_vm_writev))
             return use_mem.store(way::mem, std::memory_order_release);
@@ -47,7 +47,7 @@ struct VMIO_HIDDEN process_memory::state {
         use_mem.compare_exchange_strong(none, way::mem_where_refused, std::memory_order_release);
     }
 
-    /// The same for both ways that automatic may use.
+    /// The same for both methods that transfer_method::automatic may use.
     detail::proc_mem::protections protections(direction d) const noexcept {
         const bool ignore =
             options.method == transfer_method::proc_mem || (d == direction::writing && options.force_write);
@@ -57,14 +57,14 @@ struct VMIO_HIDDEN process_memory::state {
     const process_memory_options options;
     enum class way : unsigned char {
         call,               ///< no refusal yet
-        mem_where_refused,  ///< by the threads whose filters refuse the calls
-        mem,                ///< by all threads: the target refuses the calls, or they were not asked for
+        mem_where_refused,  ///< used by the threads whose filters refuse the calls
+        mem,                ///< used by all threads: the target refuses the calls, or the options exclude them
     };
     std::atomic<way> use_mem;
-    static thread_local constinit bool refused_here;  // for good: a filter cannot be taken off
+    static thread_local constinit bool refused_here;  // permanent: a filter cannot be removed
     std::mutex opening;
     std::error_code opening_error;
-    std::optional<detail::proc_mem> mem;  // set before use_mem is, and never changed after
+    std::optional<detail::proc_mem> mem;  // set before use_mem, then constant
 };
 
 }  // namespace vmio

@@ -59,7 +59,7 @@ std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byt
         return one_after_the_other(call, id, remote, local, size, ec);
 
     std::array<share, most_threads> shares;
-    // Whole runs, no more shares than threads.
+    // Shares are whole runs; at most one per thread.
     const std::size_t runs = (size - 1) / iovec_batch::default_run + 1;
     const std::size_t each = ((runs - 1) / threads + 1) * iovec_batch::default_run;
     std::size_t count = 0;
@@ -70,7 +70,7 @@ std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byt
     const auto move = [&](share& s) {
         s.done = one_after_the_other(call, id, remote + s.offset, local + s.offset, s.size, s.error);
     };
-    for (std::size_t i = 1; i < count; ++i)  // one that gets no thread is moved below
+    for (std::size_t i = 1; i < count; ++i)  // a share without a thread is transferred below
         run_in(shares[i].worker, [&move, &s = shares[i]] { move(s); });
     move(shares[0]);
     for (std::size_t i = 1; i < count; ++i) {

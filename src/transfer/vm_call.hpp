@@ -18,10 +18,10 @@ namespace vmio::detail {
 
 using vm_call = ssize_t (*)(pid_t, const iovec*, unsigned long, const iovec*, unsigned long, unsigned long);
 
-/// Moves batch after batch and stops where the kernel stopped: nothing behind a short batch is tried, since its bytes
-/// would land in the wrong place. A large range is shared among up to `threads` threads; then bytes behind a gap may
-/// have been moved, too, to their place, but are not counted. Returns: the number of bytes moved; sets `ec` only if
-/// that is 0.
+/// Transfers batch by batch and stops after a partial batch, since later bytes would go to the wrong position. A large
+/// range is divided among up to `threads` threads; then bytes after a gap may also have been transferred, to their
+/// proper position, but are not counted.
+/// Returns: the number of bytes transferred; sets `ec` only if that is 0.
 std::size_t transfer_in_batches(vm_call call, pid_t id, address remote, std::byte* local, std::size_t size,
                                 unsigned threads, std::error_code& ec) noexcept;
 
@@ -40,12 +40,12 @@ inline std::size_t transfer(vm_call call, pid_t id, address remote, std::byte* l
     return 0;
 }
 
-/// Returns: the error of `call` for a byte of our own memory, where the kernel allows it: so the call does not exist,
-/// or a seccomp filter refuses it. No error if the call works.
+/// Returns: the error of `call` for a byte of this process's own memory, which the kernel permits: an error means that
+/// the call does not exist, or that a seccomp filter refuses it.
 std::error_code refusal_of(vm_call call) noexcept;
 
-/// Whether `ec`, which `call` has given, means that the call cannot be used at all, rather than that an address is bad
-/// or that the process is gone. EPERM also means that the process may not be accessed: opening its memory file tells.
+/// Whether `ec`, an error of `call`, means that the call cannot be used at all, rather than a bad address or an ended
+/// process. EPERM may also mean that access to the process is refused: opening its memory file distinguishes the two.
 inline bool is_forbidden(vm_call call, const std::error_code& ec) noexcept {
     switch (ec.value()) {
         case 0:
@@ -54,7 +54,7 @@ inline bool is_forbidden(vm_call call, const std::error_code& ec) noexcept {
         case ENOMEM: return false;
         case ENOSYS:
         case EPERM: return true;
-        default: return static_cast<bool>(refusal_of(call));  // a filter may give any errno
+        default: return static_cast<bool>(refusal_of(call));  // a filter may return any errno
     }
 }
 

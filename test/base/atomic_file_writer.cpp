@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(a_name_may_be_as_long_as_names_can_be) {
     BOOST_CHECK_THROW(atomic_file_writer(directory / std::string(longest + 1, 'n'), "test"), vmio::file_error);
 }
 
-BOOST_AUTO_TEST_CASE(who_is_killed_leaves_nothing_behind, *boost::unit_test::precondition(has_nameless_files)) {
+BOOST_AUTO_TEST_CASE(a_killed_writer_leaves_no_file_behind, *boost::unit_test::precondition(has_nameless_files)) {
     const test::directory directory;
     test::write_file(directory / "file", old_bytes);
     BOOST_TEST(test::in_a_process([&] {
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(who_is_killed_leaves_nothing_behind, *boost::unit_test::pre
     BOOST_TEST((test::read_file(directory / "file") == old_bytes));
 }
 
-BOOST_AUTO_TEST_CASE(a_file_system_without_nameless_files_will_do) {
+BOOST_AUTO_TEST_CASE(a_file_system_without_unnamed_files_is_supported) {
     const test::directory directory;
     const auto path = directory / "file";
     BOOST_TEST(test::in_a_process([&] {
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(a_temporary_name_that_is_taken_is_left_alone) {
     BOOST_TEST(names_in(directory) == std::vector<std::string>{"file"});
 }
 
-BOOST_AUTO_TEST_CASE(what_is_replaced_stays_until_the_new_bytes_are_on_the_disk) {
+BOOST_AUTO_TEST_CASE(the_old_file_stays_until_the_new_bytes_are_on_the_disk) {
     const test::directory directory;
     test::write_file(directory / "old", old_bytes);
     BOOST_TEST(test::in_a_process([&] {
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(what_is_replaced_stays_until_the_new_bytes_are_on_the_disk)
     BOOST_TEST(names_in(directory).size() == 2u);
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_replaced_is_said_before_anything_is_written) {
+BOOST_AUTO_TEST_CASE(a_path_that_cannot_be_replaced_is_an_error_before_any_write) {
     const test::directory directory;
     test::write_file(directory / "file", old_bytes);
     for (const char* path : {"no/such", "file/below", "", "no/"})

@@ -17,7 +17,7 @@ constexpr auto most = std::numeric_limits<std::int64_t>::max();
 constexpr auto least = std::numeric_limits<std::int64_t>::min();
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(moving_by_adds_and_stops_past_the_end) {
+BOOST_AUTO_TEST_CASE(a_move_forward_adds_and_stops_past_the_end) {
     cursor c(100);
     BOOST_TEST(c.move_by(23));
     BOOST_TEST(c.where() == 123u);
@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(the_last_address_and_past_the_end_are_told_apart) {
     BOOST_TEST(!c.past_end());
 }
 
-BOOST_AUTO_TEST_CASE(moving_below_the_start_is_refused_and_changes_nothing) {
+BOOST_AUTO_TEST_CASE(a_move_below_the_start_is_refused_and_changes_nothing) {
     cursor c(10);
     BOOST_TEST(!c.move_by(-11));
     BOOST_TEST(c.where() == 10u);
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(moving_below_the_start_is_refused_and_changes_nothing) {
     BOOST_TEST(w.offset() == 0u);
 }
 
-BOOST_AUTO_TEST_CASE(moving_from_the_end_counts_back_from_2_to_the_64) {
+BOOST_AUTO_TEST_CASE(a_move_from_the_end_counts_back_from_2_to_the_64) {
     cursor c(5);
     BOOST_TEST(c.move_from_end(-16));
     BOOST_TEST(c.where() == top - 15);
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_window_counts_from_its_start_and_ends_at_its_size) {
     BOOST_TEST(cursor(address_range(5, 5)).past_end());
 }
 
-BOOST_AUTO_TEST_CASE(clipping_never_goes_beyond_the_end) {
+BOOST_AUTO_TEST_CASE(a_clipped_size_never_exceeds_the_end) {
     BOOST_TEST(cursor(0).clip(top) == top);
     BOOST_TEST(cursor(1).clip(top) == top);
     BOOST_TEST(cursor(2).clip(top) == top - 1);
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(clipping_never_goes_beyond_the_end) {
     BOOST_TEST(cursor(7).clip(0) == 0u);
 }
 
-BOOST_AUTO_TEST_CASE(a_place_that_a_stream_offset_cannot_say_is_an_error_not_a_wrap) {
+BOOST_AUTO_TEST_CASE(a_position_beyond_stream_offsets_is_an_error_not_a_wrap) {
     cursor c(5);
     BOOST_TEST(c.seek(most, std::ios_base::beg) == 0);
     BOOST_TEST(c.where() == static_cast<address>(most));

@@ -21,7 +21,7 @@ std::error_code system_code(int number) {
 }
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(an_error_carries_what_happened_where_and_to_whom) {
+BOOST_AUTO_TEST_CASE(an_error_carries_operation_address_and_process) {
     const memory_error e("process_vm_readv", 4242, 0x7f0012345678, system_code(EFAULT));
     BOOST_TEST(e.operation() == std::string("process_vm_readv"));
     BOOST_TEST(e.process_id() == 4242);
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(an_error_is_made_without_asking_the_kernel) {
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(advice_that_is_handed_in_takes_the_place_of_that_of_the_errno) {
+BOOST_AUTO_TEST_CASE(explicit_advice_replaces_that_of_the_errno) {
     const std::string own = memory_error("open", 7, 0, system_code(EFAULT)).what();
     const std::string given = memory_error("open", 7, 0, system_code(EFAULT), "plug it in").what();
     BOOST_TEST(own.find("nothing is mapped") != std::string::npos);
@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(advice_that_is_handed_in_takes_the_place_of_that_of_the_err
     BOOST_TEST(given.ends_with(" (plug it in)"));
 }
 
-BOOST_AUTO_TEST_CASE(every_condition_has_words) {
+BOOST_AUTO_TEST_CASE(every_condition_has_a_message) {
     for (int i = 1; i <= static_cast<int>(errc::end_of_memory); ++i)
         BOOST_TEST(vmio::memory_category().message(i) != vmio::memory_category().message(0));
     BOOST_TEST(vmio::memory_category().name() == std::string("vmio"));

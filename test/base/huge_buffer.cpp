@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(every_byte_of_any_size_can_be_used) {
     BOOST_TEST(make_huge_buffer(0) != nullptr);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_not_used_is_not_there_and_what_was_is_given_back) {
+BOOST_AUTO_TEST_CASE(unused_pages_are_not_present_and_used_ones_are_freed) {
     const std::size_t before = resident_bytes();
     {
         const auto buffer = make_huge_buffer(1024 * mebibyte);

@@ -8,7 +8,7 @@
 
 using vmio::gap_reason;
 
-BOOST_AUTO_TEST_CASE(every_reason_has_words_of_its_own) {
+BOOST_AUTO_TEST_CASE(every_reason_has_its_own_description) {
     const auto last = static_cast<int>(gap_reason::cut_off);
     std::set<std::string> words;
     for (int reason = 0; reason <= last + 1; ++reason) words.insert(description(static_cast<gap_reason>(reason)));

@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(a_paused_capture_is_of_one_moment) {
         std::this_thread::yield();
 }
 
-BOOST_AUTO_TEST_CASE(every_byte_captured_of_a_storm_is_right_and_what_was_lost_is_said) {
+BOOST_AUTO_TEST_CASE(every_byte_captured_of_a_storm_is_right_and_losses_are_reported) {
     const test::storm_process target(VMIO_STORM_TARGET);
     const process handle(target.id());
     const auto range = address_range::of_size(target.start(), target.size());
@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_is_captured_again_and_again_computes_what_it
     BOOST_TEST(target.right());
 }
 
-BOOST_AUTO_TEST_CASE(when_who_captures_is_killed_half_way_the_target_goes_on) {
+BOOST_AUTO_TEST_CASE(the_target_continues_when_the_capturing_process_is_killed) {
     const summing_process target;
     const process handle(target.id());
     for (int i = 0; i < 5; ++i) {
@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(when_who_captures_is_killed_half_way_the_target_goes_on) {
     BOOST_TEST(target.right());
 }
 
-BOOST_AUTO_TEST_CASE(what_the_progress_throws_ends_the_capture_and_the_pause) {
+BOOST_AUTO_TEST_CASE(an_exception_of_the_progress_ends_the_capture_and_the_pause) {
     const summing_process target;
     capture_options options;
     options.pause = true;
@@ -258,7 +258,7 @@ BOOST_AUTO_TEST_CASE(memory_that_vanishes_after_it_was_listed_is_a_gap) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_was_read_before_it_vanished_is_kept) {
+BOOST_AUTO_TEST_CASE(memory_read_before_it_vanished_is_kept) {
     const pages here(100);
     capture_options options;
     options.ranges = {here.range()};
@@ -272,7 +272,7 @@ BOOST_AUTO_TEST_CASE(what_was_read_before_it_vanished_is_kept) {
     BOOST_TEST(test::is_pattern(here.start(), bytes));
 }
 
-BOOST_AUTO_TEST_CASE(what_was_written_behind_the_end_of_a_file_is_captured) {
+BOOST_AUTO_TEST_CASE(bytes_written_behind_the_end_of_a_file_are_captured) {
     const int file = ::memfd_create("short", MFD_CLOEXEC);
     test::must(file >= 0 && ::ftruncate(file, static_cast<off_t>(page + 10)) == 0, "memfd_create");
     test::must(::pwrite(file, "abc", 3, static_cast<off_t>(page)) == 3, "pwrite");

@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(a_moved_from_capture_is_unchanged) {
     BOOST_TEST(same(second.ranges(), {memory.range()}));
 }
 
-BOOST_AUTO_TEST_CASE(what_is_captured_stays_whatever_the_process_does) {
+BOOST_AUTO_TEST_CASE(a_capture_is_unchanged_whatever_the_process_does) {
     const pages memory(5);
     child_process child;
     const process_snapshot s = process_snapshot::capture(process(child.id()), only({memory.range()}));
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(a_read_ends_at_a_gap_and_fails_in_one) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(of_chosen_ranges_whole_pages_are_captured_and_the_rest_is_gaps) {
+BOOST_AUTO_TEST_CASE(whole_pages_of_chosen_ranges_are_captured_and_the_rest_is_gaps) {
     const pages memory(8);
     BOOST_REQUIRE(::munmap(memory.data() + 5 * page, 2 * page) == 0);
     const child_process child;
@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(filters_are_those_of_a_region_reader) {
     BOOST_TEST(s.gaps().empty());
 }
 
-BOOST_AUTO_TEST_CASE(no_more_is_stored_than_the_limit_says) {
+BOOST_AUTO_TEST_CASE(the_stored_size_is_within_the_limit) {
     const pages memory(200);
     const child_process child;
     capture_options options = only({memory.range()});
@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(files_are_captured_as_the_process_sees_them) {
         });
 }
 
-BOOST_AUTO_TEST_CASE(it_is_a_memory_for_devices_streams_and_scanners) {
+BOOST_AUTO_TEST_CASE(a_capture_is_a_memory_for_devices_streams_and_scanners) {
     pages memory(4);
     std::memcpy(memory.data() + page + 11, "needle", 7);
     memory.make_hole(3);

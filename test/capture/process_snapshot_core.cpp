@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(a_core_of_a_paused_capture_holds_what_the_process_held) {
     BOOST_TEST(files > 4u);
 }
 
-BOOST_AUTO_TEST_CASE(what_was_not_captured_is_named_with_the_reason) {
+BOOST_AUTO_TEST_CASE(uncaptured_ranges_are_named_with_the_reason) {
     const test::core_process target;
     const auto path = target.directory() / "saved";
     const auto gaps = paused(target).save_core(path).gaps;
@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(zeros_take_no_room_on_the_disk) {
     BOOST_TEST(test::disk_size(path) < std::uint64_t{1} << 20);
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_written_is_an_error) {
+BOOST_AUTO_TEST_CASE(a_core_that_cannot_be_written_is_an_error) {
     const process_snapshot s = process_snapshot::capture(process::self());
     std::ofstream full("/dev/full");
     BOOST_CHECK_EXCEPTION(s.save_core(full), vmio::memory_error,
@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(gdb_shows_the_backtraces_of_the_moment, *boost::unit_test::
     BOOST_TEST(dead.find("wait_for_command") != dead.npos);
 }
 
-BOOST_AUTO_TEST_CASE(progress_is_told_and_may_end_the_writing) {
+BOOST_AUTO_TEST_CASE(progress_is_reported_and_may_end_the_writing) {
     const test::core_process target;
     const auto path = target.directory() / "saved";
     const process_snapshot s = paused(target);

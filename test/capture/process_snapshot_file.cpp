@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(an_empty_capture_and_one_of_gaps_are_saved_too) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_is_no_saved_process_is_refused) {
+BOOST_AUTO_TEST_CASE(a_file_that_is_no_saved_process_is_refused) {
     test::directory directory;
     const auto path = directory / "file";
     const auto is_foreign = says(EINVAL, "not a saved process");

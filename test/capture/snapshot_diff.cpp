@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(random_changes_are_all_found) {
     BOOST_TEST((diff(before, live) == expected));
 }
 
-BOOST_AUTO_TEST_CASE(only_what_both_have_is_compared_and_the_rest_can_be_asked_for) {
+BOOST_AUTO_TEST_CASE(common_ranges_are_compared_and_the_others_can_be_queried) {
     const pages memory(10);
     const test::child_process child;
     const process target(child.id());
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(only_what_both_have_is_compared_and_the_rest_can_be_asked_f
     BOOST_TEST((vmio::captured_only_in(high, low) == runs{{memory.page(6), memory.page(10)}}));
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_read_any_more_is_passed_by) {
+BOOST_AUTO_TEST_CASE(memory_that_has_become_unreadable_is_skipped) {
     pages memory(10);
     const process self = process::self();
     const process_snapshot before = captured(self, {memory.range()});
@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_has_ended_is_an_error_and_no_difference) {
     BOOST_CHECK_EXCEPTION(vmio::diff_by_reading(before, read), vmio::memory_error, is_gone);
 }
 
-BOOST_AUTO_TEST_CASE(comparing_does_not_make_the_target_grow) {
+BOOST_AUTO_TEST_CASE(a_comparison_does_not_make_the_target_grow) {
     const mapped memory(std::size_t{1} << 16);
     memory.write(1000);
     const test::child_process child;

@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(no_byte_outside_of_the_chosen_ranges_is_written) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_may_not_be_written_is_told_and_the_rest_is_put_back) {
+BOOST_AUTO_TEST_CASE(unwritable_pages_are_reported_and_the_rest_is_put_back) {
     pages memory(10);
     const process self = process::self();
     const process_snapshot s = captured(self, {{memory.page(0), memory.page(9)}});

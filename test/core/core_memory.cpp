@@ -81,7 +81,7 @@ void expect_the_target(const core_memory& core, const test::core_process& target
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(the_core_that_the_kernel_writes, *boost::unit_test::precondition(test::with_kernel_cores)) {
+BOOST_AUTO_TEST_CASE(a_core_written_by_the_kernel_is_read, *boost::unit_test::precondition(test::with_kernel_cores)) {
     test::core_process target;
     const auto path = target.dump_core();
     BOOST_REQUIRE(!path.empty());
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(the_core_that_the_kernel_writes, *boost::unit_test::precond
                }) == 1);
 }
 
-BOOST_AUTO_TEST_CASE(the_core_that_gcore_writes, *boost::unit_test::precondition(test::with_gdb)) {
+BOOST_AUTO_TEST_CASE(a_core_written_by_gcore_is_read, *boost::unit_test::precondition(test::with_gdb)) {
     const test::core_process target;
     const std::string id = std::to_string(target.id());
     test::output_of("gcore -o " + target.directory().path() + "/made " + id);
@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(the_core_that_gcore_writes, *boost::unit_test::precondition
     BOOST_TEST(!core.cut_off());
 }
 
-BOOST_AUTO_TEST_CASE(a_core_that_was_cut_off_opens_with_what_there_is,
+BOOST_AUTO_TEST_CASE(a_truncated_core_opens_with_the_part_that_is_present,
                      *boost::unit_test::precondition(test::with_kernel_cores)) {
     test::core_process target;
     const auto path = target.dump_core();
@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(segments_are_put_together_where_they_touch) {
     BOOST_TEST(!ec);
 }
 
-BOOST_AUTO_TEST_CASE(what_a_segment_does_not_hold_is_a_gap_and_not_zeros) {
+BOOST_AUTO_TEST_CASE(memory_that_a_segment_lacks_is_a_gap_and_not_zeros) {
     core_64 parts;
     parts.rest = numbered(0x1800);
     parts.add(0x1000, 0x3000, 0, 0x1000);
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(what_a_segment_does_not_hold_is_a_gap_and_not_zeros) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(of_segments_that_overlap_the_lower_one_wins) {
+BOOST_AUTO_TEST_CASE(the_lower_of_overlapping_segments_wins) {
     core_64 parts;
     parts.rest = numbered(0x6000);
     parts.add(0x1000, 0x3000, 0, 0x3000);
@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(of_segments_that_overlap_the_lower_one_wins) {
     BOOST_TEST((read_some(core, 0x1000, 0x10000) == expected));
 }
 
-BOOST_AUTO_TEST_CASE(a_core_of_a_32_bit_program) {
+BOOST_AUTO_TEST_CASE(a_core_of_a_32_bit_program_is_read) {
     core_32 parts;
     parts.rest = numbered(0x1000);
     const auto word = [&](std::size_t at, std::uint32_t value) { std::memcpy(&parts.rest[at], &value, 4); };

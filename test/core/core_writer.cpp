@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(a_core_holds_what_the_process_holds) {
     BOOST_TEST((core.auxiliary_vector().size() > 0));
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_left_out_and_told) {
+BOOST_AUTO_TEST_CASE(unreadable_memory_is_omitted_and_reported) {
     const test::core_process target;
     const auto path = target.directory().path() + "/written";
     const auto summary = write_core(process(target.id()), path);
@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(zeros_take_no_room_on_the_disk_and_no_memory_of_the_target)
     BOOST_TEST((bytes == std::vector{std::byte{}, std::byte{'x'}, std::byte{}}));
 }
 
-BOOST_AUTO_TEST_CASE(what_is_not_wanted_or_not_to_be_dumped_is_named_only) {
+BOOST_AUTO_TEST_CASE(unwanted_and_dontdump_memory_is_only_named) {
     test::pages secret(2);
     test::pages open(2);
     BOOST_REQUIRE(::madvise(secret.data(), secret.size(), MADV_DONTDUMP) == 0);
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(this_process_can_be_written_while_it_runs) {
     BOOST_CHECK_THROW(write_core(process::self(), out), vmio::memory_error);
 }
 
-BOOST_AUTO_TEST_CASE(what_vanishes_while_it_is_written_is_told) {
+BOOST_AUTO_TEST_CASE(memory_that_vanishes_during_the_writing_is_reported) {
     test::pages memory(7);
     for (const std::size_t i : {1, 3, 5}) memory.make_hole(i);
     bool first = true;
@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(what_vanishes_while_it_is_written_is_told) {
     BOOST_TEST((found == expected));
 }
 
-BOOST_AUTO_TEST_CASE(progress_is_told_and_may_end_the_writing) {
+BOOST_AUTO_TEST_CASE(progress_is_reported_and_may_end_the_writing) {
     const test::core_process target;
     const auto path = target.directory().path() + "/written";
     test::write_file(path, std::vector<std::byte>(3));
@@ -287,7 +287,7 @@ BOOST_AUTO_TEST_CASE(a_stream_that_fails_is_an_error) {
     BOOST_CHECK_THROW(write_core(process(target.id()), std::filesystem::path("/no/such/place")), vmio::file_error);
 }
 
-BOOST_AUTO_TEST_CASE(more_segments_than_the_header_can_count) {
+BOOST_AUTO_TEST_CASE(a_core_may_have_more_segments_than_the_header_can_count) {
     vmio::detail::core_image image;
     const std::size_t page = vmio::page_size();
     constexpr std::size_t count = 70'000;
@@ -319,7 +319,7 @@ BOOST_AUTO_TEST_CASE(a_core_that_no_file_can_hold_is_refused_before_any_memory_i
                           [](const vmio::file_error& e) { return e.code().value() == EFBIG; });
 }
 
-BOOST_AUTO_TEST_CASE(bytes_outside_of_segments_are_passed_by) {
+BOOST_AUTO_TEST_CASE(bytes_outside_of_segments_are_skipped) {
     const std::size_t page = vmio::page_size();
     vmio::detail::core_image image;
     for (const std::size_t i : {2, 3, 6}) image.mappings.emplace_back().range = {i * page, (i + 1) * page};

@@ -41,14 +41,14 @@ boost::test_tools::assertion_result can_make_user_namespaces(boost::unit_test::t
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(where_nothing_is_in_the_way_it_says_nothing) {
+BOOST_AUTO_TEST_CASE(the_diagnosis_is_empty_where_access_is_permitted) {
     test::on_self_and_child([](pid_t id) {
         BOOST_TEST((obstacle(id) == access_obstacle::none));
         BOOST_TEST(diagnose_access(id).text.empty());
     });
 }
 
-BOOST_AUTO_TEST_CASE(what_is_no_process_is_told_apart) {
+BOOST_AUTO_TEST_CASE(an_id_without_a_process_is_diagnosed) {
     for (const pid_t id : {-2, -1, 0}) BOOST_TEST((obstacle(id) == access_obstacle::invalid_id));
     test::child_process child;
     child.kill();
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_process_is_told_apart) {
     BOOST_TEST((obstacle(child.id()) == access_obstacle::gone));
 }
 
-BOOST_AUTO_TEST_CASE(a_kernel_thread_is_one, *boost::unit_test::precondition(test::kernel_threads_are_seen)) {
+BOOST_AUTO_TEST_CASE(a_kernel_thread_is_diagnosed, *boost::unit_test::precondition(test::kernel_threads_are_seen)) {
     BOOST_TEST((obstacle(2) == access_obstacle::kernel_thread));
 }
 
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(another_users_process_is_refused_with_advice, *boost::unit_
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_process_that_is_not_dumpable, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(a_process_that_is_not_dumpable_is_diagnosed, *boost::unit_test::precondition(test::as_root)) {
     BOOST_TEST(test::as_nobody([] {
                    ::prctl(PR_SET_DUMPABLE, 1);
                    test::child_process closed([] { ::prctl(PR_SET_DUMPABLE, 0); });
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_is_not_dumpable, *boost::unit_test::precondi
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_process_outside_of_our_user_namespace,
+BOOST_AUTO_TEST_CASE(a_process_outside_of_the_user_namespace_is_diagnosed,
                      *boost::unit_test::precondition(can_make_user_namespaces)) {
     test::child_process outside;
     BOOST_TEST(test::in_a_process([&] {
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_process_outside_of_our_user_namespace,
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_filter_that_forbids_the_call) {
+BOOST_AUTO_TEST_CASE(a_filter_that_forbids_the_call_is_diagnosed) {
     test::child_process child;
     for (const int error : {EPERM, ENOSYS})
         BOOST_TEST(test::in_a_process([&] {

@@ -61,7 +61,7 @@ boost::test_tools::assertion_result can_choose_ids(boost::unit_test::test_unit_i
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(a_number_given_away_again_is_no_such_process, *boost::unit_test::precondition(can_choose_ids)) {
+BOOST_AUTO_TEST_CASE(a_recycled_pid_is_no_such_process, *boost::unit_test::precondition(can_choose_ids)) {
     const test::pages some(2);
     test::child_process child;
     const process target(child.id());
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(a_number_given_away_again_is_no_such_process, *boost::unit_
     ::waitpid(other, nullptr, 0);
 }
 
-BOOST_AUTO_TEST_CASE(an_exec_is_noticed_by_whoever_asks_and_by_mem) {
+BOOST_AUTO_TEST_CASE(an_exec_is_noticed_by_queries_and_by_mem) {
     const test::pages some(1);
     test::replaced_process target;
     const process handle(target.id());
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(an_exec_is_noticed_by_whoever_asks_and_by_mem) {
     BOOST_TEST(again.same_program());
 }
 
-BOOST_AUTO_TEST_CASE(asking_without_permission_is_an_error, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(a_query_without_permission_is_an_error, *boost::unit_test::precondition(test::as_root)) {
     test::child_process child;
     BOOST_TEST(test::as_nobody([&] {
                    const process target(child.id());
@@ -187,8 +187,7 @@ BOOST_AUTO_TEST_CASE(a_vfork_child_that_has_ended_does_not_leave_its_parents_mem
     for (const int fd : {told[0], told[1], go[0], go[1], over[0], over[1]}) ::close(fd);
 }
 
-BOOST_AUTO_TEST_CASE(what_could_not_be_opened_says_why_at_every_transfer,
-                     *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(a_failed_open_is_the_error_of_every_transfer, *boost::unit_test::precondition(test::as_root)) {
     test::child_process child;
     BOOST_TEST(
         test::as_nobody([&] {

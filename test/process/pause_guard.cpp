@@ -249,7 +249,7 @@ BOOST_AUTO_TEST_CASE(a_target_that_is_killed_while_it_is_being_paused_is_over) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_paused_is_an_error) {
+BOOST_AUTO_TEST_CASE(a_target_that_cannot_be_paused_is_an_error) {
     test::child_process child;
     const process target(child.id());
     {

@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(a_thread_can_be_opened_by_its_own_id, *boost::unit_test::pr
     for (const int fd : {done[0], done[1], told[0], told[1]}) ::close(fd);
 }
 
-BOOST_AUTO_TEST_CASE(running_out_of_descriptors_is_an_error) {
+BOOST_AUTO_TEST_CASE(a_lack_of_descriptors_is_an_error) {
     for (unsigned long room = 0; room < 3; ++room)
         BOOST_TEST(test::in_a_process([room] {
                        const int next = ::dup(0);
@@ -218,7 +218,7 @@ BOOST_AUTO_TEST_CASE(many_targets_fit_into_few_descriptors) {
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_opened_on_first_need_is_opened_once_by_many_threads) {
+BOOST_AUTO_TEST_CASE(a_lazy_descriptor_is_opened_once_by_many_threads) {
     test::child_process child;
     for (int i = 0; i < 50; ++i) {
         const vmio::process target(child.id());

@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(a_program_whose_memory_others_use_is_another_one_after_exec
     BOOST_TEST((*some.data() == test::pattern(some.start())));
 }
 
-BOOST_AUTO_TEST_CASE(nothing_answers_for_the_program_of_a_memory_that_others_still_use) {
+BOOST_AUTO_TEST_CASE(memory_that_others_still_use_does_not_answer_for_an_old_program) {
     for (const sharing how : ways) {
         BOOST_TEST_CONTEXT("sharing " << static_cast<int>(how)) {
             test::sharing_process target(how);

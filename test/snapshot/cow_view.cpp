@@ -44,9 +44,13 @@ std::ostream& operator<<(std::ostream& to, const changed_run& run) {
 namespace {
 
 template <class View>
-concept gives_its_bytes = requires(View&& view) { std::forward<View>(view).bytes(); };
+concept gives_its_bytes = requires(View&& view) {
+    std::forward<View>(view).bytes();
+};
 template <class View>
-concept gives_its_data = requires(View&& view) { std::forward<View>(view).data(); };
+concept gives_its_data = requires(View&& view) {
+    std::forward<View>(view).data();
+};
 static_assert(gives_its_bytes<cow_view&> && gives_its_bytes<const cow_view&> && gives_its_data<const cow_view&>);
 static_assert(!gives_its_bytes<cow_view> && !gives_its_bytes<const cow_view> && !gives_its_data<cow_view>);
 static_assert(!gives_its_bytes<vmio::mutable_view> && !gives_its_data<vmio::mutable_view>);
@@ -132,7 +136,7 @@ BOOST_AUTO_TEST_CASE(restore_is_right_when_each_time_other_pages_are_changed) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(changed_pages_are_told_exactly) {
+BOOST_AUTO_TEST_CASE(changed_pages_are_reported_exactly) {
     const snapshot s = of_pattern(10 * page + 100);
     cow_view view = s.view();
     BOOST_TEST(view.changed() == runs());
@@ -159,7 +163,7 @@ BOOST_AUTO_TEST_CASE(a_page_written_with_what_it_held_counts_unless_bytes_are_co
     BOOST_TEST(view.changed(change::different) == runs());
 }
 
-BOOST_AUTO_TEST_CASE(pages_changed_anew_after_a_restore_are_told) {
+BOOST_AUTO_TEST_CASE(pages_changed_again_after_a_restore_are_reported) {
     cow_view view = of_pattern(64 * page).view();
     for (int round = 0; round < 3; ++round) {
         view[3 * page] = std::byte{1};
@@ -225,7 +229,7 @@ BOOST_AUTO_TEST_CASE(a_part_can_be_protected_and_restore_undoes_it) {
     for (std::size_t i = 0; i < 5; ++i) BOOST_TEST(writable(view, i * page));
 }
 
-BOOST_AUTO_TEST_CASE(what_a_protection_forbids_is_a_fault) {
+BOOST_AUTO_TEST_CASE(a_forbidden_access_is_a_fault) {
     cow_view view = of_pattern(3 * page).view();
     view.protect(page, page, protection::none);
     view.protect(2 * page, page, protection::read);
@@ -252,7 +256,7 @@ BOOST_AUTO_TEST_CASE(code_in_a_view_can_be_executed) {
 }
 #endif
 
-BOOST_AUTO_TEST_CASE(a_view_with_forbidden_pages_can_be_looked_at_all_the_same) {
+BOOST_AUTO_TEST_CASE(a_view_with_forbidden_pages_can_be_inspected) {
     for (const std::size_t changed : {std::size_t{3}, std::size_t{200}}) {  // a layer, and a file of its own
         const snapshot s = of_pattern(256 * page);
         cow_view view = s.view();
@@ -316,7 +320,7 @@ BOOST_AUTO_TEST_CASE(locked_pages_are_restored_too_and_stay_locked) {
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(it_works_where_the_page_map_can_only_be_read) {
+BOOST_AUTO_TEST_CASE(a_view_works_where_the_page_map_can_only_be_read) {
     BOOST_TEST(test::in_a_process([] {
                    test::forbid({SYS_ioctl}, ENOTTY);
                    cow_view view = of_pattern(100 * page).view();
@@ -330,7 +334,7 @@ BOOST_AUTO_TEST_CASE(it_works_where_the_page_map_can_only_be_read) {
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(it_works_where_there_is_no_proc, *boost::unit_test::precondition(test::as_root)) {
+BOOST_AUTO_TEST_CASE(a_view_works_without_proc, *boost::unit_test::precondition(test::as_root)) {
     BOOST_TEST(test::in_a_process([] {
                    test::must(::unshare(CLONE_NEWNS) == 0, "unshare");
                    test::must(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "private");

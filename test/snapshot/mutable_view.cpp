@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(changes_reach_the_snapshot_and_all_its_copies) {
     BOOST_TEST((byte == std::byte{1}));
 }
 
-BOOST_AUTO_TEST_CASE(there_is_one_at_a_time) {
+BOOST_AUTO_TEST_CASE(a_snapshot_has_one_mutable_view_at_a_time) {
     snapshot s = of_pattern(page);
     snapshot copy = s;
     snapshot clone = s.clone();
@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(a_part_can_be_protected) {
     BOOST_TEST((s.view_mutable()[page + 1] == std::byte{2}));
 }
 
-BOOST_AUTO_TEST_CASE(many_of_them_leak_nothing) {
+BOOST_AUTO_TEST_CASE(many_mutable_views_leak_nothing) {
     const test::resources before = test::resources::now();
     {
         snapshot s = of_pattern(8 * page);

@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(a_snapshot_does_not_follow_the_bytes_it_was_made_from) {
     BOOST_TEST(equal(bytes_of(s), pattern_bytes(2 * page)));
 }
 
-BOOST_AUTO_TEST_CASE(everything_works_with_nothing_in_it) {
+BOOST_AUTO_TEST_CASE(an_empty_snapshot_supports_every_operation) {
     test::directory directory;
     test::write_file(directory / "empty", {});
     snapshot::zeroed(0).save(directory / "saved");
@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(a_snapshot_holds_one_descriptor_which_exec_closes) {
     for (const int fd : memory_files()) BOOST_TEST((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 }
 
-BOOST_AUTO_TEST_CASE(who_holds_the_descriptor_can_change_nothing) {
+BOOST_AUTO_TEST_CASE(a_holder_of_the_descriptor_cannot_change_the_snapshot) {
     snapshot s = snapshot::from_bytes(pattern_bytes(4 * page));
     const auto safe = [&] {
         for (const int fd : memory_files()) {
@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(every_part_of_a_layered_snapshot_is_read_right) {
     BOOST_TEST(s.read_some(1, more, ec) == 6 * page + 9);
 }
 
-BOOST_AUTO_TEST_CASE(it_is_a_memory_for_devices_and_streams) {
+BOOST_AUTO_TEST_CASE(a_snapshot_is_a_memory_for_devices_and_streams) {
     static_assert(vmio::memory_reader<const snapshot>);
     std::vector<std::byte> bytes(2 * page, std::byte{'.'});
     std::memcpy(bytes.data() + page - 3, "frozen\n", 7);
@@ -284,7 +284,7 @@ BOOST_AUTO_TEST_CASE(it_is_a_memory_for_devices_and_streams) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(what_is_too_large_is_an_error) {
+BOOST_AUTO_TEST_CASE(a_size_that_is_too_large_is_an_error) {
     BOOST_CHECK_EXCEPTION(snapshot::zeroed(std::numeric_limits<std::size_t>::max()), vmio::memory_error,
                           [](const vmio::memory_error& e) { return e.code().value() == EFBIG; });
     // It can be held, but not be mapped.
@@ -300,7 +300,7 @@ BOOST_AUTO_TEST_CASE(bytes_that_cannot_be_read_are_an_error) {
                           [](const vmio::memory_error& e) { return e.code().value() == EFAULT; });
 }
 
-BOOST_AUTO_TEST_CASE(running_out_of_descriptors_is_an_error_and_a_branch_needs_none) {
+BOOST_AUTO_TEST_CASE(a_lack_of_descriptors_is_an_error_and_a_branch_needs_none) {
     BOOST_TEST(test::in_a_process([] {
                    const snapshot s = snapshot::from_bytes(pattern_bytes(64 * page));
                    leave_descriptors(1);  // for the page map
@@ -345,7 +345,7 @@ BOOST_AUTO_TEST_CASE(many_threads_may_use_one_snapshot) {
     BOOST_TEST((s.view()[0] == std::byte{199}));
 }
 
-BOOST_AUTO_TEST_CASE(a_child_of_fork_goes_on_with_snapshots_of_its_own) {
+BOOST_AUTO_TEST_CASE(a_child_of_fork_continues_with_its_own_snapshots) {
     snapshot s = snapshot::from_bytes(pattern_bytes(4 * page));
     cow_view view = s.view();
     view[0] = std::byte{1};

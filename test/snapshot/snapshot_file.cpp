@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(files_that_do_not_tell_their_size_or_lie_are_read_to_their_
     BOOST_TEST(equal(bytes_of(piped), bytes));
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_read_says_so_and_names_the_file) {
+BOOST_AUTO_TEST_CASE(an_unreadable_file_is_an_error_that_names_it) {
     test::directory directory;
     BOOST_CHECK_EXCEPTION(snapshot::from_file(directory / "missing"), vmio::file_error, says(ENOENT, "No such file"));
     BOOST_CHECK_EXCEPTION(snapshot::from_file(directory.path()), vmio::file_error, says(EISDIR, "directory"));
@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(files_are_read_where_they_cannot_be_spliced) {
                }) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_saved_can_be_loaded) {
+BOOST_AUTO_TEST_CASE(a_saved_snapshot_can_be_loaded) {
     test::directory directory;
     for (const std::size_t size : {std::size_t{0}, std::size_t{1}, page, 3 * page + 5, std::size_t{1000000}}) {
         const snapshot s = snapshot::from_bytes(pattern_bytes(size));
@@ -236,7 +236,7 @@ BOOST_AUTO_TEST_CASE(a_file_is_not_replaced_by_one_that_another_group_may_read,
     BOOST_TEST((status.st_mode & 0777) == 0640u);
 }
 
-BOOST_AUTO_TEST_CASE(what_a_link_points_to_is_replaced_and_not_the_link) {
+BOOST_AUTO_TEST_CASE(the_target_of_a_link_is_replaced_and_not_the_link) {
     test::directory directory;
     test::write_file(directory / "file", {});
     std::filesystem::create_symlink("file", directory / "link");

@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(a_layered_snapshot_can_be_changed_by_a_mutable_view) {
     BOOST_TEST(before.changed().empty());
 }
 
-BOOST_AUTO_TEST_CASE(commit_makes_a_new_snapshot_and_restore_comes_back_to_it) {
+BOOST_AUTO_TEST_CASE(commit_makes_a_new_snapshot_that_restore_returns_to) {
     const snapshot s = snapshot::from_bytes(pattern_bytes(64 * page));
     for (const std::size_t changed : {std::size_t{0}, std::size_t{5}, std::size_t{64}}) {
         cow_view view = s.view();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Lets boost::iostreams::compose() of several filters and a device over memory advance.
+/// Makes boost::iostreams::compose() of several filters and a device over memory advance the position.
 ///
-/// At each read and write Boost's composite_filter makes a device of its second filter and a copy of what lies below.
+/// At each read and write Boost's composite_filter makes a device of its second filter and a copy of the device below.
 /// A copy of a file descriptor shares its position; a copy of a device over memory does not, and would begin at the
 /// same place each time. composite_device is a detail of Boost (unchanged since 1.36), which is not included here: if
 /// its parameters change, the two declarations conflict and nothing compiles.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Gives boost::iostreams::stream<D>, stream_buffer<D> and filtering streams memory_streambuf when D is a device over
-/// memory.
+/// Makes memory_streambuf the buffer of boost::iostreams::stream<D>, stream_buffer<D> and filtering streams when D is a
+/// device over memory.
 ///
-/// Boost's generic buffer loses the bytes before a hole and keeps bytes that failed to be written for a later place.
+/// Boost's generic buffer loses the bytes before a hole, and writes bytes whose write has failed at a later position.
 /// The trait that selects a buffer is a detail of Boost (unchanged since 1.36). The assertions below and the overriders
 /// of boost_stream_buffer fail to compile if it changes.
 #pragma once
@@ -11,7 +11,7 @@
 #error "VMIO_GENERIC_BOOST_BUFFER is gone: two files of a program could disagree about the type of a stream buffer"
 #endif
 
-/// Defined: Boost's streams have our buffer.
+/// Defined if Boost's streams use memory_streambuf.
 #define VMIO_HAS_BOOST_BUFFER 1
 
 #include <cstddef>
@@ -31,14 +31,14 @@
 
 namespace vmio {
 
-/// The base of boost::iostreams::stream_buffer<Device>. The destructor writes what is pending, whatever the auto-close
+/// The base of boost::iostreams::stream_buffer<Device>. The destructor writes pending bytes, whatever the auto-close
 /// setting.
 template <class Device, class Traits>
 class boost_stream_buffer : public memory_streambuf<Device, boost::iostreams::detail::linked_streambuf<char, Traits>> {
     using base = memory_streambuf<Device, boost::iostreams::detail::linked_streambuf<char, Traits>>;
 
 public:
-    /// What Boost requires of a stream_buffer. A negative buffer size means that of the device; the putback size is
+    /// Required by Boost of a stream_buffer. A negative buffer size selects that of the device; the putback size is
     /// ignored.
     /// @{
     void open(const Device& device, std::streamsize buffer_size = -1, std::streamsize /* putback_size */ = -1) {
@@ -70,7 +70,7 @@ public:
 
 protected:
     /// @cond
-    // A filter takes an end for "nothing yet" unless the buffer says that it is the true one.
+    // A filter treats an end as "no data yet" unless the buffer reports a true end.
     typename base::int_type underflow() override { return mark(base::underflow()); }
     typename base::int_type uflow() override { return mark(base::uflow()); }
     std::streamsize xsgetn(char* s, std::streamsize n) override {

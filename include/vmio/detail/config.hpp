@@ -9,10 +9,10 @@
 /// Exported by the shared library; other symbols are hidden.
 #define VMIO_EXPORT __attribute__((visibility("default")))
 
-/// Hidden: for a class nested in an exported one.
+/// Hidden symbol: for a class nested in an exported one.
 #define VMIO_HIDDEN __attribute__((visibility("hidden")))
 
-/// clang warns where a result with this outlives the object that it refers to.
+/// Makes clang warn where a result outlives the object that it refers to.
 #ifndef VMIO_LIFETIMEBOUND
 #if defined(__clang__)
 #define VMIO_LIFETIMEBOUND [[clang::lifetimebound]]

@@ -16,8 +16,8 @@ namespace vmio {
 ///     window     start ............ end        offset 0 ............ size; offset == size is "past the end"
 ///     whole      0 ..... 2^64 - 1   2^64       the offset is the address; 2^64 has no number, so past_end() tells it
 ///
-/// A move below the start is refused and changes nothing. A move beyond the end sets the cursor past the end, from
-/// where moving back by n gives end - n.
+/// A move below the start is refused and leaves the cursor unchanged. A move beyond the end sets the cursor past the
+/// end; moving back by n from there results in end - n.
 class cursor {
 public:
     /// A position in the whole address space.
@@ -27,7 +27,7 @@ public:
     explicit constexpr cursor(const address_range& window) noexcept
         : base_(window.start()), size_(window.size()), whole_(false), past_end_(window.empty()) {}
 
-    /// Whether the position is behind the last byte.
+    /// Whether the position is past the last byte.
     constexpr bool past_end() const noexcept { return past_end_; }
 
     /// Distance from the start; unspecified past the end of the whole address space.
@@ -48,7 +48,7 @@ public:
         offset_ = past_end_ ? size_ : offset;
     }
 
-    /// Sets the position behind the last byte.
+    /// Sets the position past the last byte.
     constexpr void move_past_end() noexcept {
         past_end_ = true;
         offset_ = size_;
@@ -64,7 +64,7 @@ public:
     }
 
     /// Moves back; forward or back; or relative to the end.
-    /// Returns: false if the result would be before the start; nothing has changed then.
+    /// Returns: false if the result would be before the start; the position is then unchanged.
     /// @{
     [[nodiscard]] constexpr bool retreat(std::uint64_t by) noexcept {
         if (by == 0) return true;
@@ -94,8 +94,8 @@ public:
     /// @}
 
     /// Moves as std::streambuf::seekoff() does.
-    /// Returns: 0; or an errno, and nothing has changed: EINVAL, before the start; EOVERFLOW, a position that a signed
-    /// 64-bit stream offset cannot represent.
+    /// Returns: 0; or an errno, with the position unchanged: EINVAL, before the start; EOVERFLOW, a position that a
+    /// signed 64-bit stream offset cannot represent.
     [[nodiscard]] int seek(std::int64_t off, std::ios_base::seekdir way) noexcept {
         cursor moved = *this;
         bool inside = true;
@@ -120,7 +120,8 @@ public:
     }
 
 private:
-    /// Number of bytes behind the one at the position. Precondition: !past_end().
+    /// Number of bytes after the one at the position.
+    /// Precondition: !past_end().
     constexpr std::uint64_t beyond() const noexcept { return whole_ ? ~offset_ : size_ - offset_ - 1; }
 
     address base_ = 0;

@@ -9,9 +9,9 @@
 
 namespace vmio::detail {
 
-/// The range f(0), f(1), ... f(size - 1), each computed when it is asked for: std::views::iota | std::views::transform,
-/// which not every supported compiler can compile. F is a small class that can be copied and assigned; what it returns
-/// must not point into it.
+/// The range f(0), f(1), ... f(size - 1), each computed on access: std::views::iota | std::views::transform, which not
+/// every supported compiler can compile. F is a small class that can be copied and assigned; what it returns must not
+/// point into it.
 template <class F>
 class indexed_range : public std::ranges::view_base {
 public:
@@ -60,7 +60,8 @@ public:
         friend constexpr difference_type operator-(const iterator& a, const iterator& b) {
             return static_cast<difference_type>(a.i_ - b.i_);
         }
-        /// By index: iterators of different ranges are not to be compared.
+        /// Compares indices.
+        /// Precondition: both iterators belong to the same range.
         friend constexpr bool operator==(const iterator& a, const iterator& b) { return a.i_ == b.i_; }
         friend constexpr std::strong_ordering operator<=>(const iterator& a, const iterator& b) {
             return a.i_ <=> b.i_;
@@ -89,6 +90,6 @@ private:
 
 }  // namespace vmio::detail
 
-/// Its iterators hold all they need.
+/// A borrowed range: its iterators do not refer to the range object.
 template <class F>
 inline constexpr bool std::ranges::enable_borrowed_range<vmio::detail::indexed_range<F>> = true;

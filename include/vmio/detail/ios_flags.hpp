@@ -10,7 +10,7 @@ namespace vmio::detail {
 
 /// A flag of std::ios_base. In libstdc++ these are unscoped enumerations, so std::ios::in would convert to an address
 /// or to a buffer size; overloads that are deleted for them make that an error. In libc++ most of them are plain
-/// integers, which cannot be told apart from other numbers.
+/// integers, which cannot be distinguished from other numbers.
 template <class T>
 concept ios_flag = std::is_enum_v<T> &&
     (std::same_as<T, std::ios_base::openmode> || std::same_as<T, std::ios_base::seekdir> ||

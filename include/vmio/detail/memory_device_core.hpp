@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
-/// memory_device without what Boost needs to use it: the streams include this, so that they do not include Boost.
+/// memory_device without the parts that depend on Boost; the streams include this, and so do not include Boost.
 ///
-/// A program that includes this alone can name a device, but cannot give it to Boost: `category` is incomplete, and so
-/// is the stream buffer. Thus no translation unit can choose another buffer than vmio/memory_device.hpp does.
+/// A program that includes this alone can name a device, but cannot pass it to Boost: `category` is incomplete, and so
+/// is the stream buffer. Thus all translation units use the buffer chosen by vmio/memory_device.hpp.
 #pragma once
 
 #include <cerrno>
@@ -30,11 +30,11 @@ namespace vmio {
 /// Over the whole address space a position **is** an address; an address of 2^63 or more cannot be sought, since it
 /// does not fit a stream offset. Over a window a position is an offset in bytes from its start.
 ///
-/// A copy copies the memory `M` (which should be a cheap handle) and has its own position. A device that was moved from
-/// is not open. The error of a failed write that close() or seek() has still to report is neither copied nor moved.
+/// A copy copies the memory `M` (which should be a cheap handle) and has its own position. A moved-from device is not
+/// open. A pending write error, which close() or seek() would report, is neither copied nor moved.
 /// Not thread-safe; copies are independent.
 ///
-/// Errors: memory_error, and the position is as it was before. EBADF if the device is not open.
+/// Errors: memory_error; the position is then unchanged. EBADF if the device is not open.
 template <memory_reader M>
 class memory_device {
 public:
@@ -42,7 +42,8 @@ public:
     using memory_type = M;               ///< the memory below the device
     using position_type = std::int64_t;  ///< boost::iostreams::stream_offset
 
-    /// The mode for Boost, and that there are close() and optimal_buffer_size(). Defined in vmio/memory_device.hpp.
+    /// Boost's category: the mode, and support for close() and optimal_buffer_size(). Defined in
+    /// vmio/memory_device.hpp.
     struct category;
 
     /// Not open.
@@ -91,7 +92,8 @@ public:
         throw_failed_write();
     }
 
-    /// Reads until `n` bytes are read, or up to where the memory ends: a hole, the end of the window, the top.
+    /// Reads `n` bytes, or those before the end of the memory: a hole, the end of the window, the top of the address
+    /// space.
     /// Returns: the number of bytes; -1 at an end, and for an `n` of 0.
     /// Errors: that of the memory if the first byte lies in a hole; EINVAL for a negative `n`.
     std::streamsize read(char* s, std::streamsize n) {
@@ -106,8 +108,8 @@ public:
 
     /// Writes all `n` bytes.
     /// Returns: `n`.
-    /// Errors: that of the memory, or errc::end_of_memory at an end; the bytes before memory_error::where() are written
-    /// then. The error is thrown once more by the next seek() or close(), unless a write succeeds before:
+    /// Errors: that of the memory, or errc::end_of_memory at an end; the bytes before memory_error::where() have then
+    /// been written. The error is thrown again by the next seek() or close(), unless a write succeeds before:
     /// boost::iostreams::stream ignores it the first time.
     std::streamsize write(const char* s, std::streamsize n) requires memory_writer<M> {
         require(n);
@@ -125,9 +127,11 @@ public:
         throw memory_error(*failed_write_.error);
     }
 
-    /// Moves the position by `off` bytes from the start, the position or the end. Beyond the end of a window is its
-    /// end. Returns: the new position. Errors: EINVAL before the start; EOVERFLOW where a stream offset cannot name the
-    /// place, such as the end of the whole address space; those of an earlier write().
+    /// Moves the position by `off` bytes from the start, the position or the end. A position beyond the end of a window
+    /// is clamped to its end.
+    /// Returns: the new position.
+    /// Errors: EINVAL before the start; EOVERFLOW if a stream offset cannot represent the position, such as the end of
+    /// the whole address space; those of an earlier write().
     std::streampos seek(position_type off, std::ios_base::seekdir way) {
         require(0);
         throw_failed_write();
@@ -136,17 +140,19 @@ public:
         return static_cast<std::streamoff>(cursor_.offset());
     }
 
-    /// Returns: 64 KiB, since sixteen pages are what the kernel pins in one call without allocating a list of them.
+    /// Returns: 64 KiB: the kernel pins up to sixteen pages in one call without allocating a list of them.
     std::streamsize optimal_buffer_size() const noexcept { return std::streamsize{1} << 16; }
 
-    /// The memory. Precondition: is_open().
+    /// Returns: the memory.
+    /// Precondition: is_open().
     const M& memory() const noexcept { return *memory_; }
-    /// The position; of no meaning while the device is not open.
+    /// Returns: the position; meaningless while the device is not open.
     const cursor& position() const noexcept { return cursor_; }
 
-    // What buffers are built on: no exceptions, no conventions of Boost's. Precondition of all: is_open().
+    // For stream buffers: no exceptions, no conventions of Boost's. Precondition of all: is_open().
 
-    /// One attempt at the position, which moves by what is returned; may be partial. 0 without an error: the end.
+    /// One attempt at the position, which advances by the number of bytes returned; may be partial. 0 without an error:
+    /// the end.
     std::size_t read_some(std::span<std::byte> to, std::error_code& ec) noexcept {
         ec.clear();
         to = to.first(static_cast<std::size_t>(cursor_.clip(to.size())));
@@ -188,7 +194,8 @@ public:
         return !ec;
     }
 
-    /// Moves the position back. Precondition: `by` <= the bytes it has advanced.
+    /// Moves the position back.
+    /// Precondition: `by` <= bytes advanced.
     void move_back(std::uint64_t by) noexcept { (void)cursor_.retreat(by); }
 
 protected:
@@ -248,7 +255,7 @@ concept buffered_memory_device = device_over_memory<D> && std::default_initializ
 }  // namespace vmio
 
 /// @cond
-// What Boost would choose for a device over memory; defined in vmio/memory_device.hpp.
+// Boost's choices for a device over memory; defined in vmio/memory_device.hpp.
 namespace boost {
 
 template <class T>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// What an error about a memory names. A memory may provide it with process_id(), read_operation() and
+/// Process id and operation names for errors about a memory, which it may provide by process_id(), read_operation() and
 /// write_operation().
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-/// The members of vmio/memory_stream.hpp; include that. They are not inline, so that the library can hold those of the
-/// streams over a process.
+/// The members of vmio/memory_stream.hpp; include that. They are not inline, so that the library can contain those of
+/// the streams over a process.
 #pragma once
 
 #include <cstddef>

@@ -26,7 +26,7 @@ namespace vmio {
 
 // ---- moving ----
 
-/// Takes all but the areas and the locale, which std::streambuf copies, and leaves `other` without a device.
+/// Moves all but the areas and the locale, which std::streambuf copies; leaves `other` without a device.
 template <class Device, class Base>
 void memory_streambuf<Device, Base>::take(memory_streambuf& other) noexcept {
     device_ = std::exchange(other.device_, Device());
@@ -41,7 +41,7 @@ void memory_streambuf<Device, Base>::take(memory_streambuf& other) noexcept {
 
 // ---- the two directions ----
 
-/// From this size on, copying into the buffer costs more than a call of its own would.
+/// From this size on, copying through the buffer is slower than a direct call.
 template <class Device, class Base>
 std::size_t memory_streambuf<Device, Base>::bulk_size() const noexcept {
     return std::min(capacity_, std::max(capacity_ / 4, page_size()));
@@ -67,8 +67,8 @@ bool memory_streambuf<Device, Base>::begin_writing() noexcept {
     return true;
 }
 
-/// Moves the device to the position of the stream. Drops what was read ahead and keeps what can be put back.
-/// Precondition: nothing is pending.
+/// Moves the device to the position of the stream. Drops bytes read ahead and keeps the putback area.
+/// Precondition: no bytes are pending.
 template <class Device, class Base>
 void memory_streambuf<Device, Base>::settle() noexcept {
     device_.move_back(static_cast<std::uint64_t>(this->egptr() - this->gptr()));
@@ -93,7 +93,7 @@ std::streamsize memory_streambuf<Device, Base>::take_some_buffered(char* to, std
     return size > 0 && take_buffered(to, static_cast<std::size_t>(size)) ? size : 0;
 }
 
-/// Returns: the bytes to the end of the page first, then a page, then twice as many each time.
+/// Returns: the number of bytes to read: first to the end of the page, then a page, then twice as many each time.
 template <class Device, class Base>
 std::size_t memory_streambuf<Device, Base>::next_fill() const noexcept {
     const auto in_page = static_cast<std::size_t>(device_.position().where() & (page_size() - 1));
@@ -106,7 +106,7 @@ void memory_streambuf<Device, Base>::grow_fill() noexcept {
     fill_ = std::max(2 * std::min(fill_, capacity_), page_size());
 }
 
-/// Reads once, behind the last few bytes that were read.
+/// Reads once, after the last few bytes that were read, which are kept for unget.
 /// Returns: false at the end, or with ec.
 template <class Device, class Base>
 bool memory_streambuf<Device, Base>::fill(std::error_code& ec) noexcept {
@@ -119,7 +119,7 @@ bool memory_streambuf<Device, Base>::fill(std::error_code& ec) noexcept {
     return got > 0;
 }
 
-/// Reads behind the `done` bytes at `s` until there are `n`, an error (ec) or the end.
+/// Reads after the `done` bytes at `s` until there are `n`, an error (ec) or the end.
 /// Returns: the number of bytes at `s`.
 template <class Device, class Base>
 std::size_t memory_streambuf<Device, Base>::read_directly(char* s, std::size_t done, std::size_t n,
@@ -152,7 +152,7 @@ template <class Device, class Base>
 std::error_code memory_streambuf<Device, Base>::flush_writes() noexcept {
     const auto pending = static_cast<std::size_t>(this->pptr() - this->pbase());
     if (pending == 0) return {};
-    this->setp(space(), space() + capacity_);  // dropped, whether or not they can be written
+    this->setp(space(), space() + capacity_);  // dropped even if the write fails
     return write_out(space(), pending);
 }
 
@@ -177,7 +177,7 @@ void memory_streambuf<Device, Base>::raise(const memory_error& failure) {
     try {
         owner_->setstate(std::ios_base::badbit);
     } catch (const std::ios_base::failure&) {
-        // It carries no errno; the one below does.
+        // Carries no errno; the one below does.
     }
     if (wanted) throw memory_error(failure);
 }

@@ -67,8 +67,8 @@ void memory_streambuf<Device, Base>::detach() {
 
 template <class Device, class Base>
 auto memory_streambuf<Device, Base>::underflow() -> int_type {
-    // A caller that only looks ahead, as while a number or a line is read: a hole ends what was read so far, and is an
-    // error at the next call.
+    // The caller only looks ahead, as while reading a number or a line: a hole ends the data here, and is an error at
+    // the next call.
     const bool has_read = this->gptr() != this->eback() && !at_hole_;
     return next(has_read);
 }
@@ -139,7 +139,7 @@ template <class Device, class Base>
 std::streamsize memory_streambuf<Device, Base>::xsputn(const char* s, std::streamsize n) {
     if (n <= 0 || !begin_writing()) return 0;
     const auto size = static_cast<std::size_t>(n);
-    // Under unitbuf the flush comes from a destructor, which can report nothing: write here.
+    // Under unitbuf the flush happens in a destructor, which cannot report errors: write here.
     const bool at_once = owner_ != nullptr && (owner_->flags() & std::ios_base::unitbuf);
     const bool pending = this->pptr() != this->pbase();
     const bool straight = at_once || size >= (pending ? capacity_ : bulk_size());
@@ -163,7 +163,7 @@ int memory_streambuf<Device, Base>::sync() {
     return -1;
 }
 
-/// The position of the stream: behind what the caller has read and before what the buffer has read ahead.
+/// The position of the stream: after the bytes consumed by the caller and before those read ahead.
 template <class Device, class Base>
 auto memory_streambuf<Device, Base>::tell() noexcept -> pos_type {
     auto at = device_.position();
@@ -187,7 +187,7 @@ template <class Device, class Base>
 auto memory_streambuf<Device, Base>::seekoff(std::streamoff off, std::ios_base::seekdir way,
                                              std::ios_base::openmode which) -> pos_type {
     if (!device_.is_open()) return pos_type(std::streamoff(-1));
-    // How tellg() and tellp() ask; seekg(0, cur) is the same call.
+    // The call of tellg() and tellp(); seekg(0, cur) makes the same one.
     const bool stays = off == 0 && way == std::ios_base::cur;
     std::error_code ec = flush_writes();
     std::optional<memory_error> failure = std::exchange(unreported_, std::nullopt);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// process_vm_device, process_vm_source and process_vm_sink without what Boost needs to use them; include
+/// process_vm_device, process_vm_source and process_vm_sink without the parts that depend on Boost; include
 /// vmio/process_vm_device.hpp.
 #pragma once
 
@@ -12,7 +12,8 @@
 
 namespace vmio {
 
-/// A memory_device over a process, which can be named by its id. What is said there and on process_memory holds.
+/// A memory_device over a process, which can be named by its id. The documentation of memory_device and process_memory
+/// applies.
 class VMIO_EXPORT process_vm_device : public memory_device<process_memory> {
     using base = memory_device<process_memory>;
 
@@ -32,7 +33,7 @@ public:
     /// Opens as the constructors do.
     /// Errors: EBUSY if the device is open already.
     void open(pid_t id, address start = 0) { open_as(process_vm_device(id, start)); }
-    /// Opens a window in the same way.
+    /// Opens a window as the constructor does.
     void open(pid_t id, const address_range& window) { open_as(process_vm_device(id, window)); }
     /// A std::ios::openmode is neither an address nor a range.
     template <class... Args>

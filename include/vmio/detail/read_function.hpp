@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// A memory_reader behind one type, for functions that are compiled once for all memories.
+/// Type-erased memory_reader, for functions that are compiled once for all memories.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace vmio::detail {
 
-/// read_some() of some memory_reader.
+/// Reference to read_some() of a memory_reader.
 using read_function = std::function<std::size_t(address where, std::span<std::byte> to, std::error_code& ec)>;
 
 /// Reads from `m`, which must outlive the result.

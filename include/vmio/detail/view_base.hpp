@@ -13,8 +13,8 @@ namespace vmio {
 /// The bytes of a view, in this process. Offsets are not checked.
 ///
 /// Lifetime: spans, pointers and references are valid until the view is destroyed or assigned to; a move of the view
-/// leaves them valid, since the address of the bytes does not change. bytes() and data() of a temporary do not compile:
-/// what they return would be invalid at the end of the expression. A moved-from view is empty.
+/// leaves them valid, since the address of the bytes does not change. bytes() and data() are deleted for temporaries:
+/// the results would be invalid at the end of the expression. A moved-from view is empty.
 class view_bytes {
 public:
     /// As in std::span<std::byte>.
