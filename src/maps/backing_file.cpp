@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <vmio/backing_file.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <limits>
@@ -161,11 +162,12 @@ std::uint64_t backing_file::next_data(std::uint64_t offset) const {
 std::size_t backing_file::read_some(address offset, std::span<std::byte> to, std::error_code& ec) const noexcept {
     ec.clear();
     if (to.empty()) return 0;
-    if (offset > most_offset) {  // EINVAL to pread(2)
+    if (offset >= most_offset) {  // EINVAL to pread(2), as a range that passes it
         ec = detail::system_error_of(EIO);
         return 0;
     }
-    const ssize_t got = detail::sys::pread(descriptor(), to.data(), to.size(), static_cast<off_t>(offset));
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), most_offset - offset));
+    const ssize_t got = detail::sys::pread(descriptor(), to.data(), size, static_cast<off_t>(offset));
     if (got > 0) return static_cast<std::size_t>(got);
     ec = got < 0 ? detail::last_system_error() : detail::system_error_of(EIO);
     return 0;

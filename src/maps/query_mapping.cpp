@@ -93,7 +93,7 @@ std::optional<mapping> detail::query_mapping(const process& target, address wher
         if (!ec && (!found || found->range.start() > where))
             found = ask_kernel(target, where, mapping_lookup::next_after, {}, ec);
         if (!ec) return found;
-        if (!needs_list(ec)) throw memory_error("query_mapping", target.id(), where, ec);
+        if (!needs_list(ec)) throw opening_error("query_mapping", target.id(), where, ec);
         list = memory_map::load(target);
     }
     const auto m = list->at_or_above(where);

@@ -47,8 +47,10 @@ process_memory::process_memory(process target, process_memory_options options, s
 
 process_memory::process_memory(process target, process_memory_options options)
     : target_(std::move(target)), state_(std::make_shared<state>(options, target_)) {
-    if (const std::error_code ec = open(options))
-        throw memory_error("open", target_.id(), 0, ec, advice(target_, state_->options, state_->opening_error, ec));
+    const std::error_code ec = open(options);
+    if (!ec) return;
+    const std::error_code mem_error = state_->mem ? state_->mem->write_error() : state_->opening_error;
+    throw memory_error("open", target_.id(), 0, ec, advice(target_, state_->options, mem_error, ec));
 }
 
 std::error_code process_memory::open(process_memory_options options) {

@@ -140,9 +140,15 @@ std::size_t piece_reader::read_file_bytes(const backing_file& file, std::uint64_
 /// and one of a new mapping look the same. Bytes that were read are right, even if they are gone by now.
 void piece_reader::check(const region_source& source, const address_range& range) {
     const process& target = memory_.target();
+    if (!maps_) {
+        std::error_code ec;
+        const int maps = maps_of(target, ec);
+        if (ec) throw memory_error("query of /proc/PID/maps", target.id(), range.start(), ec);
+        maps_.emplace(maps, target.proc_directory());
+    }
     for (address at = range.start(); at < range.end();) {
         vma_info m;
-        const std::error_code ec = maps_.at_or_above(at, m);
+        const std::error_code ec = maps_->at_or_above(at, m);
         if (ec && ec.value() != ENOENT) {
             const std::error_code why = lost_program(target);  // GCOVR_EXCL_LINE: ended or called exec since the read
             throw memory_error("query of /proc/PID/maps", target.id(), at, why ? why : ec);  // GCOVR_EXCL_LINE: so

@@ -39,8 +39,7 @@ protected:
 
 class piece_reader {
 public:
-    explicit piece_reader(process_memory memory)
-        : memory_(std::move(memory)), maps_(memory_.target().maps(), memory_.target().proc_directory()) {}
+    explicit piece_reader(process_memory memory) : memory_(std::move(memory)) {}
 
     /// Reads `range`. Precondition: it lies in the mapping of `source`.
     /// Errors: memory_error if the process has ended or called exec; what `to` throws.
@@ -61,7 +60,7 @@ private:
     process_memory memory_;
     std::optional<process_memory> forced_;  // for protected memory, opened when it is needed
     const process_memory* by_ = nullptr;    // one of these
-    vma_lookup maps_;
+    std::optional<vma_lookup> maps_;  // made when first needed
     piece_consumer* sink_ = nullptr;
     std::vector<address_range> inferred_;  // parts of the range that were not read from memory
     std::vector<remote_block> blocks_;

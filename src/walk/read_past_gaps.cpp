@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include <vmio/backing_file.hpp>
 #include <vmio/page_map.hpp>
@@ -42,11 +43,12 @@ address file_end(const process& target, const detail::vma_info& m) {
 }
 
 /// Returns why `at` cannot be read, and how far that reason holds.
-memory_gap examine(const process& target, detail::vma_lookup& mapped, address at, address end, bool protections_count) {
+memory_gap examine(const process& target, std::optional<detail::vma_lookup>& mapped, address at, address end, bool protections_count) {
     detail::vma_info m;
     std::error_code none = detail::lost_program(target);
-    if (!none) detail::maps_of(target, none);
-    if (!none) none = mapped.at_or_above(at, m);
+    const int maps = none ? -1 : detail::maps_of(target, none);
+    if (!none && !mapped) mapped.emplace(maps);
+    if (!none) none = mapped->at_or_above(at, m);
     if (none.value() == ENOENT) return {{at, end}, gap_reason::unmapped};
     if (none) throw memory_error("query of /proc/PID/maps", target.id(), at, detail::gone_only_if_ended(target, none));
     if (m.range.start() > at) return {{at, std::min(end, m.range.start())}, gap_reason::unmapped};
@@ -67,7 +69,7 @@ std::vector<memory_gap> read_past_gaps(const process_memory& memory, address fro
     const auto range = address_range::of_size(from, to.size());
     const bool protections_count = memory.options().method != transfer_method::proc_mem;
     std::vector<memory_gap> gaps;
-    detail::vma_lookup mapped(target.maps());
+    std::optional<detail::vma_lookup> mapped;
     std::error_code ec;
     for (address at = from; at < range.end();) {
         const auto rest = to.subspan(static_cast<std::size_t>(at - from));

@@ -190,7 +190,7 @@ BOOST_AUTO_TEST_CASE(a_capture_that_finds_no_room_for_its_end_is_an_error) {
 
 BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_taken_from_memory) {
     const test::directory place;
-    const auto bytes = pattern_bytes(3 * page + 100);
+    const auto bytes = pattern_bytes(20 * page + 100);
     test::write_file(place / "file", bytes);
     const int fd = ::open((place / "file").c_str(), O_RDONLY | O_CLOEXEC);
     void* const p = ::mmap(nullptr, bytes.size(), PROT_READ, MAP_PRIVATE, fd, 0);
@@ -198,11 +198,11 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_taken_from_memory) {
     ::close(fd);
     const test::child_process child;
     vmio::capture_options options;
-    options.ranges = {vmio::address_range::of_size(test::address_of(p), 4 * page)};
+    options.ranges = {vmio::address_range::of_size(test::address_of(p), 21 * page)};
     BOOST_TEST(test::in_a_process([&] {
                    const process target(child.id());
-                   // Of the file, not of the page map: eight bytes a page.
-                   test::forbid_with(SYS_pread64, 2, ~63u, EIO);
+                   // Of the file, not of what is read of /proc: 8 KiB at a time at the most.
+                   test::forbid_with(SYS_pread64, 2, ~16383u, EIO);
                    const process_snapshot s = process_snapshot::capture(target, options);
                    if (!s.gaps().empty()) return 1;
                    const vmio::cow_view view = s.view(options.ranges[0]);
