@@ -89,13 +89,18 @@ long process::state::ended_by_pidfd() const noexcept {
     }
     pollfd asked{pidfd.get(), POLLIN, 0};
     timespec at_once{};
-    return ::syscall(SYS_ppoll, &asked, 1, &at_once, nullptr, 0);
+    if (const long ended = ::syscall(SYS_ppoll, &asked, 1, &at_once, nullptr, 0); ended >= 0) return ended;
+    // ppoll(2) fails where RLIMIT_NOFILE is 0. To the signal 0 a zombie is alive, whose id is not recycled yet.
+    if (::syscall(SYS_pidfd_send_signal, pidfd.get(), 0, nullptr, 0) == 0) return 0;
+    const int error = detail::last_system_error().value();
+    return error == ESRCH ? 1 : error == EPERM ? 0 : -1;
 }
 
 bool process::state::alive() const noexcept {
     if (const long ended = ended_by_pidfd(); ended >= 0) return ended == 0;
     detail::proc_stat status;
-    return !read_stat(status) && !status.ended();
+    const std::error_code ec = read_stat(status);
+    return detail::is_exhaustion(ec) || (!ec && !status.ended());  // a shortage is no sign of an end
 }
 
 /// Reads through a cached descriptor if called often, or if there is no pidfd.
