@@ -60,7 +60,7 @@ private:
     process_memory memory_;
     std::optional<process_memory> forced_;  // for protected memory, opened when it is needed
     const process_memory* by_ = nullptr;    // one of these
-    std::optional<vma_lookup> maps_;  // made when first needed
+    std::optional<vma_lookup> maps_;        // made when first needed
     piece_consumer* sink_ = nullptr;
     std::vector<address_range> inferred_;  // parts of the range that were not read from memory
     std::vector<remote_block> blocks_;

@@ -43,7 +43,8 @@ address file_end(const process& target, const detail::vma_info& m) {
 }
 
 /// Returns why `at` cannot be read, and how far that reason holds.
-memory_gap examine(const process& target, std::optional<detail::vma_lookup>& mapped, address at, address end, bool protections_count) {
+memory_gap examine(const process& target, std::optional<detail::vma_lookup>& mapped, address at, address end,
+                   bool protections_count) {
     detail::vma_info m;
     std::error_code none = detail::lost_program(target);
     const int maps = none ? -1 : detail::maps_of(target, none);
