@@ -165,9 +165,9 @@ int snapshot_diff(const tool::options::variables_map& given) {
     bool any = false;
     for (bool first = true; first || (has("repeat") && std::cout); first = false) {
         if (!first || !has("from") || seconds) wait(target, seconds);
-        process_snapshot now = captured(target, options);
+        const process_snapshot now = captured(target, options);
         any |= compare(before, now, wanted, most);
-        before = std::move(now);
+        before = now;
     }
     return any ? 1 : 0;
 }

@@ -2,9 +2,11 @@
 /// Worker threads of the library.
 #pragma once
 
+#include <concepts>
 #include <csignal>
 #include <exception>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include <pthread.h>
@@ -36,7 +38,7 @@ public:
     worker_thread() noexcept = default;
     /// Errors: std::system_error (EAGAIN), std::bad_alloc.
     template <class F>
-    explicit worker_thread(F&& f) {
+    requires(!std::same_as<std::remove_cvref_t<F>, worker_thread>) explicit worker_thread(F&& f) {
         const signals_blocked now;
         thread_ = std::thread(std::forward<F>(f));
     }

@@ -148,7 +148,10 @@ bool process::state::same_program(std::error_code& ec) const noexcept {
     if (maps_.get() >= 0 && detail::memory_behind(maps_.get()).value() == ESRCH) return false;
     detail::proc_stat now;
     if (directory) ec = read_stat(now);
-    if (!alive() || ec.value() == ESRCH || ec.value() == ENOENT) return ec.clear(), false;
+    if (!alive() || ec.value() == ESRCH || ec.value() == ENOENT) {
+        ec.clear();
+        return false;
+    }
     if (ec || !directory) return true;
     if (program_.never_called_exec() && !now.never_called_exec()) return false;
     if (!program_.layout_known()) return true;

@@ -20,7 +20,7 @@ std::string advice(const process& target, const process_memory_options& options,
     if (ec.value() == EOPNOTSUPP)
         return "process_vm_readv needs a process id, and a process opened by in_proc() has none here: use "
                "transfer_method::automatic or proc_mem";
-    const std::string text = detail::opening_advice(target.id(), ec);
+    std::string text = detail::opening_advice(target.id(), ec);
     if (ec != errc::permission_denied && ec != errc::not_supported) return text;
     const access_obstacle obstacle = target.id() == 0 ? access_obstacle::none : diagnose_access(target.id()).obstacle;
     const std::string call = "process_vm_readv is refused by a seccomp filter or missing in this kernel";

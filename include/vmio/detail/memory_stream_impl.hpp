@@ -16,7 +16,10 @@ basic_memory_stream<Device, Stream>::basic_memory_stream() : Stream(nullptr) {
 
 template <class Device, class Stream>
 basic_memory_stream<Device, Stream>::basic_memory_stream(basic_memory_stream&& other) noexcept
-    : Stream(std::move(other)), buffer_(std::move(other.buffer_)), state_(*this) {
+    : Stream(std::move(other)),
+      // The base moves its own part alone. NOLINTNEXTLINE(bugprone-use-after-move)
+      buffer_(std::move(other.buffer_)),
+      state_(*this) {
     this->set_rdbuf(&buffer_);
     buffer_.set_owner(this);
 }
