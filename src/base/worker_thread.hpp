@@ -2,7 +2,6 @@
 /// Worker threads of the library.
 #pragma once
 
-#include <concepts>
 #include <csignal>
 #include <exception>
 #include <thread>
@@ -37,8 +36,8 @@ class worker_thread {
 public:
     worker_thread() noexcept = default;
     /// Errors: std::system_error (EAGAIN), std::bad_alloc.
-    template <class F>
-    requires(!std::same_as<std::remove_cvref_t<F>, worker_thread>) explicit worker_thread(F&& f) {
+    template <class F, class = std::enable_if_t<!std::is_same_v<std::remove_cvref_t<F>, worker_thread>>>
+    explicit worker_thread(F&& f) {
         const signals_blocked now;
         thread_ = std::thread(std::forward<F>(f));
     }
