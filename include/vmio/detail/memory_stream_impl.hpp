@@ -16,10 +16,7 @@ basic_memory_stream<Device, Stream>::basic_memory_stream() : Stream(nullptr) {
 
 template <class Device, class Stream>
 basic_memory_stream<Device, Stream>::basic_memory_stream(basic_memory_stream&& other) noexcept
-    : Stream(std::move(other)),
-      // The base moves its own part alone. NOLINTNEXTLINE(bugprone-use-after-move)
-      buffer_(std::move(other.buffer_)),
-      state_(*this) {
+    : Stream(std::move(other)), buffer_(std::move(other.buffer_)), state_(*this) {
     this->set_rdbuf(&buffer_);
     buffer_.set_owner(this);
 }
@@ -27,7 +24,7 @@ basic_memory_stream<Device, Stream>::basic_memory_stream(basic_memory_stream&& o
 template <class Device, class Stream>
 auto basic_memory_stream<Device, Stream>::operator=(basic_memory_stream&& other) noexcept -> basic_memory_stream& {
     Stream::operator=(std::move(other));
-    buffer_ = std::move(other.buffer_);
+    buffer_ = std::move(other.buffer_);  // NOLINT(bugprone-use-after-move): the base moves its own part alone
     return *this;
 }
 
