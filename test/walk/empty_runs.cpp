@@ -236,7 +236,8 @@ BOOST_AUTO_TEST_CASE(reserved_memory_costs_a_search_next_to_nothing) {
             BOOST_TEST((search(target, before('j'), options) == std::vector<address>{written[9] - 100}));
             BOOST_TEST((search(target, before('a'), options).empty()));
             BOOST_TEST(steps < 4 * (size / gibibyte + 400));
-            const auto all = search(target, vmio::byte_pattern::text("absent"), {.regions = options.regions});
+            const vmio::search_options how{.regions = options.regions};
+            const auto all = search(target, vmio::byte_pattern::text("absent"), how);
             BOOST_TEST(all.empty());
         }
         vmio::search_summary s = search(target, vmio::byte_pattern::text("b"), [](address) { return true; },
