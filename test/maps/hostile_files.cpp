@@ -60,7 +60,7 @@ public:
         segment.p_align = 4;
         const std::vector<Elf64_Phdr> segments(count, segment);
         const Elf64_Nhdr other{0, 0, NT_GNU_ABI_TAG};
-        const std::vector<Elf64_Nhdr> notes(note_size / sizeof other, other);
+        const std::vector<Elf64_Nhdr> notes(note_size / sizeof other + 1, other);
         put(&header, sizeof header);
         put(segments.data(), segments.size() * sizeof segment);
         put(notes.data(), note_size);
