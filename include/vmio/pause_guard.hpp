@@ -60,7 +60,7 @@ struct pause_options {
 ///
 /// If the target is a child of the calling process, waitpid(2) in it may report the stops of the pause, even without
 /// WUNTRACED: a status for which WIFSTOPPED() is true, which the caller has to pass over. Exit statuses are not lost.
-/// With __WNOTHREAD, the thread that made the child is told of no stop.
+/// With __WNOTHREAD, the thread that made the child sees no stop.
 ///
 /// Cost: a thread of ours, and some 20 microseconds for each thread of the target.
 class VMIO_EXPORT pause_guard {

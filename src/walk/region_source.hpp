@@ -26,7 +26,7 @@ struct region_piece {
 };
 
 /// Whether a mapping is memory of the target that can be read: neither a device nor one of the kernel's own; without
-/// read_protected, its protection must allow it. A device is told by the kind of its file, whatever its name is.
+/// read_protected, its protection must allow it. A device is recognised by the kind of its file, not by its name.
 bool is_region(const process& target, const mapping&, const source_options& = {}) noexcept;
 
 /// The same where there is only the name to go by.
