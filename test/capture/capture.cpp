@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
@@ -26,12 +25,14 @@
 #include "support/error_of.hpp"
 #include "support/files.hpp"
 #include "support/mapped.hpp"
+#include "support/own_memory.hpp"
 #include "support/pages.hpp"
 #include "support/resources.hpp"
 
 using test::child_process;
 using test::mapped;
 using test::pages;
+using test::status_of;
 using vmio::address_range;
 using vmio::capture_options;
 using vmio::gap_reason;
@@ -42,14 +43,6 @@ using vmio::detail::file_descriptor;
 namespace {
 
 const std::size_t page = vmio::page_size();
-
-/// In kilobytes: "VmRSS", "VmPTE".
-std::size_t status_of(pid_t id, const std::string& what) {
-    std::ifstream status("/proc/" + std::to_string(id) + "/status");
-    for (std::string line; std::getline(status, line);)
-        if (line.starts_with(what + ":")) return std::stoul(line.substr(what.size() + 1));
-    return 0;
-}
 
 int error_of_capture(const process& target, const capture_options& options = {}) {
     return test::error_of([&] { process_snapshot::capture(target, options); });

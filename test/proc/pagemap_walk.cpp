@@ -20,6 +20,7 @@
 #include "support/mapped.hpp"
 #include "support/maps.hpp"
 #include "support/page_picture.hpp"
+#include "support/sanitized.hpp"
 #include "support/zero_page.hpp"
 
 using test::error_of;
@@ -111,11 +112,18 @@ BOOST_AUTO_TEST_CASE(reserved_memory_that_holds_nothing_is_not_read_entry_by_ent
             const test::mapped reserve(size / page, MAP_PRIVATE | MAP_ANONYMOUS);
             const test::mapped used(3);
             used.write(1);
+#ifdef VMIO_TEST_SANITIZED  // whose reserve of terabytes is used here and there
+            const vmio::address_range around(std::min(reserve.start(), used.start()),
+                                             std::max(reserve.range().end(), used.range().end()));
+            if (around.size() > 4 * size) return 5;
+#else
+            const vmio::address_range around(0, ~vmio::address{0});
+#endif
             const page_map map(process::self());
             test::forbid({SYS_ioctl}, ENOTTY);
             const std::uint64_t before = test::bytes_read();
             if (!map.scan(reserve.range(), page_state::data).empty()) return 1;
-            if (map.scan({0, ~vmio::address{0}}, page_state::data).empty()) return 2;
+            if (map.scan(around, page_state::data).empty()) return 2;
             if (test::bytes_read() - before > size / page) return 3;  // an eighth of what the entries have
             reserve.write(size / page / 2);
             return map.scan({reserve.page(size / page / 2), reserve.page(size / page / 2 + 1)}).size() == 1 ? 0 : 4;

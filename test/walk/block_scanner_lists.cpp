@@ -2,7 +2,6 @@
 /// Long lists of blocks, and any.
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
 #include <random>
 #include <vector>
 
@@ -12,6 +11,7 @@
 
 #include "processes/child.hpp"
 #include "support/block_results.hpp"
+#include "support/own_memory.hpp"
 #include "support/pages.hpp"
 
 using test::is_right;
@@ -128,24 +128,19 @@ BOOST_AUTO_TEST_CASE(threads_share_a_long_list_and_read_nothing_twice) {
 }
 
 BOOST_AUTO_TEST_CASE(a_million_blocks_take_56_bytes_each_and_what_was_read) {
-    const auto resident = [] {
-        std::size_t all = 0;
-        std::size_t pages = 0;
-        std::ifstream("/proc/self/statm") >> all >> pages;
-        return pages * page;
-    };
     const test::pages some(256);
     const auto memory = memory_of(::getpid());
     const std::size_t count = 1000000;
     blocks wanted(count);
     for (std::size_t i = 0; i < count; ++i) wanted[i] = {some.start() + i * 48 % (some.size() - 4096), 1 + i % 5000};
-    const std::size_t before = resident();
+    const std::size_t before = test::resident_bytes();
     const auto scan = scan_blocks(memory, wanted);
-    [[maybe_unused]] const std::size_t grown = resident() - before;
+    [[maybe_unused]] const std::size_t grown = test::resident_bytes() - before;
     BOOST_TEST(scan.bytes_kept() <= some.size());
     BOOST_TEST(sizeof(block_result) == 56u);
 #ifndef __SANITIZE_THREAD__  // which keeps a shadow of everything
-    BOOST_TEST(grown <= 56 * count + some.size() + (std::size_t{8} << 20));
+    const std::size_t budget = 56 * count + some.size();
+    BOOST_TEST(grown <= budget + test::shadow_of(budget) + (std::size_t{8} << 20));
 #endif
     BOOST_TEST(std::all_of(scan.begin(), scan.end(), [](const block_result& r) {
         return !r.error && r.bytes.size() == std::min<std::size_t>(r.size, 4096) &&
