@@ -31,11 +31,15 @@ bool parse(const char* text, proc_stat& status) noexcept {
     int field = 4;
     for (; field <= 46; ++field) {
         char* end = nullptr;
-        const unsigned long value = std::strtoul(rest, &end, 10);
+        const unsigned long value = std::strtoul(rest, &end, 10);  // of a negative number: what it is modulo 2^64
         if (end == rest) break;
         rest = end;
         switch (field) {
+            case 4: found.parent = static_cast<int>(value); break;
+            case 5: found.process_group = static_cast<int>(value); break;
+            case 6: found.session = static_cast<int>(value); break;
             case 9: found.flags = value; break;
+            case 19: found.nice = static_cast<int>(value); break;
             case 26: found.start_code = value; break;
             case 27: found.end_code = value; break;
             case 28: found.start_stack = value; break;

@@ -8,6 +8,10 @@ namespace vmio::detail {
 
 struct proc_stat {
     char state = '?';
+    int parent = 0;
+    int process_group = 0;
+    int session = 0;
+    int nice = 0;
     unsigned long flags = 0;
     unsigned long pending = 0;  ///< signals pending for the thread itself, signal n in bit n - 1, up to 31
 

@@ -12,11 +12,14 @@
 
 #include "base/system_call.hpp"
 #include "base/system_error.hpp"
+#include "proc/proc_stat.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
 
 namespace vmio::detail {
 namespace {
+
+constexpr const char* read_operation = "read of a file of /proc/PID";
 
 /// Returns: the content of a file of /proc/PID.
 std::vector<std::byte> read_proc_file(const process& target, const char* name) {
@@ -31,7 +34,7 @@ std::vector<std::byte> read_proc_file(const process& target, const char* name) {
         bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
         if (got <= 0) break;
     }
-    if (ec) throw opening_error("read of a file of /proc/PID", target.id(), 0, ec);
+    if (ec) throw opening_error(read_operation, target.id(), 0, ec);
     return bytes;
 }
 
@@ -54,18 +57,6 @@ std::string arguments_in(const std::vector<std::byte>& cmdline) {
     return text;
 }
 
-/// The name of the program, in parentheses, may hold any byte: fields are counted from the last parenthesis.
-void parse_stat(const std::vector<std::byte>& bytes, process_numbers& numbers) {
-    const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    const std::size_t name_end = text.rfind(')');
-    if (name_end == text.npos) return;
-    process_numbers read;
-    const int found =
-        std::sscanf(text.c_str() + name_end, ") %c %d %d %d %*d %*d %" SCNu64 " %*u %*u %*u %*u %*u %*u %*d %*d %*d %d",
-                    &read.state, &read.parent, &read.process_group, &read.session, &read.flags, &read.nice);
-    if (found == 6) numbers = read;
-}
-
 /// The first of the four ids in a line of /proc/PID/status is the real one.
 std::uint32_t real_id(const std::string& status, const char* field) {
     const std::size_t at = status.find(field);
@@ -76,9 +67,18 @@ std::uint32_t real_id(const std::string& status, const char* field) {
 
 process_numbers read_numbers(const process& target) {
     process_numbers numbers;
-    parse_stat(read_proc_file(target, "stat"), numbers);
-    const std::vector<std::byte> bytes = read_proc_file(target, "status");
-    const std::string status(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    std::error_code ec;
+    const file_descriptor file = open_proc_file(target, "stat", ec);
+    proc_stat stat;
+    if (!ec) ec = read_proc_stat(file.get(), stat);
+    if (ec) throw opening_error(read_operation, target.id(), 0, ec);
+    numbers.state = stat.state;
+    numbers.nice = stat.nice;
+    numbers.flags = stat.flags;
+    numbers.parent = stat.parent;
+    numbers.process_group = stat.process_group;
+    numbers.session = stat.session;
+    const std::string status = text_of(read_proc_file(target, "status"));
     numbers.user = real_id(status, "\nUid:");
     numbers.group = real_id(status, "\nGid:");
     return numbers;

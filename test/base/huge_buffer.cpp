@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "base/huge_buffer.hpp"
+#include "support/usage.hpp"
 
 #include <cstdint>
 #include <new>
@@ -7,8 +8,6 @@
 #include <boost/test/unit_test.hpp>
 
 #include <vmio/address.hpp>
-
-#include "support/own_memory.hpp"
 
 using test::resident_bytes;
 using vmio::detail::make_huge_buffer;

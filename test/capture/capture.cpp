@@ -25,9 +25,9 @@
 #include "support/error_of.hpp"
 #include "support/files.hpp"
 #include "support/mapped.hpp"
-#include "support/own_memory.hpp"
 #include "support/pages.hpp"
 #include "support/resources.hpp"
+#include "support/usage.hpp"
 
 using test::child_process;
 using test::mapped;

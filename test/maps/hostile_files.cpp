@@ -25,8 +25,8 @@
 #include "faults/seccomp.hpp"
 #include "proc/procmap_query.hpp"
 #include "processes/child.hpp"
-#include "support/bytes_read.hpp"
 #include "support/mapped.hpp"
+#include "support/usage.hpp"
 
 using test::bytes_read;
 using test::mapped;

@@ -15,12 +15,12 @@
 #include "faults/seccomp.hpp"
 #include "processes/child.hpp"
 #include "processes/replaced_process.hpp"
-#include "support/bytes_read.hpp"
 #include "support/error_of.hpp"
 #include "support/mapped.hpp"
 #include "support/maps.hpp"
 #include "support/page_picture.hpp"
 #include "support/sanitized.hpp"
+#include "support/usage.hpp"
 #include "support/zero_page.hpp"
 
 using test::error_of;

@@ -44,7 +44,11 @@ BOOST_AUTO_TEST_CASE(the_fields_are_counted_from_the_last_parenthesis) {
         proc_stat s;
         BOOST_TEST(error_of("7 (" + std::string(name) + ") S" + fields(52), s) == 0);
         BOOST_TEST(s.state == 'S');
+        BOOST_TEST(s.parent == 4);
+        BOOST_TEST(s.process_group == 5);
+        BOOST_TEST(s.session == 6);
         BOOST_TEST(s.flags == 9u);
+        BOOST_TEST(s.nice == 19);
         BOOST_TEST(s.start_code == 26u);
         BOOST_TEST(s.end_code == 27u);
         BOOST_TEST(s.start_stack == 28u);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <new>
 #include <string>
 
 #include <sys/mman.h>
@@ -20,6 +21,14 @@ namespace test {
 inline bool install_guards(void* start, std::size_t size) {
     constexpr int guard_install = 102;
     return ::madvise(start, size, guard_install) == 0;
+}
+
+/// Returns: a new T that this process shares with the processes which it forks; it is never unmapped.
+template <class T>
+T* shared() {
+    void* const place = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    must(place != MAP_FAILED, "mmap");
+    return new (place) T();
 }
 
 /// A mapping of its own that nobody has touched yet.

@@ -11,8 +11,8 @@
 
 #include "processes/child.hpp"
 #include "support/block_results.hpp"
-#include "support/own_memory.hpp"
 #include "support/pages.hpp"
+#include "support/usage.hpp"
 
 using test::is_right;
 using test::is_whole;

@@ -25,10 +25,10 @@
 #include "processes/stopped.hpp"
 #include "support/directory.hpp"
 #include "support/mapped.hpp"
-#include "support/own_memory.hpp"
 #include "support/pages.hpp"
 #include "support/regions.hpp"
 #include "support/skip.hpp"
+#include "support/usage.hpp"
 
 using test::child_process;
 using test::directory;

@@ -30,21 +30,16 @@
 #include <vmio/write_core.hpp>
 
 #include "processes/child.hpp"
+#include "support/mapped.hpp"
 #include "support/skip.hpp"
 
+using test::shared;
 using vmio::memory_error;
 using vmio::pause_guard;
 using vmio::process;
 using namespace std::chrono_literals;
 
 namespace {
-
-template <class T>
-T* shared() {
-    void* const place = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    test::must(place != MAP_FAILED, "mmap");
-    return new (place) T();
-}
 
 /// Whether the process is traced.
 bool is_traced(pid_t id) {

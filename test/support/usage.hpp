@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
-/// How much memory a process has, for tests of what an operation takes: proc_pid_status(5).
+/// What a process has used so far, for tests of what an operation takes: proc_pid_status(5), proc_pid_io(5).
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <string>
 
@@ -36,6 +37,15 @@ inline std::size_t shadow_of([[maybe_unused]] std::size_t bytes) {
 #else
     return 0;
 #endif
+}
+
+/// Returns: the bytes that this process has read so far by read(2) and the like.
+inline std::uint64_t bytes_read() {
+    std::ifstream io("/proc/self/io");
+    std::string key;
+    std::uint64_t value = 0;
+    io >> key >> value;
+    return value;
 }
 
 }  // namespace test
