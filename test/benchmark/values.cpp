@@ -157,7 +157,7 @@ void stream_random(benchmark::State& state, Stream (*open)()) {
     bench::check(state, s.good(), "the stream failed");
 }
 
-/// A page after the other, over 16 MiB: what asking who it is costs, among all else.
+/// A page after the other, over 16 MiB: shows the cost of the identity check, among others.
 template <class Read>
 void pages_in_sequence(benchmark::State& state, Read&& read) {
     for (auto _ : state)

@@ -83,7 +83,7 @@ struct raw_lists {
     void count_hole_of_ours(const std::vector<address_range>& gaps) { holes_of_ours += gaps.empty() ? 0 : 1; }
 };
 
-/// Of this process, which maps memory while it asks: what is there before and after.
+/// Of this process, which maps memory while it lists it: the mappings that exist before and after.
 void must_agree_on_what_stays(const process& target) {
     const std::vector<mapping> text = test::mappings_by_text(target);
     const std::vector<mapping> one_by_one = test::mappings_one_by_one(target);

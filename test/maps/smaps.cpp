@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(all_mappings_are_listed_and_add_up) {
     BOOST_TEST(sum(&smaps_entry::rss) == sums.at("Rss:"));
     BOOST_TEST(sum(&smaps_entry::anonymous) == sums.at("Anonymous:"));
     BOOST_TEST(sum(&smaps_entry::swap) == sums.at("Swap:"));
-    // The others change with what we and everybody do who has the same pages.
+    // The others change with what any process that shares the pages does.
     BOOST_TEST((sum(&smaps_entry::pss) > 0 && sum(&smaps_entry::pss) < sum(&smaps_entry::rss)));
 }
 

@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(a_recycled_pid_is_no_such_process, *boost::unit_test::preco
     child.end();
     const pid_t other = fork_with_id(child.id());
     BOOST_REQUIRE(other == child.id());
-    // The other one has the same memory at the same place, so only who it is can make the difference.
+    // The other one has the same memory at the same place, so only its identity can make the difference.
     BOOST_TEST((process_memory{process(other)}.read_value<std::byte>(some.start()) == test::pattern(some.start())));
 
     std::vector<std::byte> bytes(64, std::byte{0x5a});

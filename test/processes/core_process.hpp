@@ -87,8 +87,8 @@ public:
         return {};
     }
 
-    /// Before a look at what another one has to find unchanged: a thread that starts, or goes on after a pause, is at
-    /// another place the next moment.
+    /// For a comparison of two looks: a thread that starts, or continues after a pause, is at another place the next
+    /// moment.
     void wait_until_all_wait() const {
         for (std::size_t waiting = 0; waiting < 3;) {
             waiting = 0;

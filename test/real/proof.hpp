@@ -67,7 +67,7 @@ inline void maps_equal_pmap(pid_t id) {
     BOOST_TEST(map.size() > 10u);
 }
 
-/// gdb, attached to a process, which stands still from construction to destruction.
+/// gdb, attached to a process, which is stopped from construction to destruction.
 class attached_gdb {
 public:
     explicit attached_gdb(pid_t id)
@@ -133,7 +133,7 @@ inline void regions_equal_gdb(pid_t id) {
     BOOST_TEST_MESSAGE(compared << " regions, " << total << " bytes");
 }
 
-/// Changes `from` into `to`, of the same length, wherever it stands in memory that the program may write. `ask` gets
+/// Changes `from` into `to`, of the same length, wherever it occurs in writable memory of the program. `ask` gets
 /// the program's own answer.
 inline void text_is_changed(pid_t id, const std::string& from, const std::string& to,
                             const std::function<std::string()>& ask) {
@@ -163,7 +163,7 @@ inline std::string warnings_in(const std::string& errors) {
     return found;
 }
 
-/// gdb finds `text`, which the program knows, in a core that is written while it goes on, and its threads.
+/// gdb finds `text`, which the program knows, in a core that is written while it runs, and its threads.
 inline void core_opens_in_gdb(pid_t id, const std::string& text) {
     const test::directory directory;
     const vmio::process target(id);

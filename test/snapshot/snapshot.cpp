@@ -174,7 +174,7 @@ BOOST_AUTO_TEST_CASE(holes_stay_holes) {
     s.save(directory / "saved");
     BOOST_TEST(std::filesystem::file_size(directory / "saved") < 3 * page);
     snapshot clone = s.clone();
-    clone.view_mutable()[0] = std::byte{3};  // which has to copy what is there
+    clone.view_mutable()[0] = std::byte{3};  // which has to copy the present bytes
     BOOST_TEST(clone.memory_used() == 3 * page);
     BOOST_TEST(snapshot::load(directory / "saved").memory_used() == 2 * page);
     cow_view view = s.view();

@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(a_layered_snapshot_is_saved_whole) {
     view.take_snapshot().save(directory / "saved");
     BOOST_TEST(equal(bytes_of(snapshot::load(directory / "saved")), view.bytes()));
     std::filesystem::resize_file(directory / "saved", 10);
-    view.take_snapshot().save(directory / "saved");  // in place of what is there
+    view.take_snapshot().save(directory / "saved");  // replaces the file
     BOOST_TEST(equal(bytes_of(snapshot::load(directory / "saved")), view.bytes()));
 }
 

@@ -22,7 +22,7 @@ namespace test {
 
 using vmio::address_of;
 
-/// What stands at an address: a function of the address alone, so that a byte from a wrong place is seen; from 0x80 to
+/// The byte at an address: a function of the address alone, so that a byte from a wrong place is seen; from 0x80 to
 /// 0xbf, so that what a test writes over it (letters, small numbers, 0xee) differs from it wherever its pages lie.
 inline std::byte pattern(vmio::address a) {
     a *= 0x9e3779b97f4a7c15ULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// A program whose memory changes as it is told, and nowhere else but on its stack. It maps a file named "known" of
+/// A program whose memory changes on command, and nowhere else but on its stack. It maps a file named "known" of
 /// two pages, prints where, and then answers each byte of its standard input with a line: 'c' changes three bytes of a
 /// text, and a number in the other page; 'm' maps another page, whose address is the answer, and unmaps the second one;
 /// the end of it makes it end.

@@ -68,7 +68,7 @@ std::vector<std::vector<address>> found_by_gdb(pid_t id, const std::vector<std::
     const test::scratch_directory directory;
     std::ofstream script(directory / "script");
     script << std::hex;
-    // gdb gives up at the first byte that it cannot read, so it is told what there is.
+    // gdb gives up at the first byte that it cannot read, so it gets the readable ranges.
     const auto regions = vmio::memory_map::load(vmio::process(id)).ranges([](const vmio::mapping& m) {
         return m.perms.read && !m.name.starts_with("[vvar") && m.name != "[vsyscall]";
     });
@@ -261,8 +261,7 @@ BOOST_AUTO_TEST_CASE(a_bar_is_drawn_on_a_terminal_and_gone_after) {
         must(terminal >= 0 && ::grantpt(terminal) == 0 && ::unlockpt(terminal) == 0, "posix_openpt");
         const int other_side = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
         std::string seen;
-        // All the while, since a terminal that nobody reads makes who writes to it wait; until the other side is
-        // closed.
+        // Reads until the other side is closed, since writers to a terminal that is not read are blocked.
         std::thread reader([&] {
             char some[256];
             for (ssize_t got = 0; (got = ::read(terminal, some, sizeof some)) > 0;)

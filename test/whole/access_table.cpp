@@ -102,7 +102,7 @@ int read_error(const vmio::process_memory& memory, address where, std::byte& val
     return ec.value();
 }
 
-/// Writes what is there already, if that is known.
+/// Writes the bytes that the memory holds already, if they are known.
 int write_error(const vmio::process_memory& memory, address where, std::byte value) {
     std::error_code ec;
     const std::size_t moved = memory.write_some(where, {&value, 1}, ec);

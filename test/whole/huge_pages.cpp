@@ -98,7 +98,7 @@ struct scene {
     std::size_t taken() const { return number_in("/proc/" + std::to_string(child.id()) + "/status", "HugetlbPages"); }
 };
 
-/// Whether a walk, a search and a capture see what is there, and nothing else.
+/// Whether a walk, a search and a capture find the expected bytes and no others.
 int look(const scene& s) {
     const process target(s.child.id());
     vmio::region_options within;

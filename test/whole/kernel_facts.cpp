@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 /// What the kernel does with process_vm_readv and process_vm_writev, as far as the library relies on it. If one of
-/// these fails, the kernel has changed or differs, and what stands on it must be looked at.
+/// these fails, the kernel differs, and the code that relies on it must be reviewed.
 #include <cerrno>
 #include <string>
 #include <vector>

@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(a_capture_of_a_32_bit_program_has_registers_and_a_core_file
     std::error_code ec;
     BOOST_TEST(core.read_some(base, std::as_writable_bytes(std::span(seen)), ec) == sizeof seen);
     BOOST_TEST(std::memcmp(seen, ELFMAG, SELFMAG) == 0);
-    BOOST_TEST(core.auxiliary_vector().empty());  // its words would be read as those of 64 bits
+    BOOST_TEST(core.auxiliary_vector().empty());  // its entries would be read as 64-bit words
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// A system call that a filter refuses is told as it is, by a real filter, and nothing is left half done.
+/// A system call refused by a real seccomp filter is reported with its errno, and nothing is left half done.
 #include <cerrno>
 #include <csignal>
 #include <initializer_list>
