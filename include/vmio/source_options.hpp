@@ -19,7 +19,8 @@ struct source_options {
     /// Read swapped pages, which brings them back into memory; false: they are gaps.
     bool read_swapped = true;
     /// Also read mappings whose protection forbids it to the target itself (PROT_NONE, -w-, --x), by /proc/PID/mem:
-    /// what a core file has. false: they are left out.
+    /// what a core file has. With skip_untouched, pages of such a mapping that are neither present nor known from its
+    /// file or as zeros are gaps (gap_reason::no_permission), so that none becomes present. false: they are left out.
     bool read_protected = false;
     /// Leave out mappings that the target excluded from core files: madvise(2), MADV_DONTDUMP. Cost: one walk of the
     /// page tables by the kernel (proc_pid_smaps(5)).

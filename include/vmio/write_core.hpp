@@ -23,7 +23,11 @@ struct core_options {
     pause_options pause_limits{};
     /// Omit memory that the target excluded from core files: madvise(2), MADV_DONTDUMP.
     bool skip_dontdump = true;
-    /// Selects among the readable mappings; all if empty. Other mappings are listed in the file without their bytes.
+    /// Include mappings whose protection forbids reading (PROT_NONE, -w-, --x) if they hold data, as the kernel and
+    /// gcore do: pages that the process has written; and files, unless with PROT_NONE. false: no such mapping.
+    bool read_protected = true;
+    /// Selects among the mappings that can be read; all if empty. Other mappings are listed in the file without their
+    /// bytes.
     std::function<bool(const mapping&)> wanted{};
     /// Reports progress; may be empty.
     core_progress progress{};

@@ -25,13 +25,18 @@ namespace {
 
 constexpr std::size_t chunk_size = std::size_t{1} << 20;
 
-/// Guard pages of `target`; empty if the page map cannot be read: the read then detects them.
-std::vector<address_range> guard_pages(const process& target, const address_range& within) {
-    std::vector<address_range> guards;
-    std::error_code ec;
-    const page_map pages(target, ec);
-    if (!ec) pages.scan(within, page_state::guard, [&](const page_run& run) { guards.push_back(run.range); });
-    return guards;
+/// Whether a mapping whose protection forbids reading has something to be read; judged as by the kernel and gcore.
+/// Others are reserved, or lie between the parts of a library.
+bool holds_data(const page_map& pages, const mapping& m) {
+    if (m.file_backed() && (m.deleted || m.perms.write || m.perms.execute)) return true;
+    if (m.perms.shared) return !m.file_backed();
+    const page_state wanted = m.file_backed() ? page_state::changed : page_state::data;
+    bool any = false;
+    pages.scan(m.range, wanted, [&any](const page_run&) {
+        any = true;
+        return false;
+    });
+    return any;
 }
 
 class writing {
@@ -62,13 +67,16 @@ private:
         const address_range all(map.begin()->range.start(), (map.end() - 1)->range.end());
         std::vector<address_range> dontdump;
         if (options_.skip_dontdump) dontdump = dontdump_ranges(target_, all);
-        const std::vector<address_range> guards = guard_pages(target_, all);
+        std::error_code ec;
+        const page_map pages(target_, ec);
+        std::vector<address_range> guards;  // without a page map, the read detects them
+        if (!ec) pages.scan(all, page_state::guard, [&](const page_run& run) { guards.push_back(run.range); });
         auto guard = guards.begin();
+        source_options sources;
+        sources.read_protected = options_.read_protected;
         for (const mapping& m : map) {
-            if (!m.perms.read) {
-                leave_out({m.range, gap_reason::no_permission});
-            } else if (!detail::is_region(target_, m)) {
-                leave_out({m.range, gap_reason::input_output});
+            if (!detail::is_region(target_, m, sources) || (!m.perms.read && (ec || !holds_data(pages, m)))) {
+                leave_out({m.range, m.perms.read ? gap_reason::input_output : gap_reason::no_permission});
             } else if (detail::overlaps(dontdump, m.range) || (options_.wanted && !options_.wanted(m))) {
                 leave_out({m.range, gap_reason::not_dumped});
             } else {
@@ -88,6 +96,7 @@ private:
     void read(detail::core_writer& to) {
         region_options how;
         how.chunk_size = chunk_size;
+        how.read_protected = options_.read_protected;
         how.wanted = [this](const mapping& m) { return detail::overlaps(dumped_, m.range); };
         region_reader reader(target_, how);
         std::vector<address_range> passed;
