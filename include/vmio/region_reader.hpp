@@ -21,6 +21,10 @@
 
 namespace vmio {
 
+namespace detail {
+struct region_reader_access;
+}  // namespace detail
+
 /// What a region_reader reads, and how.
 struct region_options {
     /// The size of a chunk in bytes: rounded down to pages, but at least one; 0: whole regions. See also join_empty.
@@ -182,6 +186,7 @@ public:
     /// @}
 
 private:
+    friend struct detail::region_reader_access;
     struct state;
     std::unique_ptr<state> state_;
 };

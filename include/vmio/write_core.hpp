@@ -36,7 +36,9 @@ struct core_options {
 /// Writes an ELF core file, for gdb, core_memory and any program that reads the kernel's core files. It contains the
 /// memory, including that of mapped files, so that it can be examined without those files; the names of the mapped
 /// files; the auxiliary vector; and the registers of each thread. The target is read as by region_reader, so its
-/// resident memory does not grow. It resumes afterwards, also after an error or if the calling process is killed.
+/// resident memory does not grow; pages that userfaultfd(2) would have to bring are gaps (gap_reason::input_output), so
+/// that a target which serves its own page faults is not waited for. It resumes afterwards, also after an error or if
+/// the calling process is killed.
 ///
 /// Precondition: while the target is paused, `out` and `progress` do not wait for it. `out` is written without seeking,
 /// so it may be a compressing filter or a pipe, and is neither flushed nor closed.

@@ -18,6 +18,7 @@
 #include "process/check_program.hpp"
 #include "process/proc_file.hpp"
 #include "process/process_info.hpp"
+#include "walk/region_reader_state.hpp"
 #include "walk/region_source.hpp"
 
 namespace vmio {
@@ -66,7 +67,10 @@ private:
         if (map.empty()) return;
         const address_range all(map.begin()->range.start(), (map.end() - 1)->range.end());
         std::vector<address_range> dontdump;
-        if (options_.skip_dontdump) dontdump = dontdump_ranges(target_, all);
+        for (const smaps_entry& m : read_smaps(target_, all)) {
+            if (options_.skip_dontdump && m.flags.has("dd")) dontdump.push_back(m.range);
+            if (detail::is_served(m)) served_.push_back(m.range);
+        }
         std::error_code ec;
         const page_map pages(target_, ec);
         std::vector<address_range> guards;  // without a page map, the read detects them
@@ -79,6 +83,9 @@ private:
                 leave_out({m.range, m.perms.read ? gap_reason::input_output : gap_reason::no_permission});
             } else if (detail::overlaps(dontdump, m.range) || (options_.wanted && !options_.wanted(m))) {
                 leave_out({m.range, gap_reason::not_dumped});
+            } else if (!ec && !m.perms.shared && detail::overlaps(served_, m.range)) {
+                dumped_.push_back(m.range);
+                leave_out_absent(pages, m.range);
             } else {
                 dumped_.push_back(m.range);
                 while (guard != guards.end() && guard->end() <= m.range.start()) ++guard;
@@ -86,6 +93,18 @@ private:
                     leave_out({g->intersection(m.range), gap_reason::guard_page});
             }
         }
+    }
+
+    /// Leaves out what a handler of page faults would have to bring, which is not zero.
+    void leave_out_absent(const page_map& pages, const address_range& range) {
+        address at = range.start();
+        pages.scan(range, page_state::data | page_state::guard, [&](const page_run& run) {
+            const address_range part = run.range.intersection(range);
+            if (at < part.start()) leave_out({{at, part.start()}, gap_reason::input_output});
+            if (has(run.state, page_state::guard)) leave_out({part, gap_reason::guard_page});
+            at = part.end();
+        });
+        if (at < range.end()) leave_out({{at, range.end()}, gap_reason::input_output});
     }
 
     void leave_out(const memory_gap& gap) {
@@ -99,6 +118,7 @@ private:
         how.read_protected = options_.read_protected;
         how.wanted = [this](const mapping& m) { return detail::overlaps(dumped_, m.range); };
         region_reader reader(target_, how);
+        detail::region_reader_access::keep_to_resident(reader, served_);
         std::vector<address_range> passed;
         while (reader.next()) {
             detail::append(passed, reader.range());
@@ -136,6 +156,7 @@ private:
     std::optional<pause_guard> pause_;
     detail::core_image image_;
     std::vector<address_range> dumped_;
+    std::vector<address_range> served_;
     std::vector<memory_gap> gaps_;
 };
 

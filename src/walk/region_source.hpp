@@ -10,6 +10,7 @@
 #include <vmio/memory_gap.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/process.hpp>
+#include <vmio/smaps.hpp>
 #include <vmio/source_options.hpp>
 
 #include "proc/vma_lookup.hpp"
@@ -31,6 +32,11 @@ bool is_region(const process& target, const mapping&, const source_options& = {}
 
 /// The same where there is only the name to go by.
 bool is_region(const mapping&) noexcept;
+
+/// Whether the page faults of a mapping are handled by userfaultfd(2), possibly by the target itself.
+inline bool is_served(const smaps_entry& m) noexcept {
+    return m.flags.has("um") || m.flags.has("ui");
+}
 
 class region_source {
 public:
