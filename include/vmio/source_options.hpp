@@ -14,7 +14,8 @@ namespace vmio {
 struct source_options {
     /// Take what a mapping shares with its file from the file, so that no page of the target becomes present.
     bool use_backing_files = true;
-    /// Report private memory that was never touched as zeros without reading it.
+    /// Report private memory that was never touched as zeros without reading it. So is what userfaultfd(2) would bring
+    /// at the first access, of which page tables do not tell; read_smaps() does: the flag "um". Only write_core() asks.
     bool skip_untouched = true;
     /// Read swapped pages, which brings them back into memory; false: they are gaps.
     bool read_swapped = true;
