@@ -28,7 +28,8 @@ struct capture_options {
     std::vector<address_range> ranges{};
     /// Captures under a pause_guard: all memory is of a single moment. If the target handles its own page faults
     /// (userfaultfd), pages that are not resident are gaps (gap_reason::input_output), and the target is paused and
-    /// captured a second time.
+    /// captured a second time. Private pages that were never touched are zeros in the first capture, as in
+    /// source_options::skip_untouched.
     /// Errors: those of pause_guard; EDEADLK if a read waited for a page that only the paused target can provide.
     bool pause = false;
     /// Time limits of the pause.

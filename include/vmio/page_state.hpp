@@ -19,7 +19,8 @@ enum class page_state : std::uint32_t {
     guard = 1 << 5,      ///< MADV_GUARD_INSTALL of madvise(2): faults, in a mapping that looks readable
     absent = 1 << 6,  ///< none of these. Reads as zeros in private anonymous memory, as the file in a mapping of a file
                       ///< or of shared memory. Unmapped addresses and device memory are absent too, and pages that
-                      ///< userfaultfd(2) write-protects before they were ever touched
+                      ///< userfaultfd(2) write-protects before they were ever touched, or would bring at the
+                      ///< first access
 
     data = 1 << 7,      ///< present or swapped, and not the zero page: worth reading
     changed = 1 << 8,   ///< data, and not file. In a private mapping of a file: written, so no longer as in the file.

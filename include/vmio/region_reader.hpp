@@ -21,6 +21,10 @@
 
 namespace vmio {
 
+namespace detail {
+struct region_reader_access;
+}  // namespace detail
+
 /// What a region_reader reads, and how.
 struct region_options {
     /// The size of a chunk in bytes: rounded down to pages, but at least one; 0: whole regions. See also join_empty.
@@ -77,7 +81,8 @@ struct region_options {
 /// which are zero, and unchanged file pages and shared memory are read from their backing_file. If that file is refused
 /// (files of a container's image; unnamed shared memory without the right to use /proc/PID/map_files) or disabled, the
 /// memory itself is read, with the effects described at process_memory. A page that userfaultfd(2) would fill at its
-/// first access therefore reads as zeros; without skip_untouched, reading it waits for the user-space pager.
+/// first access therefore reads as zeros; without skip_untouched, reading it waits for the user-space pager. Its
+/// mapping has the flag "um" in read_smaps().
 ///
 /// **Cost to the caller.** A buffer of chunk_size + overlap (at most max_fetched_size + overlap) bytes, of which only
 /// pages that hold data become present, reused for every chunk and freed at the end of the walk; one byte for each of
@@ -182,6 +187,7 @@ public:
     /// @}
 
 private:
+    friend struct detail::region_reader_access;
     struct state;
     std::unique_ptr<state> state_;
 };

@@ -29,8 +29,9 @@ struct search_options {
     source_options regions{};
     /// Only matches at addresses that are multiples of it count; 1: all. 0 is std::invalid_argument.
     std::size_t alignment = 1;
-    /// How many threads search, each with a buffer of its own; fewer if that many cannot be created. With more than 1,
-    /// regions.wanted is called by all of them, and mappings made after the start are not searched.
+    /// How many threads search, each with a buffer of its own; fewer if that many cannot be created, and one as long as
+    /// no more than 8 MiB hold data. With more than 1, regions.wanted is called by all of them, and mappings made after
+    /// the start may be left out.
     unsigned threads = 1;
     /// Called after each chunk, by one thread at a time. Returning false ends the search.
     std::function<bool(const search_progress&)> progress{};

@@ -23,7 +23,11 @@ struct core_options {
     pause_options pause_limits{};
     /// Omit memory that the target excluded from core files: madvise(2), MADV_DONTDUMP.
     bool skip_dontdump = true;
-    /// Selects among the readable mappings; all if empty. Other mappings are listed in the file without their bytes.
+    /// Include mappings whose protection forbids reading (PROT_NONE, -w-, --x) if they hold data, as the kernel and
+    /// gcore do: pages that the process has written; and files, unless with PROT_NONE. false: no such mapping.
+    bool read_protected = true;
+    /// Selects among the mappings that can be read; all if empty. Other mappings are listed in the file without their
+    /// bytes.
     std::function<bool(const mapping&)> wanted{};
     /// Reports progress; may be empty.
     core_progress progress{};
@@ -32,7 +36,9 @@ struct core_options {
 /// Writes an ELF core file, for gdb, core_memory and any program that reads the kernel's core files. It contains the
 /// memory, including that of mapped files, so that it can be examined without those files; the names of the mapped
 /// files; the auxiliary vector; and the registers of each thread. The target is read as by region_reader, so its
-/// resident memory does not grow. It resumes afterwards, also after an error or if the calling process is killed.
+/// resident memory does not grow; pages that userfaultfd(2) would have to bring are gaps (gap_reason::input_output), so
+/// that a target which serves its own page faults is not waited for. It resumes afterwards, also after an error or if
+/// the calling process is killed.
 ///
 /// Precondition: while the target is paused, `out` and `progress` do not wait for it. `out` is written without seeking,
 /// so it may be a compressing filter or a pipe, and is neither flushed nor closed.

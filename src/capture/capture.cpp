@@ -182,11 +182,10 @@ private:
     detail::capture_record record_;
 };
 
-/// Mappings whose page faults are handled by userfaultfd(2), possibly by the target itself.
 std::vector<address_range> served_ranges(const process& target) {
     std::vector<address_range> served;
     for (const smaps_entry& m : read_smaps(target))
-        if (m.flags.has("um") || m.flags.has("ui")) served.push_back(m.range);
+        if (detail::is_served(m)) served.push_back(m.range);
     return served;
 }
 

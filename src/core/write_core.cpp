@@ -18,6 +18,7 @@
 #include "process/check_program.hpp"
 #include "process/proc_file.hpp"
 #include "process/process_info.hpp"
+#include "walk/region_reader_state.hpp"
 #include "walk/region_source.hpp"
 
 namespace vmio {
@@ -25,13 +26,18 @@ namespace {
 
 constexpr std::size_t chunk_size = std::size_t{1} << 20;
 
-/// Guard pages of `target`; empty if the page map cannot be read: the read then detects them.
-std::vector<address_range> guard_pages(const process& target, const address_range& within) {
-    std::vector<address_range> guards;
-    std::error_code ec;
-    const page_map pages(target, ec);
-    if (!ec) pages.scan(within, page_state::guard, [&](const page_run& run) { guards.push_back(run.range); });
-    return guards;
+/// Whether a mapping whose protection forbids reading has something to be read; judged as by the kernel and gcore.
+/// Others are reserved, or lie between the parts of a library.
+bool holds_data(const page_map& pages, const mapping& m) {
+    if (m.file_backed() && (m.deleted || m.perms.write || m.perms.execute)) return true;
+    if (m.perms.shared) return !m.file_backed();
+    const page_state wanted = m.file_backed() ? page_state::changed : page_state::data;
+    bool any = false;
+    pages.scan(m.range, wanted, [&any](const page_run&) {
+        any = true;
+        return false;
+    });
+    return any;
 }
 
 class writing {
@@ -61,16 +67,25 @@ private:
         if (map.empty()) return;
         const address_range all(map.begin()->range.start(), (map.end() - 1)->range.end());
         std::vector<address_range> dontdump;
-        if (options_.skip_dontdump) dontdump = dontdump_ranges(target_, all);
-        const std::vector<address_range> guards = guard_pages(target_, all);
+        for (const smaps_entry& m : read_smaps(target_, all)) {
+            if (options_.skip_dontdump && m.flags.has("dd")) dontdump.push_back(m.range);
+            if (detail::is_served(m)) served_.push_back(m.range);
+        }
+        std::error_code ec;
+        const page_map pages(target_, ec);
+        std::vector<address_range> guards;  // without a page map, the read detects them
+        if (!ec) pages.scan(all, page_state::guard, [&](const page_run& run) { guards.push_back(run.range); });
         auto guard = guards.begin();
+        source_options sources;
+        sources.read_protected = options_.read_protected;
         for (const mapping& m : map) {
-            if (!m.perms.read) {
-                leave_out({m.range, gap_reason::no_permission});
-            } else if (!detail::is_region(target_, m)) {
-                leave_out({m.range, gap_reason::input_output});
+            if (!detail::is_region(target_, m, sources) || (!m.perms.read && (ec || !holds_data(pages, m)))) {
+                leave_out({m.range, m.perms.read ? gap_reason::input_output : gap_reason::no_permission});
             } else if (detail::overlaps(dontdump, m.range) || (options_.wanted && !options_.wanted(m))) {
                 leave_out({m.range, gap_reason::not_dumped});
+            } else if (!ec && !m.perms.shared && detail::overlaps(served_, m.range)) {
+                dumped_.push_back(m.range);
+                leave_out_absent(pages, m.range);
             } else {
                 dumped_.push_back(m.range);
                 while (guard != guards.end() && guard->end() <= m.range.start()) ++guard;
@@ -78,6 +93,18 @@ private:
                     leave_out({g->intersection(m.range), gap_reason::guard_page});
             }
         }
+    }
+
+    /// Leaves out what a handler of page faults would have to bring, which is not zero.
+    void leave_out_absent(const page_map& pages, const address_range& range) {
+        address at = range.start();
+        pages.scan(range, page_state::data | page_state::guard, [&](const page_run& run) {
+            const address_range part = run.range.intersection(range);
+            if (at < part.start()) leave_out({{at, part.start()}, gap_reason::input_output});
+            if (has(run.state, page_state::guard)) leave_out({part, gap_reason::guard_page});
+            at = part.end();
+        });
+        if (at < range.end()) leave_out({{at, range.end()}, gap_reason::input_output});
     }
 
     void leave_out(const memory_gap& gap) {
@@ -88,8 +115,10 @@ private:
     void read(detail::core_writer& to) {
         region_options how;
         how.chunk_size = chunk_size;
+        how.read_protected = options_.read_protected;
         how.wanted = [this](const mapping& m) { return detail::overlaps(dumped_, m.range); };
         region_reader reader(target_, how);
+        detail::region_reader_access::keep_to_resident(reader, served_);
         std::vector<address_range> passed;
         while (reader.next()) {
             detail::append(passed, reader.range());
@@ -127,6 +156,7 @@ private:
     std::optional<pause_guard> pause_;
     detail::core_image image_;
     std::vector<address_range> dumped_;
+    std::vector<address_range> served_;
     std::vector<memory_gap> gaps_;
 };
 

@@ -7,7 +7,7 @@
 
 #include <vmio/error.hpp>
 
-#include "proc/line_reader.hpp"
+#include "maps/smaps_text.hpp"
 #include "proc/maps_text.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
@@ -68,25 +68,35 @@ std::string vm_flags::codes() const {
     return text;
 }
 
+namespace detail {
+
+std::vector<smaps_entry> parse_smaps(line_reader& lines, const address_range& range) {
+    std::vector<smaps_entry> entries;
+    bool wanted = false;
+    for (std::string_view line; lines.next(line);) {
+        const address_range mapped = range_of_line(line);
+        if (mapped.empty()) {
+            if (wanted) take(line, entries.back());
+            continue;
+        }
+        if (mapped.start() >= range.end()) break;
+        wanted = mapped.overlaps(range);
+        if (!wanted) continue;
+        while (!entries.empty() && entries.back().range.end() > mapped.start()) entries.pop_back();
+        entries.emplace_back().range = mapped;
+    }
+    return entries;
+}
+
+}  // namespace detail
+
 std::vector<smaps_entry> read_smaps(const process& target, address_range range) {
     std::vector<smaps_entry> entries;
     std::error_code ec;
     const detail::file_descriptor file = detail::open_proc_file(target, "smaps", ec);
     if (!ec) {
         detail::line_reader lines(file.get());
-        bool wanted = false;
-        for (std::string_view line; lines.next(line);) {
-            const address_range mapped = detail::range_of_line(line);
-            if (mapped.empty()) {
-                if (wanted) take(line, entries.back());
-                continue;
-            }
-            if (mapped.start() >= range.end()) break;
-            wanted = mapped.overlaps(range);
-            if (!wanted) continue;
-            while (!entries.empty() && entries.back().range.end() > mapped.start()) entries.pop_back();
-            entries.emplace_back().range = mapped;
-        }
+        entries = detail::parse_smaps(lines, range);
         ec = detail::gone_only_if_ended(target, lines.error());
         if (const std::error_code why = detail::lost_program(target)) ec = why;
     }

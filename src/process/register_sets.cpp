@@ -32,13 +32,20 @@ std::vector<std::byte> read_set(pid_t thread, std::uint32_t type, std::error_cod
     }
 }
 
-/// Returns: the reason of the stop, a siginfo_t. Empty, without an error, in a stop of the whole group (SIGSTOP).
+/// Returns: the reason of the stop, a siginfo_t. Of a pause it is what others' debuggers leave in a core: the SIGSTOP
+/// by which they stop a thread. Empty, without an error, in a stop of the whole group, which has no such information.
 std::vector<std::byte> read_signal_info(pid_t thread, std::error_code& ec) {
     siginfo_t info{};
     if (::ptrace(PTRACE_GETSIGINFO, thread, nullptr, &info) != 0) {
         ec = last_system_error();
         if (ec.value() == EINVAL) ec.clear();
         return {};
+    }
+    if (info.si_code >> 8 == PTRACE_EVENT_STOP) {
+        if (info.si_signo != SIGTRAP) return {};
+        info = {};
+        info.si_signo = SIGSTOP;
+        info.si_code = SI_KERNEL;
     }
     const auto bytes = std::as_bytes(std::span(&info, 1));
     return {bytes.begin(), bytes.end()};

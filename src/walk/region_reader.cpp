@@ -60,7 +60,9 @@ bool region_reader::state::next_region() {
 }
 
 void region_reader::state::open_source() {
-    if (!source) source.emplace(memory.target(), pages ? &*pages : nullptr, mapping, sources);
+    if (!source)
+        source.emplace(memory.target(), pages ? &*pages : nullptr, mapping, sources,
+                       detail::overlaps(resident_only, mapping.range));
 }
 
 /// Returns the size of a chunk at `start` that is known to hold no data; 0 if it is not, or is not worth it. The

@@ -59,6 +59,8 @@ struct VMIO_HIDDEN region_reader::state {
     region_options options;
     source_options sources;  // the same, for a region_source
 
+    std::vector<address_range> resident_only;  // see region_source
+
     // The walk; set up by the first next().
     std::optional<page_map> pages;
     std::vector<address_range> dontdump;
@@ -93,5 +95,16 @@ struct VMIO_HIDDEN region_reader::state {
     std::vector<address_range> gap_ranges;
     std::vector<address_range> zeros;
 };
+
+namespace detail {
+
+struct region_reader_access {
+    /// Of mappings in `ranges`, pages that are not resident are gaps, except where they are known from a file.
+    static void keep_to_resident(region_reader& reader, std::vector<address_range> ranges) {
+        reader.state_->resident_only = std::move(ranges);
+    }
+};
+
+}  // namespace detail
 
 }  // namespace vmio

@@ -85,8 +85,10 @@ region_source::region_source(const process& target, const page_map* pages, const
     constexpr page_state unreadable = page_state::guard | page_state::poisoned;
     const page_state kept_out = options.read_swapped ? page_state::none : page_state::swapped;
     const bool may_stall = m.file_backed() && file_system_of(target, m) == file_system_kind::may_stall;
-    if (may_stall || resident_only) {
+    const bool spared = protected_ && options.skip_untouched;
+    if (may_stall || resident_only || spared) {
         from_outside_ = region_piece::origin::gap;
+        if (!may_stall && !resident_only) reason_outside_ = gap_reason::no_permission;
         if (pages != nullptr) looked_for_ = unreadable | page_state::data | kept_out;
         if (may_stall) return;
     }
@@ -100,7 +102,7 @@ region_source::region_source(const process& target, const page_map* pages, const
             return;
         }
     }
-    if (resident_only) return;
+    if (resident_only || (spared && !anonymous)) return;
     if (!options.read_swapped) looked_for_ = kept_out | unreadable;
     if (anonymous && options.skip_untouched) {
         from_outside_ = region_piece::origin::zeros;

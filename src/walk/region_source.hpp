@@ -10,6 +10,7 @@
 #include <vmio/memory_gap.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/process.hpp>
+#include <vmio/smaps.hpp>
 #include <vmio/source_options.hpp>
 
 #include "proc/vma_lookup.hpp"
@@ -32,12 +33,18 @@ bool is_region(const process& target, const mapping&, const source_options& = {}
 /// The same where there is only the name to go by.
 bool is_region(const mapping&) noexcept;
 
+/// Whether the page faults of a mapping are handled by userfaultfd(2), possibly by the target itself.
+inline bool is_served(const smaps_entry& m) noexcept {
+    return m.flags.has("um") || m.flags.has("ui");
+}
+
 class region_source {
 public:
     /// Opens the file of `m`, if it is to be used. `pages` is null if page tables cannot be read: then all bytes are
     /// read from memory. Pages of a file whose file system may never answer (file_refusal::may_stall) are read from
     /// memory where they are present, and are gaps where not. `resident_only`: so is every page that would have to come
-    /// from memory, since reading it may wait for the target.
+    /// from memory, since reading it may wait for the target; and so, with skip_untouched, is every such page of
+    /// protected memory, since reading it would make it present.
     region_source(const process& target, const page_map* pages, const mapping& m, const source_options& options,
                   bool resident_only = false);
 
@@ -46,9 +53,7 @@ public:
     template <class F>
     void pieces(const address_range& range, F&& each) const {
         using origin = region_piece::origin;
-        const auto outside = [&](const address_range& r) {
-            each(region_piece{r, from_outside_, gap_reason::input_output});
-        };
+        const auto outside = [&](const address_range& r) { each(region_piece{r, from_outside_, reason_outside_}); };
         if (looked_for_ == page_state::none) return outside(range);
         address at = range.start();
         pages_->scan(range, looked_for_, [&](const page_run& run) {
@@ -78,7 +83,7 @@ public:
     /// @{
     bool has_runs() const noexcept { return infers() && looked_for_ != page_state::none; }
     std::optional<gap_reason> gap_outside() const noexcept {
-        if (from_outside_ == region_piece::origin::gap) return gap_reason::input_output;
+        if (from_outside_ == region_piece::origin::gap) return reason_outside_;
         return std::nullopt;
     }
     /// @}
@@ -105,8 +110,9 @@ private:
     const page_map* pages_;
     std::optional<backing_file> file_;
     region_piece::origin from_outside_ =
-        region_piece::origin::memory;           // origin of pages in none of the states looked_for_
-    page_state looked_for_ = page_state::none;  // none: page tables are not consulted
+        region_piece::origin::memory;                       // origin of pages in none of the states looked_for_
+    gap_reason reason_outside_ = gap_reason::input_output;  // if that is a gap
+    page_state looked_for_ = page_state::none;              // none: page tables are not consulted
 };
 
 }  // namespace vmio::detail

@@ -38,17 +38,41 @@ public:
         std::vector<address_range> ranges;
         if (options_.threads > 1 || options_.progress) ranges = detail::searched_ranges(memory_, options_);
         for (const address_range& range : ranges) total_ += range.size();
-        if (options_.threads > 1) {
-            run_threads(detail::search_slices(memory_, pattern_, options_, ranges));
-        } else {
-            address done = 0;
-            search_within({options_.regions.within, options_.regions.within}, done);
+        // More threads pay off only with more data than that, which is not known before: to look for it costs as much
+        // as to search memory that is only reserved.
+        constexpr std::uint64_t little = std::uint64_t{8} << 20;
+        const address_range& all = options_.regions.within;
+        address done = all.start();
+        bool whole = false;
+        try {
+            whole = search_within({all, all}, done, options_.threads > 1 ? little : unlimited);
+        } catch (...) {
+            if (options_.threads <= 1 || failure_ || !is_shortage()) throw;
         }
+        if (!whole) search_rest(done, ranges);
         summary_.stopped = stopped_;
         return summary_;
     }
 
 private:
+    static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
+
+    /// From `done` on, with matches that begin below it and end above.
+    void search_rest(address done, std::vector<address_range>& ranges) {
+        const address_range rest(done, options_.regions.within.end());
+        for (address_range& range : ranges) range = range.intersection(rest);
+        std::vector<detail::search_slice> slices = detail::search_slices(memory_, pattern_, options_, ranges);
+        if (slices.empty()) return;
+        address_range& first = slices.front().range;
+        first = {std::max(options_.regions.within.start(), first_unreported(done)), first.end()};
+        run_threads(std::move(slices));
+    }
+
+    /// Where the first match may begin that is not reported yet, if all below `done` has been searched.
+    address first_unreported(address done) const noexcept {
+        return done - std::min<address>(done, pattern_.size() - 1);
+    }
+
     void run_threads(std::vector<detail::search_slice> slices) {
         // A callback that is cancelled would unwind past threads that use this object.
         const detail::cancellation_disabled now;
@@ -113,20 +137,20 @@ private:
         }
         address done = next.counted.start();
         try {
-            search_within(next, done);
+            search_within(next, done, unlimited);
         } catch (...) {
             if (!is_shortage()) throw;
             const std::lock_guard lock(mutex_);
-            // Matches that end below `done` have been reported, no others.
-            const address first = std::max(next.range.start(), done - std::min<address>(done, pattern_.size() - 1));
+            const address first = std::max(next.range.start(), first_unreported(done));
             if (done < next.counted.end()) left_.push_back({{first, next.range.end()}, {done, next.counted.end()}});
             throw;
         }
         return true;
     }
 
-    /// `done`: what lies below has been searched and counted.
-    void search_within(const detail::search_slice& cut, address& done) {
+    /// `done`: what lies below has been searched and counted; matches that end there have been reported, no others.
+    /// Returns false if it ended early, because more than `most` bytes had to be read.
+    bool search_within(const detail::search_slice& cut, address& done, std::uint64_t most) {
         region_options how = region_options::from(options_.regions);
         how.chunk_size = options_.chunk_size;
         how.max_fetched_size = std::numeric_limits<std::size_t>::max();
@@ -134,16 +158,20 @@ private:
         how.join_empty = !pattern_.matches_zeros();
         detail::seam_search seams(pattern_, options_.alignment);
         region_reader reader(memory_, std::move(how));
+        std::uint64_t read = 0;
         while (!stopped_ && reader.next()) {
             const std::span<const std::byte> bytes = reader.fetch();
             const address start = reader.range().start();
             each_part(reader, [&](const address_range& found_in) {
+                read += found_in.size();
                 return seams.add(found_in.start(), bytes.subspan(found_in.start() - start, found_in.size()),
                                  [&](address at) { return report(at); });
             });
             finish_chunk(reader, cut.counted);
             done = std::min(reader.range().end(), cut.counted.end());
+            if (read > most && !stopped_) return false;
         }
+        return true;
     }
 
     /// Calls each(range) for the parts of a chunk to be searched: without gaps and the middle of long runs of zeros.

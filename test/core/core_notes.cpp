@@ -134,12 +134,32 @@ BOOST_AUTO_TEST_CASE(the_process_is_described_as_gcore_does, *boost::unit_test::
     expect_equal(process_note_of(target.directory() / "written"), expected);
 }
 
-BOOST_AUTO_TEST_CASE(each_paused_thread_has_a_signal_information) {
+BOOST_AUTO_TEST_CASE(each_paused_thread_has_the_signal_information_that_gcore_writes,
+                     *boost::unit_test::precondition(test::with_gdb)) {
     const test::core_process target;
-    write_core(vmio::process(target.id()), std::filesystem::path(target.directory() / "written"));
-    const core_memory core = core_memory::open(target.directory() / "written");
+    const std::string id = std::to_string(target.id());
+    const auto written = target.directory() / "written";
+    const auto expect_equal_notes = [&](std::size_t count) {
+        test::output_of("gcore -o " + target.directory().path() + "/made " + id);
+        write_core(vmio::process(target.id()), std::filesystem::path(written));
+        const auto notes = notes_of(written);
+        const auto expected = notes_of(target.directory() / ("made." + id));
+        BOOST_TEST(expected.count(NT_SIGINFO) == count);
+        BOOST_TEST(notes.count(NT_SIGINFO) == count);
+        const auto [from, to] = notes.equal_range(NT_SIGINFO);
+        const auto [expected_from, expected_to] = expected.equal_range(NT_SIGINFO);
+        BOOST_TEST(std::equal(from, to, expected_from, expected_to));
+    };
+    expect_equal_notes(3);
+    const core_memory core = core_memory::open(written);
     BOOST_TEST(core.threads().size() == 3u);
     for (const vmio::thread_registers& thread : core.threads())
         BOOST_TEST(thread.bytes(NT_SIGINFO).size() == sizeof(siginfo_t));
-    BOOST_TEST(notes_of(target.directory() / "written").count(NT_SIGINFO) == 3u);
+
+    // A stop of the whole process is not gcore's, and has no information.
+    test::must(::kill(target.id(), SIGSTOP) == 0, "kill");
+    siginfo_t info;
+    test::must(::waitid(P_PID, static_cast<id_t>(target.id()), &info, WSTOPPED | WNOWAIT) == 0, "waitid");
+    expect_equal_notes(0);
+    test::must(::kill(target.id(), SIGCONT) == 0, "kill");
 }

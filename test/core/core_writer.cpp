@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(a_core_holds_what_the_process_holds) {
     BOOST_TEST(core.signal() == 0);
     BOOST_TEST(!core.cut_off());
 
-    const vmio::process_memory live{process(target.id())};
+    const vmio::process_memory live{process(target.id()), {.method = vmio::transfer_method::proc_mem}};
     for (const address_range& range : core.ranges()) {
         std::vector<std::byte> expected(range.size());
         const auto holes = vmio::read_past_gaps(live, range.start(), expected);
@@ -96,7 +96,9 @@ BOOST_AUTO_TEST_CASE(a_core_holds_what_the_process_holds) {
 BOOST_AUTO_TEST_CASE(unreadable_memory_is_omitted_and_reported) {
     const test::core_process target;
     const auto path = target.directory().path() + "/written";
-    const auto summary = write_core(process(target.id()), path);
+    core_options options;
+    options.read_protected = false;
+    const auto summary = write_core(process(target.id()), path, options);
     const core_memory core = core_memory::open(path);
     const auto told = [&](const vmio::memory_gap& gap) {
         return std::find(summary.gaps.begin(), summary.gaps.end(), gap) != summary.gaps.end();
@@ -240,6 +242,7 @@ BOOST_AUTO_TEST_CASE(memory_that_vanishes_during_the_writing_is_reported) {
     bool first = true;
     core_options options;
     options.pause = false;
+    options.read_protected = false;
     options.wanted = [&](const vmio::mapping& m) { return m.range.overlaps(memory.range()); };
     options.progress = [&](std::uint64_t, std::uint64_t) {
         if (std::exchange(first, false)) {

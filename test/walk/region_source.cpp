@@ -322,6 +322,30 @@ BOOST_AUTO_TEST_CASE(a_walk_reads_protected_memory_if_the_options_say_so) {
     BOOST_TEST(test::is_pattern(some.start(), bytes));
 }
 
+BOOST_AUTO_TEST_CASE(protected_pages_that_are_not_present_stay_so) {
+    const directory here;
+    const int fd = make_file(here / "file", 3);
+    const file_mapping some(fd, 0, 3);
+    some.data[page] = 'X';
+    must(::mprotect(some.data, some.size, PROT_NONE) == 0, "mprotect");
+    const child_process child;
+    const process target(child.id());
+    region_options options;
+    options.read_protected = true;
+    BOOST_TEST(letters(target, some.range(), options) == "aXc");
+    options.use_backing_files = false;
+    BOOST_TEST(letters(target, some.range(), options) == "!X!");
+    const auto present = scan_pages(target, some.range(), vmio::page_state::present);
+    BOOST_REQUIRE(present.size() == 1u);
+    BOOST_TEST(present.front().range.size() == page);
+    options.within = some.range();
+    region_reader reader(target, options);
+    BOOST_REQUIRE(reader.next());
+    reader.fetch();
+    for (const memory_gap& gap : reader.memory_gaps()) BOOST_TEST((gap.reason == gap_reason::no_permission));
+    ::close(fd);
+}
+
 BOOST_AUTO_TEST_CASE(a_regular_file_below_dev_is_memory, *boost::unit_test::precondition(test::as_root)) {
     const std::string path = "/dev/vmio-test-" + std::to_string(::getpid());
     const int fd = make_file(path, 3);

@@ -278,6 +278,30 @@ BOOST_AUTO_TEST_CASE(many_threads_share_a_small_search) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(no_match_is_lost_or_doubled_where_the_other_threads_begin) {
+    const mapped memory(40 * mebibyte / page);
+    std::memset(memory.data(), '.', memory.size());
+    std::vector<address> expected;
+    const std::size_t n = needle().size();
+    for (std::size_t mib = 1; mib < 40; ++mib)
+        for (const std::size_t offset : {mib * mebibyte - 2 * n, mib * mebibyte - n + mib % n, mib * mebibyte + n}) {
+            put(memory, offset, needle());
+            expected.push_back(memory.start() + offset);
+        }
+    const child_process child;
+    const process_memory target{process(child.id())};
+    for (const std::size_t chunk : {std::size_t{0}, mebibyte / 2, 4 * mebibyte}) {
+        auto options = in(memory.range(), chunk);
+        options.threads = 4;
+        std::vector<address> found;
+        const auto summary = search(
+            target, byte_pattern::text(needle()), [&](address at) { return found.push_back(at), true; }, options);
+        std::sort(found.begin(), found.end());
+        BOOST_TEST(found == expected, boost::test_tools::per_element());
+        BOOST_TEST((summary == vmio::search_summary{memory.size(), 0, expected.size(), false}));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(matches_far_apart_in_untouched_memory_are_found) {
     constexpr std::size_t gibibyte = std::size_t{1} << 30;
     const mapped memory(3 * gibibyte / page);
