@@ -18,8 +18,8 @@ namespace vmio {
 
 /// The flags of a mapping by their two-letter codes, as proc_pid_smaps(5) lists them under VmFlags. The set of flags
 /// depends on the kernel. Relevant to reading memory: "io" and "pf" device memory, which must not be accessed; "dd"
-/// MADV_DONTDUMP; "um" userfaultfd(2) brings pages that are missing; "gd" a stack, which grows down; "gu" may hold guard pages; "ht" hugetlb; "lo" locked; "wf"
-/// MADV_WIPEONFORK. A moved-from object is unchanged.
+/// MADV_DONTDUMP; "um" userfaultfd(2) brings pages that are missing; "gd" a stack, which grows down; "gu" may hold
+/// guard pages; "ht" hugetlb; "lo" locked; "wf" MADV_WIPEONFORK. A moved-from object is unchanged.
 class VMIO_EXPORT vm_flags {
 public:
     /// No flags.
