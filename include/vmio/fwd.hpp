@@ -85,4 +85,7 @@ class process_snapshot;
 struct write_failure;
 struct write_back_result;
 
+class any_memory;
+struct open_options;
+
 }  // namespace vmio

@@ -5,6 +5,7 @@
 
 #include <vmio/access.hpp>
 #include <vmio/address.hpp>
+#include <vmio/any_memory.hpp>
 #include <vmio/backing_file.hpp>
 #include <vmio/block_scanner.hpp>
 #include <vmio/build_id.hpp>
@@ -28,6 +29,7 @@
 #include <vmio/memory_streambuf.hpp>
 #include <vmio/memory_view.hpp>
 #include <vmio/mutable_view.hpp>
+#include <vmio/open_memory.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/page_state.hpp>
 #include <vmio/pause_guard.hpp>
