@@ -183,12 +183,14 @@ private:
     const std::byte* bytes_ = nullptr;
 };
 
+/// @cond
 struct memory_view::chunk_at {
     memory_view all;
     std::size_t size = 1;
 
     memory_view operator()(std::size_t i) const { return all.part(i * size, std::min(size, all.size() - i * size)); }
 };
+/// @endcond
 
 inline detail::indexed_range<memory_view::chunk_at> memory_view::chunks(std::size_t size) const {
     if (size == 0) throw std::invalid_argument("vmio::memory_view: chunks of size 0");
