@@ -94,7 +94,8 @@ void add_files(std::vector<std::byte>& notes, const std::vector<mapping>& mappin
 void add_thread(std::vector<std::byte>& notes, pid_t process_id, const thread_registers& thread) {
     const std::span<const std::byte> general = thread.bytes(NT_PRSTATUS);
     if (general.size() != sizeof(elf_gregset_t))
-        throw memory_error("core of a program of another word size", process_id, 0, system_error_of(EOPNOTSUPP));
+        throw memory_error("core of a program of another word size", process_id, 0, system_error_of(EOPNOTSUPP),
+                           "its registers cannot be written; core_options::pause = false writes its memory alone");
     constexpr core_note_layout layout(sizeof(word), sizeof(word));  // the registers of this machine are words
     std::vector<std::byte> status(layout.registers + general.size() + layout.after_registers);
     const auto put = [&status](std::size_t at, const auto& value) {
