@@ -6,6 +6,7 @@
 
 #include <vmio/any_memory.hpp>
 #include <vmio/detail/config.hpp>
+#include <vmio/gdb_remote_memory.hpp>
 #include <vmio/process_memory.hpp>
 
 namespace vmio {
@@ -13,6 +14,7 @@ namespace vmio {
 /// Options of open_memory().
 struct open_options {
     process_memory_options process{};  ///< of a live process
+    gdb_remote_options remote{};       ///< of a target behind a debugging server
 };
 
 /// Opens the memory that `spelling` names:
@@ -26,6 +28,7 @@ struct open_options {
 /// | `core:FILE` | an ELF core file: core_memory |
 /// | `snapshot:FILE` | a saved process_snapshot |
 /// | `raw:FILE@ADDRESS` | the bytes of any file, the first of which has that address; without `@ADDRESS` it is 0 |
+/// | `gdb:HOST:PORT`, `gdb:/path/of/socket`, `gdb:\|command` | the target of a debugging server: gdb_remote_memory |
 /// | `FILE` | a core file or a snapshot, determined by its content; a name without a `/` must not be a number or a kind
 /// |
 ///

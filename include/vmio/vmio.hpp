@@ -19,6 +19,7 @@
 #include <vmio/file_error.hpp>
 #include <vmio/file_offset.hpp>
 #include <vmio/fwd.hpp>
+#include <vmio/gdb_remote_memory.hpp>
 #include <vmio/mapping.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/memory_device.hpp>

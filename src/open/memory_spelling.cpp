@@ -18,12 +18,13 @@ struct named_kind {
     std::string_view prefix;
     memory_kind kind;
 };
-constexpr std::array<named_kind, 6> kinds{{{"pid", memory_kind::process},
+constexpr std::array<named_kind, 7> kinds{{{"pid", memory_kind::process},
                                            {"comm", memory_kind::program},
                                            {"proc", memory_kind::foreign_proc},
                                            {"core", memory_kind::core},
                                            {"snapshot", memory_kind::snapshot},
-                                           {"raw", memory_kind::raw}}};
+                                           {"raw", memory_kind::raw},
+                                           {"gdb", memory_kind::remote}}};
 
 [[noreturn]] void refuse(std::string_view spelling, const std::string& problem) {
     throw std::invalid_argument("vmio::open_memory: '" + std::string(spelling) + "': " + problem);
@@ -115,7 +116,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     if (edit_distance(kind, nearest->prefix) <= 2)
         problem += "; did you mean '" + std::string(nearest->prefix) + ':' + std::string(rest) + "'?";
     else
-        problem += "; the kinds are pid, comm, proc, core, snapshot and raw, as in 'core:FILE'";
+        problem += "; the kinds are pid, comm, proc, core, snapshot, raw and gdb, as in 'core:FILE'";
     refuse(spelling, problem);
 }
 

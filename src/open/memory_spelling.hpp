@@ -12,7 +12,7 @@
 
 namespace vmio::detail {
 
-enum class memory_kind { process, self, program, foreign_proc, core, snapshot, raw, file };
+enum class memory_kind { process, self, program, foreign_proc, core, snapshot, raw, remote, file };
 
 /// A spelling, taken apart.
 struct memory_spelling {

@@ -12,6 +12,7 @@
 
 #include <vmio/core_memory.hpp>
 #include <vmio/error.hpp>
+#include <vmio/gdb_remote_memory.hpp>
 #include <vmio/process_snapshot.hpp>
 
 #include "base/input_file.hpp"
@@ -60,6 +61,7 @@ any_memory open_parsed(const memory_spelling& what, const std::string& name, con
         case memory_kind::core: return {core_memory::open(what.text), name};
         case memory_kind::snapshot: return {process_snapshot::load(what.text), name};
         case memory_kind::raw: return {detail::raw_image(what.text, what.start), name};
+        case memory_kind::remote: return {gdb_remote_memory(what.text, options.remote), name};
         case memory_kind::file: break;
     }
     return open_file(what, name);
