@@ -129,9 +129,11 @@ void gdb_channel::begin() noexcept {
 }
 
 void gdb_channel::send(std::string_view bytes) {
-    connection_->finish(connection_->socket, [&](auto handler) {
+    const auto ec = connection_->attempt(connection_->socket, [&](auto handler) {
         asio::async_write(connection_->socket, asio::buffer(bytes.data(), bytes.size()), handler);
     });
+    if (ec == asio::error::broken_pipe) throw std::system_error(ECONNRESET, std::system_category());
+    if (ec) throw std::system_error(ec);
 }
 
 std::size_t gdb_channel::receive(std::span<char> to) {

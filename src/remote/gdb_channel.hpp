@@ -25,7 +25,7 @@ public:
 
     /// Begins a new time limit, for all that is sent and received until the next call.
     void begin() noexcept;
-    /// Sends all bytes.
+    /// Sends all bytes. Errors: also ECONNRESET if the other side has closed the connection.
     void send(std::string_view bytes);
     /// Receives at least one byte.
     /// Returns: their number. Errors: also ECONNRESET at the end of the connection.

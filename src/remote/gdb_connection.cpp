@@ -110,9 +110,9 @@ std::string gdb_connection::ask(std::string_view request) {
         const auto event = parser_.next(unread_);
         if (event == gdb_packet_parser::event::ack) break;
         if (event == gdb_packet_parser::event::too_long) fail(EPROTO);
-        if (event != gdb_packet_parser::event::nack) continue;  // a packet here answers nothing
+        if (event == gdb_packet_parser::event::none) continue;
         if (++attempt > most_attempts) fail(EPROTO);
-        channel_.send(packet);
+        if (event == gdb_packet_parser::event::nack) channel_.send(packet);  // else a packet, which answers nothing
     }
     return receive();
 }

@@ -36,6 +36,38 @@ std::size_t move_by_packets(gdb_link& link, std::size_t size, std::error_code& e
     return done;
 }
 
+/// Returns: `size`, or the number of bytes from `where` to 2^64.
+std::size_t bytes_before_top(address where, std::size_t size) noexcept {
+    const address left = ~where;  // one less, since the last byte is no user's
+    return static_cast<std::size_t>(std::min<std::uint64_t>(size, left));
+}
+
+/// Moves as many bytes as a server grants that refuses a request of which it cannot serve all: by halves, at page
+/// boundaries where there are any, since memory mostly ends there. `move` gets an offset and a size, and returns how
+/// many bytes it moved: 0 if the server refused.
+/// Cost: one request; two where nothing can be moved; else up to the logarithm of `size` in front of a hole.
+template <class Move>
+std::size_t longest_prefix(address start, std::size_t size, Move move) {
+    constexpr address smallest_page = 4096;
+    if (size == 0) return 0;
+    if (const std::size_t moved = move(0, size); moved > 0) return moved;
+    if (size == 1 || move(0, 1) == 0) return 0;
+    std::size_t moved = 1;
+    for (std::size_t refused = size; refused - moved > 1;) {
+        std::size_t middle = moved + (refused - moved) / 2;
+        const address boundary = align_down(start + middle, smallest_page);
+        if (boundary > start + moved) middle = static_cast<std::size_t>(boundary - start);
+        const std::size_t step = move(moved, middle - moved);
+        if (step == 0)
+            refused = middle;
+        else if (step < middle - moved)
+            return moved + step;
+        else
+            moved = middle;
+    }
+    return moved;
+}
+
 std::string request(char kind, address where, std::size_t size) {
     return kind + gdb_number(where) + ',' + gdb_number(size);
 }
@@ -56,53 +88,58 @@ void gdb_link::choose_requests() {
     binary_write_ = connection_->ask("X0,0:") == "OK";
 }
 
-/// Returns: 0 if the server refuses.
-std::size_t gdb_link::read_packet(gdb_connection& connection, address from, std::span<std::byte> to) {
+std::size_t gdb_link::most_read(const gdb_connection& connection) const noexcept {
     constexpr std::size_t largest = std::size_t{128} << 10;
+    return std::min((connection.packet_size() - 16) / 2, largest);  // half of a binary reply may be escapes
+}
+
+std::size_t gdb_link::most_written(const gdb_connection& connection) const noexcept {
+    return std::max<std::size_t>((connection.packet_size() - 48) / 2, 1);
+}
+
+/// Returns: the number of bytes that the server gives by one packet; 0 if it refuses.
+std::size_t gdb_link::read_packet(gdb_connection& connection, address from, std::span<std::byte> to) const {
     if (read_request_ != read_request::hexadecimal) {
-        // Half of the bytes of a reply may be escapes.
-        const std::size_t most = std::min({to.size(), (connection.packet_size() - 16) / 2, largest});
-        const std::string reply = connection.ask(request('x', from, most));
+        const std::string reply = connection.ask(request('x', from, to.size()));
         std::string_view bytes = reply;
         const bool marked = read_request_ == read_request::binary_with_mark;
-        if (marked && bytes.starts_with('b'))
-            bytes.remove_prefix(1);
-        else if (marked && is_gdb_error(reply))
-            return 0;
-        else if (marked)
-            throw std::system_error(EPROTO, std::system_category());
-        if (bytes.size() > most) throw std::system_error(EPROTO, std::system_category());
+        if (marked && is_gdb_error(reply)) return 0;
+        if (marked && !reply.starts_with('b')) throw std::system_error(EPROTO, std::system_category());
+        if (marked) bytes.remove_prefix(1);
+        if (bytes.size() > to.size()) throw std::system_error(EPROTO, std::system_category());
         // Without a mark, three bytes of memory may look like an error: hexadecimal digits are unambiguous.
         if (marked || !is_gdb_error(reply)) {
             std::memcpy(to.data(), bytes.data(), bytes.size());
             return bytes.size();
         }
     }
-    const std::size_t most = std::min({to.size(), (connection.packet_size() - 8) / 2, largest});
-    const std::string reply = connection.ask(request('m', from, most));
+    const std::string reply = connection.ask(request('m', from, to.size()));
     if (reply.empty() || is_gdb_error(reply)) return 0;
-    if (reply.size() / 2 > most || !gdb_from_hex(reply, to.first(reply.size() / 2)))
+    if (reply.size() / 2 > to.size() || !gdb_from_hex(reply, to.first(reply.size() / 2)))
         throw std::system_error(EPROTO, std::system_category());
     return reply.size() / 2;
 }
 
-std::size_t gdb_link::write_packet(gdb_connection& connection, address to, std::span<const std::byte> from) {
-    const std::size_t room = (connection.packet_size() - 48) / 2;  // an escaped byte takes two, a hexadecimal one, too
-    const auto part = from.first(std::min(from.size(), std::max<std::size_t>(room, 1)));
-    const std::string reply = connection.ask(request(binary_write_ ? 'X' : 'M', to, part.size()) + ':' +
-                                             (binary_write_ ? gdb_escaped(part) : gdb_hex(part)));
-    return reply == "OK" ? part.size() : 0;
+bool gdb_link::write_packet(gdb_connection& connection, address to, std::span<const std::byte> from) const {
+    return connection.ask(request(binary_write_ ? 'X' : 'M', to, from.size()) + ':' +
+                          (binary_write_ ? gdb_escaped(from) : gdb_hex(from))) == "OK";
 }
 
 std::size_t gdb_link::read_some(address from, std::span<std::byte> to, std::error_code& ec) noexcept {
     return move_by_packets(*this, to.size(), ec, [&](gdb_connection& connection, std::size_t done) {
-        return from + done < from ? 0 : read_packet(connection, from + done, to.subspan(done));
+        const std::size_t size = std::min(bytes_before_top(from + done, to.size() - done), most_read(connection));
+        return longest_prefix(from + done, size, [&](std::size_t at, std::size_t count) {
+            return read_packet(connection, from + done + at, to.subspan(done + at, count));
+        });
     });
 }
 
 std::size_t gdb_link::write_some(address to, std::span<const std::byte> from, std::error_code& ec) noexcept {
     return move_by_packets(*this, from.size(), ec, [&](gdb_connection& connection, std::size_t done) {
-        return to + done < to ? 0 : write_packet(connection, to + done, from.subspan(done));
+        const std::size_t size = std::min(bytes_before_top(to + done, from.size() - done), most_written(connection));
+        return longest_prefix(to + done, size, [&](std::size_t at, std::size_t count) {
+            return write_packet(connection, to + done + at, from.subspan(done + at, count)) ? count : 0;
+        });
     });
 }
 

@@ -61,8 +61,10 @@ private:
     enum class read_request { hexadecimal, binary, binary_with_mark };
 
     void choose_requests();
-    std::size_t read_packet(gdb_connection&, address from, std::span<std::byte> to);
-    std::size_t write_packet(gdb_connection&, address to, std::span<const std::byte> from);
+    std::size_t most_read(const gdb_connection&) const noexcept;
+    std::size_t most_written(const gdb_connection&) const noexcept;
+    std::size_t read_packet(gdb_connection&, address from, std::span<std::byte> to) const;
+    bool write_packet(gdb_connection&, address to, std::span<const std::byte> from) const;
 
     std::mutex mutex_;
     std::optional<gdb_connection> connection_;

@@ -75,7 +75,9 @@ BOOST_AUTO_TEST_CASE(a_process_its_capture_and_its_core_are_read_alike) {
     const pages some(5);
     on_self_and_child([&](pid_t id) {
         const test::scratch_directory directory;
-        vmio::write_core(process(id), directory / "core");
+        vmio::core_options options;
+        options.pause = id != ::getpid();
+        vmio::write_core(process(id), directory / "core", options);
         const std::vector<any_memory> memories{
             process_memory(process(id)), vmio::process_snapshot::capture(process(id)),
             vmio::core_memory::open(directory / "core"), vmio::cached_memory(process_memory(process(id)))};

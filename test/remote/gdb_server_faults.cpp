@@ -138,16 +138,15 @@ BOOST_AUTO_TEST_CASE(a_server_that_knows_the_least_is_enough) {
 }
 
 BOOST_AUTO_TEST_CASE(packets_that_arrive_damaged_are_sent_again) {
-    std::string last;
     int count = 0;
     const false_server server([&](const std::string& request) {
-        std::string reply = framed(simple(request));
-        if (++count % 3 == 0) return "-" + reply;  // as if the request had been damaged, and then it was not
-        return reply;
+        if (++count % 3 == 0) return std::string("-");  // as if the request had been damaged
+        return framed(simple(request));
     });
     const gdb_remote_memory memory(server.place(), patient);
     std::mt19937 random(2);
-    BOOST_TEST(is_right_or_refused(memory, random, 20, true));
+    BOOST_TEST(is_right_or_refused(memory, random, 20, false));
+    BOOST_TEST(count > 20);
 }
 
 BOOST_AUTO_TEST_CASE(a_byte_that_is_damaged_on_its_way_is_never_taken_for_memory) {
