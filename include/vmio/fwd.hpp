@@ -85,4 +85,10 @@ class process_snapshot;
 struct write_failure;
 struct write_back_result;
 
+struct gdb_remote_options;
+class gdb_remote_memory;
+
+class any_memory;
+struct open_options;
+
 }  // namespace vmio

@@ -5,6 +5,7 @@
 
 #include <vmio/access.hpp>
 #include <vmio/address.hpp>
+#include <vmio/any_memory.hpp>
 #include <vmio/backing_file.hpp>
 #include <vmio/block_scanner.hpp>
 #include <vmio/build_id.hpp>
@@ -18,6 +19,7 @@
 #include <vmio/file_error.hpp>
 #include <vmio/file_offset.hpp>
 #include <vmio/fwd.hpp>
+#include <vmio/gdb_remote_memory.hpp>
 #include <vmio/mapping.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/memory_device.hpp>
@@ -28,6 +30,7 @@
 #include <vmio/memory_streambuf.hpp>
 #include <vmio/memory_view.hpp>
 #include <vmio/mutable_view.hpp>
+#include <vmio/open_memory.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/page_state.hpp>
 #include <vmio/pause_guard.hpp>

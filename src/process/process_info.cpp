@@ -86,13 +86,17 @@ process_numbers read_numbers(const process& target) {
 
 }  // namespace
 
+std::vector<std::byte> read_auxiliary_vector(const process& target) {
+    return read_proc_file(target, "auxv");
+}
+
 process_info read_process_info(const process& target, const pause_guard* pause) {
     process_info info;
     info.process_id = target.id();
     info.program = name_in(read_proc_file(target, "comm"));
     info.arguments = arguments_in(read_proc_file(target, "cmdline"));
     info.numbers = read_numbers(target);
-    info.auxiliary_vector = read_proc_file(target, "auxv");
+    info.auxiliary_vector = read_auxiliary_vector(target);
     if (pause != nullptr) info.threads = pause->registers();
     return info;
 }

@@ -38,6 +38,10 @@ struct process_info {
     std::vector<thread_registers> threads;  // the first is a debugger's current thread
 };
 
+/// Returns: the auxiliary vector: proc_pid_auxv(5).
+/// Errors: memory_error.
+std::vector<std::byte> read_auxiliary_vector(const process& target);
+
 /// Reads the properties from /proc/PID, and the registers if the process is paused.
 /// Errors: memory_error.
 process_info read_process_info(const process& target, const pause_guard* pause);

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/any_memory.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+#include <vmio/error.hpp>
+#include <vmio/memory_map.hpp>
+#include <vmio/process_memory.hpp>
+#include <vmio/process_snapshot.hpp>
+#include <vmio/region_reader.hpp>
+
+#include "base/gap_set.hpp"
+#include "base/range_set.hpp"
+#include "base/system_error.hpp"
+#include "process/process_info.hpp"
+
+namespace vmio {
+namespace {
+
+/// Moves all bytes by move(address, offset, ec), which may move a part of them at a time.
+template <class Move>
+void move_all(const char* operation, pid_t process, address where, std::size_t size, Move move) {
+    for (std::size_t done = 0; done < size;) {
+        std::error_code ec;
+        const std::size_t step = move(where + done, done, ec);
+        done += step;
+        if (step == 0) throw memory_error(operation, process, where + done, ec ? ec : detail::system_error_of(EFAULT));
+    }
+}
+
+/// Returns: the size of the words of an auxiliary vector, whose entries are two words each. The entry of the page size,
+/// which each vector has, tells; that of this program if there is none.
+unsigned word_size_in(std::span<const std::byte> vector) {
+    constexpr std::uint64_t at_page_size = 6;  // AT_PAGESZ of getauxval(3)
+    const auto has_page_size = [&]<class Word>(Word) {
+        for (std::size_t at = 0; at + 2 * sizeof(Word) <= vector.size(); at += 2 * sizeof(Word)) {
+            Word entry[2];
+            std::memcpy(entry, vector.data() + at, sizeof entry);
+            if (entry[0] == at_page_size && entry[1] == page_size()) return true;
+        }
+        return false;
+    };
+    if (has_page_size(std::uint64_t())) return 8;
+    return has_page_size(std::uint32_t()) ? 4 : sizeof(void*);
+}
+
+/// A memory of which a part can be used.
+struct windowed_memory final : detail::erased_memory {
+    windowed_memory(std::shared_ptr<const erased_memory> m, const address_range& w) : memory(std::move(m)) {
+        name = memory->name;
+        window = memory->window.intersection(w);
+        word_size = memory->word_size;
+        byte_order = memory->byte_order;
+    }
+
+    std::size_t read_some(address where, std::span<std::byte> to, std::error_code& ec) const noexcept override {
+        const auto size = size_at(where, to.size(), ec);
+        return size > 0 ? memory->read_some(where, to.first(size), ec) : 0;
+    }
+    std::size_t write_some(address where, std::span<const std::byte> from,
+                           std::error_code& ec) const noexcept override {
+        const auto size = size_at(where, from.size(), ec);
+        return size > 0 ? memory->write_some(where, from.first(size), ec) : 0;
+    }
+    bool writable() const noexcept override { return memory->writable(); }
+    std::vector<address_range> ranges() const override {
+        return detail::intersected(memory->ranges(), std::span(&window, 1));
+    }
+    std::vector<memory_gap> gaps() const override {
+        std::vector<memory_gap> all = memory->gaps();
+        for (memory_gap& gap : all) gap.range = gap.range.intersection(window);
+        std::erase_if(all, [](const memory_gap& gap) { return gap.range.empty(); });
+        return all;
+    }
+    pid_t process_id() const noexcept override { return memory->process_id(); }
+    const char* read_operation() const noexcept override { return memory->read_operation(); }
+    const char* write_operation() const noexcept override { return memory->write_operation(); }
+    const void* get(const std::type_info& type) const noexcept override { return memory->get(type); }
+
+    /// Returns: how many of the bytes at `where` lie in the window.
+    std::size_t size_at(address where, std::size_t size, std::error_code& ec) const noexcept {
+        ec.clear();
+        if (size == 0) return 0;
+        if (!window.contains(where)) {
+            ec = detail::system_error_of(EFAULT);
+            return 0;
+        }
+        return static_cast<std::size_t>(std::min<std::uint64_t>(size, window.end() - where));
+    }
+
+    std::shared_ptr<const erased_memory> memory;
+};
+
+}  // namespace
+
+namespace detail {
+
+erased_memory::~erased_memory() = default;
+
+std::vector<address_range> readable_ranges(const process_memory& memory) {
+    std::vector<address_range> ranges;
+    for (region_reader reader(memory.target()); reader.next();) append(ranges, reader.range());
+    return ranges;
+}
+
+std::vector<memory_gap> unreadable_ranges(const process_memory& memory) {
+    const std::vector<address_range> readable = readable_ranges(memory);
+    std::vector<memory_gap> gaps;
+    for (const mapping& m : memory_map::load(memory.target()))
+        for (const address_range& part : without(std::span(&m.range, 1), readable))
+            gaps.push_back({part, m.perms.read ? gap_reason::input_output : gap_reason::no_permission});
+    join(gaps);
+    return gaps;
+}
+
+unsigned word_size_of(const process_memory& memory) {
+    try {
+        return word_size_in(read_auxiliary_vector(memory.target()));
+    } catch (const memory_error&) {
+        return sizeof(void*);
+    }
+}
+
+unsigned word_size_of(const process_snapshot& captured) {
+    return word_size_in(captured.auxiliary_vector());
+}
+
+}  // namespace detail
+
+void any_memory::read(address from, std::span<std::byte> to) const {
+    move_all(read_operation(), process_id(), from, to.size(),
+             [&](address at, std::size_t done, std::error_code& ec) { return read_some(at, to.subspan(done), ec); });
+}
+
+void any_memory::write(address to, std::span<const std::byte> from) const {
+    move_all(write_operation(), process_id(), to, from.size(),
+             [&](address at, std::size_t done, std::error_code& ec) { return write_some(at, from.subspan(done), ec); });
+}
+
+any_memory any_memory::within(const address_range& window) const {
+    return any_memory(std::make_shared<const windowed_memory>(held_, window));
+}
+
+}  // namespace vmio
