@@ -19,14 +19,21 @@ auto basic_process_vm_stream<Device, Stream>::operator=(basic_process_vm_stream&
 template <class Device, class Stream>
 basic_process_vm_stream<Device, Stream>::~basic_process_vm_stream() = default;
 
+// The process is opened once std::ios is initialized: if that throws before, std::ios must not be destroyed
+// ([ios.base.cons]).
+
 template <class Device, class Stream>
 basic_process_vm_stream<Device, Stream>::basic_process_vm_stream(pid_t id, address start, std::size_t buffer_size)
-    : base(Device(id, start), buffer_size) {}
+    : basic_process_vm_stream() {
+    open(id, start, buffer_size);
+}
 
 template <class Device, class Stream>
 basic_process_vm_stream<Device, Stream>::basic_process_vm_stream(pid_t id, const address_range& window,
                                                                  std::size_t buffer_size)
-    : base(Device(id, window), buffer_size) {}
+    : basic_process_vm_stream() {
+    open(id, window, buffer_size);
+}
 
 template <class Device, class Stream>
 void basic_process_vm_stream<Device, Stream>::open(pid_t id, address start, std::size_t buffer_size) {

@@ -31,6 +31,9 @@ auto basic_memory_stream<Device, Stream>::operator=(basic_memory_stream&& other)
 template <class Device, class Stream>
 basic_memory_stream<Device, Stream>::~basic_memory_stream() = default;
 
+// Nothing that may throw comes before the default constructor, which initializes std::ios: it must not be destroyed
+// before ([ios.base.cons]).
+
 template <class Device, class Stream>
 basic_memory_stream<Device, Stream>::basic_memory_stream(Device device, std::size_t buffer_size)
     : basic_memory_stream() {
@@ -39,12 +42,16 @@ basic_memory_stream<Device, Stream>::basic_memory_stream(Device device, std::siz
 
 template <class Device, class Stream>
 basic_memory_stream<Device, Stream>::basic_memory_stream(memory_type memory, address start, std::size_t buffer_size)
-    : basic_memory_stream(Device(std::move(memory), start), buffer_size) {}
+    : basic_memory_stream() {
+    open(std::move(memory), start, buffer_size);
+}
 
 template <class Device, class Stream>
 basic_memory_stream<Device, Stream>::basic_memory_stream(memory_type memory, const address_range& window,
                                                          std::size_t buffer_size)
-    : basic_memory_stream(Device(std::move(memory), window), buffer_size) {}
+    : basic_memory_stream() {
+    open(std::move(memory), window, buffer_size);
+}
 
 template <class Device, class Stream>
 void basic_memory_stream<Device, Stream>::open(Device device, std::size_t buffer_size) {
