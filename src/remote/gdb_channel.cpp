@@ -8,8 +8,11 @@
 
 #include <fcntl.h>
 
+// C++20 has no std::result_of, which Boost 1.74 would use with libc++.
+#ifndef BOOST_ASIO_HAS_STD_INVOKE_RESULT
+#define BOOST_ASIO_HAS_STD_INVOKE_RESULT 1
+#endif
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
