@@ -25,8 +25,10 @@ for test in base/address snapshot/snapshot snapshot/cow_view process/process tra
     fi
 done
 for one in $running; do wait "$one"; done
+failed=
 for test in "$output"/*; do
     [ -x "$test" ] || continue
     echo "${test##*/}"
-    "$test" --log_level=warning
+    "$test" --log_level=warning || failed="$failed ${test##*/}"
 done
+[ -z "$failed" ] || { echo "failed:$failed"; exit 1; }

@@ -376,8 +376,13 @@ BOOST_AUTO_TEST_CASE(a_number_or_line_just_before_a_hole_is_extracted_as_before_
     BOOST_TEST(!s.fail());
     BOOST_TEST(s.last_error().value() == EFAULT);
     s.clear();
+    // This one begins in the hole.
+#ifdef _LIBCPP_VERSION  // whose sentry does not catch
+    BOOST_CHECK_THROW(s >> number, memory_error);
+#else
     BOOST_TEST(!(s >> number));
-    BOOST_TEST(s.bad());  // this one began in the hole
+    BOOST_TEST(s.bad());
+#endif
 
     s.clear();
     s.seekg(off(some.page(1) - 10));
