@@ -160,7 +160,7 @@ boot() {
     # shellcheck disable=SC2086  # options
     timeout "$limit" $machine -cpu $processor -accel "$accelerator" -smp 2 -m 2048 -nic none -nographic -no-reboot \
         -kernel "$image" -initrd "$directory/early.gz" \
-        -append "console=$console quiet panic=-1 no_timer_check $*" $disk </dev/null 2>&1 | tr -d '\r'
+        -append "console=$console quiet panic=-1 no_timer_check $*" $disk </dev/null 2>&1 | stdbuf -oL tr -d '\r'
 }
 
 directories=
