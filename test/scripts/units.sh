@@ -8,6 +8,9 @@ shift 2
 mkdir -p "$reports"
 for unit in "$@"; do
     rm -f "$reports/$unit".*
+    echo "unfinished" >"$reports/$unit.status"  # unless the machine lives to its turn
+done
+for unit in "$@"; do
     status=0
     timeout -k 5 "${VMIO_LIMIT:-600}" "$tests/test_$unit" --color_output=no --log_level=warning \
         "--logger=HRF,warning,stdout:JUNIT,error,$reports/$unit.xml" >"$reports/$unit.out" 2>&1 </dev/null || status=$?
