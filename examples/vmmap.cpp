@@ -3,6 +3,7 @@
 #include <iomanip>
 #include <iostream>
 #include <limits>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -11,6 +12,7 @@
 #include <vmio/error.hpp>
 #include <vmio/memory_map.hpp>
 #include <vmio/page_map.hpp>
+#include <vmio/smaps.hpp>
 
 #include "memory_picture.hpp"
 #include "text.hpp"
@@ -37,7 +39,23 @@ struct findings {
     usage total;
     std::vector<vmio::page_run> pages;  // if kept
     std::error_code pages_refused;
+    bool zeros_look_written = false;  // in `pages`
 };
+
+/// The kernel's own sums, where its page tables do not tell the page of zeros, which belongs to no process.
+void count_by_sums(const vmio::process& target, findings& found) {
+    for (const vmio::smaps_entry& e : vmio::read_smaps(target)) {
+        const vmio::mapping* const m = found.map.find(e.range.start());
+        if (m == nullptr) continue;
+        const std::uint64_t huge = e.shared_hugetlb + e.private_hugetlb;
+        usage u{.size = 0, .resident = e.rss + huge};
+        if (!m->perms.shared) {
+            u.changed = e.anonymous + e.swap + huge;
+            u.swapped = e.swap;
+        }
+        found.used[static_cast<std::size_t>(m - std::to_address(found.map.begin()))] += u;
+    }
+}
 
 findings look_at(pid_t id, bool keep_pages) {
     using enum vmio::page_state;
@@ -59,7 +77,15 @@ findings look_at(pid_t id, bool keep_pages) {
         if (keep_pages) found.pages.push_back(run);
     };
     constexpr vmio::address_range everything(0, std::numeric_limits<vmio::address>::max());
-    if (!found.pages_refused) tables.scan(everything, present | zero_page | changed | swapped, count);
+    if (!found.pages_refused) {
+        found.zeros_look_written = has(tables.unreported(), zero_page);
+        if (keep_pages || !found.zeros_look_written)
+            tables.scan(everything, present | zero_page | changed | swapped, count);
+    }
+    if (found.zeros_look_written) {
+        for (usage& u : found.used) u = {.size = u.size};
+        count_by_sums(target, found);
+    }
     for (const usage& u : found.used) found.total += u;
     return found;
 }
@@ -69,6 +95,8 @@ void print_notes(const findings& found, pid_t id) {
     if (found.pages_refused)
         std::cerr << "vmmap: not known: what is resident, changed and swapped: "
                   << vmio::memory_error("open of /proc/PID/pagemap", id, 0, found.pages_refused).what() << '\n';
+    if (found.zeros_look_written && !found.pages.empty())
+        std::cerr << "vmmap: not known: which pages were only read and hold zeros; in the picture they are resident\n";
     if (found.map.torn()) std::cerr << "vmmap: it maps and unmaps too fast: the list is of several moments\n";
     for (const std::string& line : found.map.malformed_lines())
         std::cerr << "vmmap: left out, a line that makes no sense: " << tool::printable(line) << '\n';

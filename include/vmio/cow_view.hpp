@@ -53,7 +53,8 @@ public:
     /// Errors: std::invalid_argument if the precondition is not met.
     void protect(std::size_t offset, std::size_t size, protection allowed);
 
-    /// Makes this view equal to a new view of the snapshot, at the same address: no changes, no protections.
+    /// Makes this view equal to a new view of the snapshot, at the same address: no changes, no protections. Pages that
+    /// mlock(2) has locked stay locked, but not if a mutable_view has changed the snapshot.
     /// Cost: proportional to the number of changed pages. Few are copied back; many are dropped (madvise(2)) and mapped
     /// again at their next access.
     void restore();

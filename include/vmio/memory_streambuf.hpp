@@ -147,6 +147,9 @@ private:
     void settle() noexcept;
     void drop_buffer() noexcept;
 
+    /// Whether the caller only looks ahead, as while it reads a number or a line: a hole ends the data here, and is an
+    /// error at the next call.
+    bool looks_ahead() const noexcept { return this->gptr() != this->eback() && !at_hole_; }
     int_type next(bool hole_is_end);
     std::streamsize take_some_buffered(char* to, std::streamsize n) noexcept;
     std::size_t next_fill() const noexcept;

@@ -39,6 +39,11 @@ public:
     /// Returns: the process.
     const process& target() const noexcept { return target_; }
 
+    /// Returns: the flags that scan() cannot report here, to this thread: zero_page and huge where PAGEMAP_SCAN is
+    /// missing or refused. What looks like data then may be the page of zeros: only read_smaps() tells how much of it
+    /// is.
+    page_state unreported() const noexcept;
+
     /// Finds the runs of pages in `range` that have any of the flags `wanted`.
     /// Returns: the runs by address, each of maximum length, with only those flags that are in `wanted`. Thus
     /// `page_state::changed` finds the changed pages, whatever their other flags, and `page_state::all` covers the

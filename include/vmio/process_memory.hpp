@@ -72,8 +72,10 @@ struct block_transfer {
 /// a sign of it (see process::same_program()), or fails with ESRCH while a thread that is not the first one calls exec
 /// (process::alive() tells); proc_mem and force_write fail with ESTALE.
 ///
-/// **Cost to the target.** Nothing is written that was not asked for, and no stack grows, but a read makes untouched
-/// pages present: page tables grow, shared and file pages are allocated, swapped pages come back. A read of a page that
+/// **Cost to the target.** Nothing is written that was not asked for, and no stack grows (before Linux 6.5 process_vm
+/// would grow one, so there each transfer first looks up whether its pages are present, half a microsecond, or else
+/// mapped, as long as reading /proc/PID/maps takes; blocks are then moved one by one). But a read makes untouched pages
+/// present: page tables grow, shared and file pages are allocated, swapped pages come back. A read of a page that
 /// is not present waits for whatever has to provide it: a disk, a userfaultfd(2) handler, a FUSE server, without a
 /// limit.
 class VMIO_EXPORT process_memory {
@@ -167,7 +169,7 @@ private:
     std::error_code gone(std::error_code ec) const noexcept;
     std::vector<std::size_t> counts(direction, std::span<const remote_block>) const;
     void transfer_blocks(direction, std::span<const remote_block>, std::span<block_transfer>) const;
-    void transfer_blocks_by_mem(direction, std::span<const remote_block>, std::span<block_transfer>) const noexcept;
+    void transfer_blocks_singly(direction, std::span<const remote_block>, std::span<block_transfer>) const noexcept;
 
     process target_;
     std::shared_ptr<state> state_;

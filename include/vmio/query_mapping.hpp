@@ -36,9 +36,10 @@ struct mapping_filter {
 /// where the target cannot unmap it, is never found, though a memory_map has it. Returns: the mapping; none if nothing
 /// is mapped there. Errors: memory_error with ESRCH, the process has ended; EACCES or EPERM, its maps may not be read;
 /// ESTALE, it called exec during each of several tries. Cost: half a microsecond by PROCMAP_QUERY (Linux 6.11); else,
-/// on an older kernel or under a seccomp filter, that of memory_map::load(). Races: a process that was opened between
-/// its vfork(2) and its exec is asked about the memory that it shared then. From Linux 6.17 on the kernel answers
-/// without the mmap lock: see memory_map.
+/// on an older kernel or under a seccomp filter, a third of a microsecond for each mapping below it, or some
+/// microseconds if the last query on this process was for a mapping shortly below. Races: a process that was opened
+/// between its vfork(2) and its exec is asked about the memory that it shared then. From Linux 6.17 on the kernel
+/// answers without the mmap lock: see memory_map.
 VMIO_EXPORT std::optional<mapping> query_mapping(const process& target, address where,
                                                  mapping_lookup lookup = mapping_lookup::exact,
                                                  mapping_filter filter = {});

@@ -89,6 +89,11 @@ page_map::page_map(process target) : target_(std::move(target)) {
     if (ec) throw detail::opening_error("open of /proc/PID/pagemap", target_.id(), 0, ec);
 }
 
+page_state page_map::unreported() const noexcept {
+    return state_ && detail::can_scan(state_->pagemap.get()) ? page_state::none
+                                                             : page_state::zero_page | page_state::huge;
+}
+
 void page_map::walk(address_range range, page_state wanted, bool (*each)(void*, const page_run&), void* context) const {
     if (!state_) throw memory_error(operation, target_.id(), range.start(), detail::system_error_of(EBADF));
     if (range.empty()) return;

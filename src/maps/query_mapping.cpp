@@ -13,9 +13,12 @@
 #include "maps/mapping_name_resolver.hpp"
 #include "maps/maps_reader.hpp"
 #include "maps/query_mapping.hpp"
+#include "proc/maps_text.hpp"
 #include "proc/procmap_query.hpp"
+#include "proc/vma_lookup.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
+#include "process/process_state.hpp"
 
 namespace vmio {
 namespace {
@@ -40,6 +43,35 @@ std::optional<mapping> find_in_list(const process& target, address where, mappin
         if (filter.passes(*m) && m->name != "[vsyscall]") return *m;
     }
     return {};
+}
+
+/// Reads the text as far as it must; a series of queries at ascending addresses reads it once.
+/// Errors: any, whereupon the list tells.
+std::optional<mapping> find_in_text(const process& target, address where, mapping_lookup lookup,
+                                    const mapping_filter& filter, std::error_code& ec) {
+    const auto* const state = detail::process_access::state_of(target);
+    const int maps = state == nullptr ? -1 : detail::maps_of(target, ec);
+    if (maps < 0) return ec = detail::system_error_of(ESRCH), std::nullopt;
+    std::optional<mapping> found;
+    ec = state->lookup.with(maps, target.proc_directory(), [&](detail::vma_lookup& text) {
+        detail::vma_info vma;
+        std::error_code why = text.in_text(where, vma);
+        for (; !why; why = text.next_in_text(vma)) {
+            if (lookup == mapping_lookup::exact && !vma.range.contains(where)) break;
+            detail::maps_line line;
+            if (!detail::parse_maps_line(text.line(), line)) return detail::system_error_of(ENAMETOOLONG);
+            mapping m;
+            detail::to_mapping(line, m);
+            if (!filter.passes(m)) continue;
+            found = std::move(m);
+            break;
+        }
+        return why.value() == ENOENT ? std::error_code() : why;
+    });
+    if (const std::error_code lost = detail::lost_program(target)) ec = lost;
+    if (ec) return {};
+    if (found) detail::mapping_name_resolver(target).resolve(*found, maps);
+    return found;
 }
 
 /// Errors: ENOTTY or ENAMETOOLONG, the kernel cannot answer by this request.
@@ -74,7 +106,9 @@ std::optional<mapping> ask_kernel(const process& target, address where, mapping_
 std::optional<mapping> query_mapping(const process& target, address where, mapping_lookup lookup, mapping_filter filter,
                                      std::error_code& ec) {
     std::optional<mapping> found = ask_kernel(target, where, lookup, filter, ec);
-    return needs_list(ec) ? find_in_list(target, where, lookup, filter, ec) : found;
+    if (!needs_list(ec)) return found;
+    if (ec.value() == ENOTTY) found = find_in_text(target, where, lookup, filter, ec);
+    return ec ? find_in_list(target, where, lookup, filter, ec) : found;
 }
 
 std::optional<mapping> query_mapping(const process& target, address where, mapping_lookup lookup,

@@ -74,17 +74,20 @@ std::uint64_t categories_for(page_state wanted) noexcept {
     return categories;
 }
 
+/// Scans no page, at `end`.
+std::error_code scan_nothing(int pagemap, address end) noexcept {
+    pagemap::region ignored;
+    pagemap::scan nothing{};
+    nothing.size = sizeof nothing;
+    nothing.start = nothing.end = end;
+    nothing.vec = reinterpret_cast<std::uintptr_t>(&ignored);
+    nothing.vec_len = 1;
+    return ::ioctl(pagemap, pagemap::request, &nothing) == 0 ? std::error_code() : last_system_error();
+}
+
 /// Returns: the highest end of a range that the kernel does not refuse with EFAULT: the end of user addresses.
 address users_end(int pagemap) noexcept {
-    const auto accepts = [pagemap](address end) {
-        pagemap::region ignored;
-        pagemap::scan nothing{};
-        nothing.size = sizeof nothing;
-        nothing.start = nothing.end = end;
-        nothing.vec = reinterpret_cast<std::uintptr_t>(&ignored);
-        nothing.vec_len = 1;
-        return ::ioctl(pagemap, pagemap::request, &nothing) == 0 || last_system_error().value() != EFAULT;
-    };
+    const auto accepts = [pagemap](address end) { return scan_nothing(pagemap, end).value() != EFAULT; };
     // Ascending, since far above that end an architecture may ignore bits of an address as a tag.
     address top = page_size();
     while (top << 1 != 0 && accepts(top << 1)) top <<= 1;
@@ -99,6 +102,10 @@ bool is_refusal(int error) noexcept {
 }
 
 }  // namespace
+
+bool can_scan(int pagemap) noexcept {
+    return !is_refusal(scan_nothing(pagemap, page_size()).value());
+}
 
 walk_result walk_by_scan(int pagemap, address& at, address end, page_state wanted, page_runs& runs,
                          std::error_code& ec) {

@@ -17,6 +17,9 @@ enum class walk_result {
     failed,
 };
 
+/// Returns: whether walk_by_scan() works with `pagemap`, for this thread.
+bool can_scan(int pagemap) noexcept;
+
 /// Walks by the ioctl PAGEMAP_SCAN. `pagemap` is a descriptor of /proc/PID/pagemap, which stays bound to the memory
 /// that it was opened on; when that is gone, all pages look absent. `at` and `end` are multiples of the page size. `at`
 /// is set to where the walk stopped, so that another one can continue there.

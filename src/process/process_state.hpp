@@ -12,6 +12,7 @@
 
 #include "base/file_descriptor.hpp"
 #include "proc/proc_stat.hpp"
+#include "process/kept_lookup.hpp"
 #include "process/lazy_descriptor.hpp"
 
 namespace vmio {
@@ -20,6 +21,7 @@ struct VMIO_HIDDEN process::state {
     pid_t id = 0;
     detail::file_descriptor pidfd;
     detail::file_descriptor directory;
+    detail::kept_lookup lookup;  // of the descriptor of open_maps(), where the kernel has only the text
 
     /// Reads the values that exec(2) changes, and opens the files that cannot be opened later. Called once, before the
     /// state is shared.

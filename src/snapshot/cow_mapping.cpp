@@ -3,6 +3,7 @@
 #include "snapshot/cow_mapping.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include <sys/mman.h>
@@ -15,6 +16,16 @@ namespace vmio {
 #ifndef MADV_DONTNEED_LOCKED
 constexpr int MADV_DONTNEED_LOCKED = 24;  // since Linux 5.18
 #endif
+
+namespace {
+
+/// Errors: EINVAL, it is locked, and the kernel is older than 5.18.
+std::error_code discard(std::byte* at, std::size_t size) noexcept {
+    if (::madvise(at, size, MADV_DONTNEED) == 0 || ::madvise(at, size, MADV_DONTNEED_LOCKED) == 0) return {};
+    return detail::last_system_error();
+}
+
+}  // namespace
 
 cow_view::mapping::mapping(std::shared_ptr<snapshot::state> owner, content_pointer content)
     : owner_(std::move(owner)),
@@ -106,25 +117,52 @@ bool cow_view::mapping::copy_back(detail::page_interval pages) {
 void cow_view::mapping::drop(detail::page_interval pages) {
     const std::size_t start = pages.first * page_size();
     const std::size_t end = std::min(pages.end * page_size(), size());
-    if (::madvise(bytes_.data() + start, end - start, MADV_DONTNEED) != 0 &&
-        ::madvise(bytes_.data() + start, end - start, MADV_DONTNEED_LOCKED) != 0) {
-        // Memory locked with mlock(2), on a kernel before 5.18: mapping over it still works.
-        if (::mmap(bytes_.data() + start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-                   content_->file().descriptor(), static_cast<off_t>(content_->file().offset() + start)) == MAP_FAILED)
-            throw memory_error("mmap of a snapshot", 0, address_of(bytes_.data() + start), detail::last_system_error());
-    }
+    std::error_code unlocked;
+    if (const std::error_code ec = discard(bytes_.data() + start, end - start); ec.value() == EINVAL)
+        unlocked = drop_locked(pages);
+    else if (ec)
+        map(*content_, pages);
     if (!settled_.empty())
         std::fill(settled_.begin() + static_cast<std::ptrdiff_t>(pages.first),
                   settled_.begin() + static_cast<std::ptrdiff_t>(pages.end), false);
     in_vain_ = 0;
     lay_over(pages);
+    if (unlocked) throw memory_error("mlock2 of a view", 0, address_of(bytes_.data() + start), unlocked);
+}
+
+/// Before Linux 5.18 madvise(2) drops no memory that is locked with mlock(2). Mapping over it does, but unlocks it.
+/// Returns: an error if it could not be locked again.
+std::error_code cow_view::mapping::drop_locked(detail::page_interval pages) {
+    std::error_code unlocked;
+    const auto is_locked = [&](std::size_t page) {
+        return page < pages.end && discard(bytes_.data() + page * page_size(), page_size()).value() == EINVAL;
+    };
+    for (std::size_t page = pages.first; page < pages.end; ++page) {
+        if (!is_locked(page)) continue;
+        detail::page_interval locked{page, page + 1};
+        while (is_locked(locked.end)) ++locked.end;
+        map(*content_, locked);
+        std::byte* const at = bytes_.data() + locked.first * page_size();
+        const std::size_t length = std::min(locked.end * page_size(), size()) - locked.first * page_size();
+        // As after MADV_DONTNEED_LOCKED, pages are mapped, and locked, when they are touched.
+        if (::mlock2(at, length, MLOCK_ONFAULT) != 0) unlocked = detail::last_system_error();
+        page = locked.end;  // which is not locked
+    }
+    return unlocked;
+}
+
+/// Maps pages of a content at the same address, replacing the present mapping.
+void cow_view::mapping::map(const detail::snapshot_data& content, detail::page_interval pages) {
+    const std::size_t start = pages.first * page_size();
+    const std::size_t end = std::min(pages.end * page_size(), size());
+    if (::mmap(bytes_.data() + start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+               content.file().descriptor(), static_cast<off_t>(content.file().offset() + start)) == MAP_FAILED)
+        throw memory_error("mmap of a snapshot", 0, address_of(bytes_.data() + start), detail::last_system_error());
 }
 
 /// Maps `content` at the same address, replacing the present mapping.
 void cow_view::mapping::map(content_pointer content) {
-    if (::mmap(bytes_.data(), size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-               content->file().descriptor(), static_cast<off_t>(content->file().offset())) == MAP_FAILED)
-        throw memory_error("mmap of a snapshot", 0, address_of(bytes_.data()), detail::last_system_error());
+    map(*content, all());
     content_ = std::move(content);
     protected_ = unreadable_ = false;
     settled_.clear();

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <system_error>
 #include <vector>
 
 #include <vmio/cow_view.hpp>
@@ -48,6 +49,8 @@ private:
     void undo_protections(detail::page_interval);
     bool copy_back(detail::page_interval);
     void drop(detail::page_interval);
+    std::error_code drop_locked(detail::page_interval);
+    void map(const detail::snapshot_data&, detail::page_interval);
     void lay_over(detail::page_interval);
 
     std::vector<detail::page_interval> changed_pages(change) const;

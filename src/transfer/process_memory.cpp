@@ -68,6 +68,7 @@ std::error_code process_memory::open(process_memory_options options) {
         turn_to_mem(ec);
         return gone(ec);
     }
+    state_->grows_stacks = detail::calls_grow_stacks();
     // A call of length 0 checks nothing. A read of the byte at 0, which no program maps, fails with EFAULT if access is
     // allowed.
     std::byte byte;
@@ -114,8 +115,10 @@ std::size_t process_memory::read_some(address from, std::span<std::byte> to, std
     ec.clear();
     if (to.empty()) return 0;
     if (!state_->by_mem(direction::reading)) {
+        const std::size_t size = state_->safe_part(target_, from, to.size());
+        if (size == 0) return ec = gone(detail::system_error_of(EFAULT)), 0;
         const std::size_t done =
-            detail::transfer(::process_vm_readv, target_.id(), from, to.data(), to.size(), state_->options.threads, ec);
+            detail::transfer(::process_vm_readv, target_.id(), from, to.data(), size, state_->options.threads, ec);
         if (!target_.alive()) {
             ec = detail::system_error_of(ESRCH);
             return 0;
@@ -138,10 +141,12 @@ std::size_t process_memory::write_some(address to, std::span<const std::byte> fr
         return 0;
     }
     if (!state_->by_mem(direction::writing)) {
+        const std::size_t size = state_->safe_part(target_, to, from.size());
+        if (size == 0) return ec = detail::system_error_of(EFAULT), 0;
         // process_vm_writev only reads the local side; the iovec has no const form.
         auto* const local = const_cast<std::byte*>(from.data());
         const std::size_t done =
-            detail::transfer(::process_vm_writev, target_.id(), to, local, from.size(), state_->options.threads, ec);
+            detail::transfer(::process_vm_writev, target_.id(), to, local, size, state_->options.threads, ec);
         if (!detail::is_forbidden(::process_vm_writev, ec) || !turn_to_mem(ec)) return done;
     }
     if (!state_->mem) {

@@ -111,9 +111,14 @@ void process_memory::transfer_blocks(direction d, std::span<const remote_block> 
     if (results.size() != blocks.size())
         throw std::invalid_argument("vmio::process_memory: as many results as blocks are needed");
     std::fill(results.begin(), results.end(), block_transfer());
-    if (state_->by_mem(d)) return transfer_blocks_by_mem(d, blocks, results);
-
     const bool reading = d == direction::reading;
+    if (state_->by_mem(d) || state_->grows_stacks) {
+        transfer_blocks_singly(d, blocks, results);
+        if (state_->by_mem(d) || !reading || target_.alive()) return;
+        for (std::size_t i = 0; i < blocks.size(); ++i)
+            results[i] = {0, blocks[i].bytes.empty() ? std::error_code() : detail::system_error_of(ESRCH)};
+        return;
+    }
     const detail::vm_call call = reading ? ::process_vm_readv : ::process_vm_writev;
     constexpr std::size_t fewest = 8;
     std::size_t most = detail::iovec_batch::max_pieces;
@@ -135,7 +140,7 @@ void process_memory::transfer_blocks(direction d, std::span<const remote_block> 
         const std::error_code why = moved < 0 ? detail::last_system_error() : detail::system_error_of(EFAULT);
         if (detail::is_forbidden(call, why)) {
             ec = why;
-            if (turn_to_mem(ec)) return transfer_blocks_by_mem(d, blocks, results);
+            if (turn_to_mem(ec)) return transfer_blocks_singly(d, blocks, results);
         } else if (why.value() == ESRCH) {
             ec = why;
         } else {
@@ -151,7 +156,8 @@ void process_memory::transfer_blocks(direction d, std::span<const remote_block> 
     while (ec && !walk.at_end()) walk.fail(ec);
 }
 
-void process_memory::transfer_blocks_by_mem(direction d, std::span<const remote_block> blocks,
+/// By /proc/PID/mem, and where each range has to be looked up before the call.
+void process_memory::transfer_blocks_singly(direction d, std::span<const remote_block> blocks,
                                             std::span<block_transfer> results) const noexcept {
     for (std::size_t i = 0; i < blocks.size(); ++i) {
         const auto& [start, bytes] = blocks[i];

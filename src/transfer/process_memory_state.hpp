@@ -6,11 +6,15 @@
 #include <mutex>
 #include <optional>
 
+#include <fcntl.h>
 #include <sys/uio.h>
 
 #include <vmio/process_memory.hpp>
 
+#include "base/system_call.hpp"
+#include "process/lazy_descriptor.hpp"
 #include "transfer/proc_mem.hpp"
+#include "transfer/stack_growth.hpp"
 #include "transfer/vm_call.hpp"
 
 namespace vmio {
@@ -54,7 +58,19 @@ struct VMIO_HIDDEN process_memory::state {
         return ignore ? detail::proc_mem::protections::ignore : detail::proc_mem::protections::honour;
     }
 
+    /// Returns: how many of `size` bytes the calls can be asked for without growing a stack of the target.
+    std::size_t safe_part(const process& target, address from, std::size_t size) const noexcept {
+        if (!grows_stacks) [[likely]]
+            return size;
+        if (pagemap.get() < 0)
+            pagemap.keep(
+                detail::file_descriptor(detail::sys::openat(target.proc_directory(), "pagemap", O_RDONLY | O_CLOEXEC)));
+        return detail::mapped_part(target, pagemap.get(), from, size);
+    }
+
     const process_memory_options options;
+    bool grows_stacks = false;  // the calls do, set at opening
+    detail::lazy_descriptor pagemap;
     enum class way : unsigned char {
         call,               ///< no refusal yet
         mem_where_refused,  ///< used by the threads whose filters refuse the calls

@@ -2,11 +2,15 @@
 #include "walk/region_source.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <exception>
 #include <string_view>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <vmio/smaps.hpp>
 
 #include "maps/file_kind.hpp"
 #include "proc/map_files_link.hpp"
@@ -15,6 +19,16 @@
 namespace vmio::detail {
 namespace {
 
+/// The same as PROCMAP_QUERY tells, for kernels that lack it.
+bool has_huge_pages(const process& target, const mapping& m) noexcept {
+    try {
+        for (const smaps_entry& e : read_smaps(target, m.range))
+            if (e.range == m.range) return e.page_size > page_size();
+    } catch (const std::exception&) {  // not permitted, or the target has ended
+    }
+    return false;
+}
+
 /// Whether a mapping was made by mmap(2) with MAP_HUGETLB and without a file: it has an internal file of its own, which
 /// no other process can change and only a privileged one may open. Reading a page that was never touched would take one
 /// of the system's reserved huge pages.
@@ -22,8 +36,10 @@ bool is_anonymous_huge(const process& target, const mapping& m) noexcept {
     if (m.name != "/anon_hugepage" || !m.deleted) return false;
     procmap::query q{};
     q.query_addr = m.range.start();
-    return !procmap::ask(target.maps(), q) && q.inode == m.inode &&
-           q.vma_page_size > page_size();  // or it is an ordinary file of that name
+    const std::error_code ec = procmap::ask(target.maps(), q);
+    // Or it is an ordinary file of that name.
+    return ec.value() == ENOTTY ? has_huge_pages(target, m)
+                                : !ec && q.inode == m.inode && q.vma_page_size > page_size();
 }
 
 /// Whether memory is private and zero where it was never touched. The kernel's own mappings have names in brackets too,

@@ -21,6 +21,7 @@
 
 #include "processes/child.hpp"
 #include "processes/stopped.hpp"
+#include "support/kernel_features.hpp"
 #include "support/mapped.hpp"
 #include "support/pages.hpp"
 #include "support/snapshots.hpp"
@@ -131,7 +132,7 @@ BOOST_AUTO_TEST_CASE(zeros_are_not_stored_and_read_as_zeros) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(a_read_ends_at_a_gap_and_fails_in_one) {
+BOOST_AUTO_TEST_CASE(a_read_ends_at_a_gap_and_fails_in_one, *boost::unit_test::precondition(test::has_guard_pages)) {
     pages memory(6);
     BOOST_REQUIRE(test::install_guards(memory.data() + 2 * page, page));
     memory.make_hole(5);
@@ -293,7 +294,8 @@ BOOST_AUTO_TEST_CASE(every_region_can_be_viewed_changed_and_restored) {
     BOOST_TEST(s.bytes({sparse.page(1), sparse.page(1)}).size() == 0u);
 }
 
-BOOST_AUTO_TEST_CASE(a_view_may_span_neighbouring_mappings_and_gaps_but_nothing_else) {
+BOOST_AUTO_TEST_CASE(a_view_may_span_neighbouring_mappings_and_gaps_but_nothing_else,
+                     *boost::unit_test::precondition(test::has_guard_pages)) {
     pages memory(8);
     memory.protect(2, PROT_READ);
     BOOST_REQUIRE(test::install_guards(memory.data() + 4 * page, page));

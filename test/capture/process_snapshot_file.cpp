@@ -24,6 +24,7 @@
 #include "snapshot/snapshot_format.hpp"
 #include "support/file_errors.hpp"
 #include "support/files.hpp"
+#include "support/kernel_features.hpp"
 #include "support/mapped.hpp"
 #include "support/pages.hpp"
 #include "support/resources.hpp"
@@ -79,7 +80,8 @@ bool is_loaded(const std::filesystem::path& path, const std::vector<std::byte>& 
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(a_whole_process_is_loaded_as_it_was_saved) {
+BOOST_AUTO_TEST_CASE(a_whole_process_is_loaded_as_it_was_saved,
+                     *boost::unit_test::precondition(test::has_guard_pages)) {
     test::directory directory;
     pages memory(50);
     BOOST_REQUIRE(::madvise(memory.data() + 2 * page, page, 102) == 0);  // a guard page

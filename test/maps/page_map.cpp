@@ -16,15 +16,17 @@
 #include <vmio/error.hpp>
 
 #include "faults/count_allocations.hpp"
+#include "faults/seccomp.hpp"
+#include "proc/pagemap_scan.hpp"
 #include "processes/child.hpp"
 #include "processes/replaced_process.hpp"
 #include "support/error_of.hpp"
+#include "support/kernel_features.hpp"
 #include "support/mapped.hpp"
 #include "support/maps.hpp"
 #include "support/page_picture.hpp"
 #include "support/skip.hpp"
 #include "support/swap.hpp"
-#include "support/zero_page.hpp"
 
 using test::error_of;
 using test::in_order;
@@ -72,12 +74,26 @@ boost::test_tools::assertion_result has_huge_pages(boost::unit_test::test_unit_i
 
 }  // namespace
 
+BOOST_AUTO_TEST_CASE(flags_that_a_scan_cannot_report_are_told) {
+    const page_map map(process::self());
+    const test::mapped some(1);
+    some.read(0);
+    if (test::has_zero_page())
+        BOOST_TEST(has(map.unreported(), page_state::zero_page) == (picture(::getpid(), some) == "P"));
+    const auto missing = page_state::zero_page | page_state::huge;
+    BOOST_TEST((map.unreported() == page_state::none || map.unreported() == missing));
+    BOOST_TEST(test::in_a_process([&] {
+                   test::forbid_ioctl(vmio::detail::pagemap::request, ENOTTY);
+                   return map.unreported() == missing ? 0 : 1;
+               }) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(untouched_read_and_written_pages_differ) {
     const test::mapped some(8);
     some.write(1);
     some.write(2);
     some.read(4);
-    const std::string expected = test::has_zero_page() ? ".PP.Z..." : ".PP.P...";
+    const std::string expected = test::tells_zero_page() ? ".PP.Z..." : ".PP.P...";
     test::on_self_and_child([&](pid_t id) { BOOST_TEST(picture(id, some) == expected); });
     // What a page holds does not matter, nor that it cannot be read any more.
     some.write(1, 0);
@@ -177,7 +193,8 @@ BOOST_AUTO_TEST_CASE(swapped_pages_hold_data_and_stay_swapped_when_looked_at,
     child.end();  // before its swap area goes
 }
 
-BOOST_AUTO_TEST_CASE(huge_pages_are_recognised, *boost::unit_test::precondition(has_huge_pages)) {
+BOOST_AUTO_TEST_CASE(huge_pages_are_recognised, *boost::unit_test::precondition(test::has_pagemap_scan) *
+                                                    boost::unit_test::precondition(has_huge_pages)) {
     const test::mapped some(4096);
     BOOST_REQUIRE(in_huge_pages(some));
     test::on_self_and_child([&](pid_t id) {
@@ -206,7 +223,7 @@ BOOST_AUTO_TEST_CASE(only_flags_asked_for_are_shown_and_only_pages_that_have_one
         {present, {run(some, 1, 3, present)}},
         {absent, {run(some, 0, 1, absent), run(some, 4, 2, absent)}},
     };
-    if (test::has_zero_page())
+    if (test::tells_zero_page())
         table.insert(
             table.end(),
             {{zero_page, {run(some, 2, 1, zero_page)}},
@@ -396,7 +413,7 @@ BOOST_AUTO_TEST_CASE(an_unprivileged_user_sees_own_processes_and_no_others,
     some.write(1);
     some.read(3);
     test::child_process ours;
-    const std::string expected = test::has_zero_page() ? ".P.Z." : ".P.P.";
+    const std::string expected = test::tells_zero_page() ? ".P.Z." : ".P.P.";
     BOOST_TEST(test::as_nobody([&] {
                    ::prctl(PR_SET_DUMPABLE, 1);
                    test::child_process his;

@@ -22,10 +22,12 @@
 #include "proc/procmap_query.hpp"
 #include "processes/child.hpp"
 #include "processes/replaced_process.hpp"
+#include "support/mapped.hpp"
 #include "support/maps.hpp"
 #include "support/odd_mappings.hpp"
 #include "support/pages.hpp"
 #include "support/skip.hpp"
+#include "support/usage.hpp"
 
 using vmio::address;
 using vmio::mapping;
@@ -211,6 +213,57 @@ BOOST_AUTO_TEST_CASE(a_filter_of_one_thread_does_not_slow_down_the_others,
                    }).join();
                    if (!found || !slow) return 1;
                    return vmio::has_fast_mapping_query() && query_mapping(self, here) ? 0 : 2;
+               }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(ascending_queries_read_the_text_a_few_times) {
+    constexpr std::size_t count = 2000;
+    const test::mapped many(count);
+    for (std::size_t i = 0; i < count; i += 2) test::must(::mprotect(many.data(i), page, PROT_READ) == 0, "mprotect");
+    const test::child_process child;
+    const process target(child.id());
+    BOOST_TEST(test::in_a_process([&] {
+                   test::forbid_ioctl(vmio::detail::procmap::request, ENOTTY);
+                   const std::uint64_t start = test::bytes_read();
+                   vmio::memory_map::load(target);
+                   const std::uint64_t before = test::bytes_read();
+                   const std::uint64_t few_lists = 32 * (before - start);
+                   for (std::size_t i = 0; i < count; ++i) {
+                       const auto m = query_mapping(target, many.page(i));
+                       if (!m || !m->range.contains(many.page(i)) || m->perms.write != (i % 2 == 1)) return 1;
+                   }
+                   return test::bytes_read() - before < few_lists ? 0 : 2;
+               }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(each_query_without_the_ioctl_sees_the_present_mappings) {
+    BOOST_TEST(test::in_a_process([&] {
+                   test::forbid_ioctl(vmio::detail::procmap::request, ENOTTY);
+                   const test::mapped m(40);
+                   const auto protect = [&](std::size_t at, int protection) {
+                       test::must(::mprotect(m.data(at), page, protection) == 0, "mprotect");
+                   };
+                   for (std::size_t i = 0; i < 40; i += 2) protect(i, PROT_READ);
+                   const process self = process::self();
+                   const auto found = [&](std::size_t at) { return query_mapping(self, m.page(at)); };
+                   for (int round = 0; round < 2; ++round) {  // and from the start again
+                       if (!found(2) || !found(3) || !found(4)) return 1;
+                       protect(5, PROT_NONE);
+                       if (found(5)->perms.read) return 2;
+                       protect(5, PROT_READ | PROT_WRITE);
+                       if (!found(5)->perms.write) return 3;  // the same place again
+                       // In a gap there is a mapping by now, below the one that came next.
+                       ::munmap(m.data(9), page);
+                       if (!found(7) || !found(8) || found(9)) return 4;
+                       if (query_mapping(self, m.page(9), mapping_lookup::next_after)->range.start() != m.page(10))
+                           return 5;
+                       if (!found(8)) return 6;
+                       const auto made = ::mmap(m.data(9), page, PROT_READ | PROT_WRITE,
+                                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+                       test::must(made != MAP_FAILED, "mmap");
+                       if (!found(9)) return 7;
+                   }
+                   return 0;
                }) == 0);
 }
 

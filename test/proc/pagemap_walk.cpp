@@ -16,12 +16,12 @@
 #include "processes/child.hpp"
 #include "processes/replaced_process.hpp"
 #include "support/error_of.hpp"
+#include "support/kernel_features.hpp"
 #include "support/mapped.hpp"
 #include "support/maps.hpp"
 #include "support/page_picture.hpp"
 #include "support/sanitized.hpp"
 #include "support/usage.hpp"
-#include "support/zero_page.hpp"
 
 using test::error_of;
 using test::picture;
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(entries_say_the_same_where_the_ioctl_is_refused) {
         std::min({anonymous.start(), of_file.start(), shared.start()}),
         std::max({anonymous.range().end(), of_file.range().end(), shared.range().end()}),
     };
-    const char of_read_page = test::has_zero_page() ? 'Z' : 'P';
+    const char of_read_page = test::tells_zero_page() ? 'Z' : 'P';
     for (const int refusal : {EPERM, ENOSYS, ENOTTY, EACCES, EINVAL})
         BOOST_TEST(test::in_a_process([&] {
                        const page_map map(process(child.id()));

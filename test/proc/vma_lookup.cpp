@@ -74,6 +74,14 @@ BOOST_AUTO_TEST_CASE(each_lookup_of_a_cursor_sees_the_present_mappings) {
                            BOOST_TEST(!look(i + 2).perms.read);
                            protect(m, i + 2, PROT_READ);
                        }
+                       // The kernel has generated the next line already when the last byte of a line was read.
+                       for (const std::size_t i : {7, 8, 9, 10, 11}) {
+                           const bool writable = look(i).perms.write;
+                           protect(m, i + 1, PROT_NONE);
+                           BOOST_TEST(!look(i + 1).perms.read);
+                           protect(m, i + 1, writable ? PROT_READ : PROT_READ | PROT_WRITE);
+                           BOOST_TEST(look(i + 1).perms.read);
+                       }
                        // The text before it becomes shorter, then longer.
                        for (const int protection : {PROT_READ, PROT_READ | PROT_WRITE}) {
                            look(20);
@@ -137,5 +145,26 @@ BOOST_AUTO_TEST_CASE(a_walk_through_many_mappings_reads_the_text_a_few_times) {
                    const std::uint64_t before = bytes_read();
                    memory.read(m.start(), bytes);
                    BOOST_TEST(bytes_read() - before < m.size() + few_lists);
+               }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_kernels_half_has_no_mapping_in_the_text_either) {
+    BOOST_TEST(without_queries([] {
+                   constexpr address vsyscall = 0xffffffffff600000;  // listed by most kernels of x86-64
+                   const process self = process::self();
+                   vma_info found;
+                   for (const address where : {vsyscall, vsyscall - page, address{1} << 63}) {
+                       vma_lookup pass(self.maps());
+                       BOOST_TEST(pass.at_or_above(where, found).value() == ENOENT);
+                       vma_lookup cursor(self.maps(), self.proc_directory());
+                       BOOST_TEST(cursor.at_or_above(where, found).value() == ENOENT);
+                       std::byte value{};
+                       std::error_code ec;
+                       const vmio::process_memory memory(self, {.method = vmio::transfer_method::proc_mem});
+                       BOOST_TEST(memory.read_some(where, {&value, 1}, ec) == 0u);
+                       BOOST_TEST(ec.value() == EFAULT);
+                       BOOST_TEST(memory.write_some(where, {&value, 1}, ec) == 0u);
+                       BOOST_TEST(ec.value() == EFAULT);
+                   }
                }) == 0);
 }

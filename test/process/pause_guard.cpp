@@ -25,6 +25,7 @@
 #include "faults/faults.hpp"
 #include "processes/child.hpp"
 #include "processes/exec_loop_process.hpp"
+#include "support/kernel_features.hpp"
 #include "support/skip.hpp"
 
 using vmio::memory_error;
@@ -218,6 +219,10 @@ BOOST_AUTO_TEST_CASE(a_target_that_ends_meanwhile_is_no_error_and_stays_its_pare
         target.child().end();  // kills, and waits: the status is there for us
     }
     BOOST_TEST(error_of_pausing(process::self()) == EINVAL);
+}
+
+BOOST_AUTO_TEST_CASE(a_thread_of_this_process_cannot_be_paused,
+                     *boost::unit_test::precondition(test::has_thread_pidfds)) {
     std::atomic<pid_t> id = 0;
     std::thread other([&] {
         id = ::gettid();

@@ -24,6 +24,7 @@
 
 #include "faults/seccomp.hpp"
 #include "processes/child.hpp"
+#include "support/kernel_features.hpp"
 #include "support/skip.hpp"
 
 namespace {
@@ -51,16 +52,6 @@ pid_t unused_id() {
     test::child_process child;
     child.end();
     return child.id();
-}
-
-bool knows_threads_by_pidfd() {
-    const long fd = ::syscall(SYS_pidfd_open, ::getpid(), O_EXCL);
-    if (fd >= 0) ::close(static_cast<int>(fd));
-    return fd >= 0;
-}
-
-boost::test_tools::assertion_result has_thread_pidfds(boost::unit_test::test_unit_id) {
-    return test::unless_missing(knows_threads_by_pidfd(), "PIDFD_THREAD (Linux 6.9)");
 }
 
 }  // namespace
@@ -119,7 +110,7 @@ BOOST_AUTO_TEST_CASE(descriptors_are_closed_with_the_last_copy_and_on_exec) {
     BOOST_TEST(::fcntl(fd, F_GETFD) == -1);
 }
 
-BOOST_AUTO_TEST_CASE(a_thread_can_be_opened_by_its_own_id, *boost::unit_test::precondition(has_thread_pidfds)) {
+BOOST_AUTO_TEST_CASE(a_thread_can_be_opened_by_its_own_id, *boost::unit_test::precondition(test::has_thread_pidfds)) {
     int done[2];
     int told[2];
     BOOST_REQUIRE(::pipe(done) == 0);

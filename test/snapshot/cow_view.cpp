@@ -13,6 +13,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <vmio/mutable_view.hpp>
 #include <vmio/process_vm_stream.hpp>
 #include <vmio/snapshot.hpp>
 
@@ -318,6 +319,33 @@ BOOST_AUTO_TEST_CASE(locked_pages_are_restored_too_and_stay_locked) {
                    // In a lock there is no page that msync(2) may drop.
                    return ::msync(view.data(), view.size(), MS_INVALIDATE) == -1 && errno == EBUSY ? 0 : 2;
                }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(locked_pages_stay_locked_on_kernels_that_drop_no_locked_memory) {
+    for (const bool live : {false, true})
+        BOOST_TEST(test::in_a_process([live] {
+                       constexpr std::size_t pages = 1024;
+                       test::forbid_if(SYS_madvise, 2, BPF_JEQ, 24 /* MADV_DONTNEED_LOCKED */, EINVAL);
+                       vmio::snapshot original = of_pattern(pages * page);
+                       std::optional<vmio::mutable_view> writer;
+                       if (live) writer.emplace(original.view_mutable());
+                       cow_view view = original.view();
+                       const auto is_locked = [&](std::size_t first, std::size_t count) {
+                           return ::msync(view.data() + first * page, count * page, MS_INVALIDATE) == -1;
+                       };
+                       // Two parts of three.
+                       for (const std::size_t first : {std::size_t{0}, std::size_t{700}})
+                           test::must(::syscall(SYS_mlock, view.data() + first * page, 300 * page) == 0, "mlock");
+                       for (int round = 0; round < 2; ++round) {
+                           for (std::size_t i = 0; i < pages; ++i) view[i * page] = std::byte{1};
+                           view.restore();
+                           if (!equal(view.bytes(), pattern_bytes(pages * page))) return 1;
+                           if (!is_locked(0, 1) || !is_locked(299, 1) || !is_locked(700, 1) || !is_locked(999, 1))
+                               return 2;
+                           if (is_locked(300, 400) || is_locked(1000, 24)) return 3;
+                       }
+                       return 0;
+                   }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_view_works_where_the_page_map_can_only_be_read) {

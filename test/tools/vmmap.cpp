@@ -22,6 +22,8 @@
 
 #include <vmio/address.hpp>
 
+#include "faults/seccomp.hpp"
+#include "proc/pagemap_scan.hpp"
 #include "processes/child.hpp"
 #include "processes/interpreter.hpp"
 #include "processes/run_program.hpp"
@@ -95,13 +97,16 @@ void equal(const std::vector<row>& found, const std::vector<row>& expected) {
     BOOST_TEST(found == expected, boost::test_tools::per_element());
 }
 
-void agrees_with_the_kernel(pid_t id) {
+void agrees_with_the_kernel(pid_t id, const std::function<void()>& before_vmmap = nothing) {
     program_result json, list;
     std::string before, after;
     auto expected = at_one_moment(id, [&] {
         before = condition(id);
-        json = vmmap(id, "--json");
-        list = vmmap({std::to_string(id)}, in_locale("C"));
+        json = vmmap({"--json", std::to_string(id)}, before_vmmap);
+        list = vmmap({std::to_string(id)}, [&] {
+            before_vmmap();
+            ::setenv("LC_ALL", "C", 1);
+        });
         after = condition(id);
     });
     BOOST_TEST(after == before);
@@ -193,6 +198,17 @@ BOOST_AUTO_TEST_CASE(a_child_is_shown_as_the_kernel_has_it, *boost::unit_test::p
     test::child_process child([&] { map_everything(directory.path()); });
     agrees_with_the_kernel(child.id());
     agrees_with_pmap(child.id());
+}
+
+BOOST_AUTO_TEST_CASE(a_child_is_shown_as_the_kernel_has_it_where_page_tables_do_not_tell_zeros,
+                     *boost::unit_test::precondition(has_python)) {
+    const test::scratch_directory directory;
+    test::child_process child([&] { map_everything(directory.path()); });
+    const auto as_before = [] { test::forbid_ioctl(vmio::detail::pagemap::request, ENOTTY); };
+    agrees_with_the_kernel(child.id(), as_before);
+    const program_result picture = vmmap({"--picture", std::to_string(child.id())}, as_before);
+    BOOST_TEST(picture.status == 0);
+    BOOST_TEST(picture.err.find("hold zeros") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(swapped_pages_are_counted,

@@ -14,6 +14,7 @@
 #include <vmio/memory_map.hpp>
 
 #include "processes/child.hpp"
+#include "support/kernel_features.hpp"
 #include "support/mapped.hpp"
 #include "support/pages.hpp"
 #include "support/regions.hpp"
@@ -118,7 +119,8 @@ BOOST_AUTO_TEST_CASE(each_chunk_but_the_first_begins_with_the_end_of_the_one_bef
         }
 }
 
-BOOST_AUTO_TEST_CASE(the_overlap_keeps_the_gaps_that_lie_in_it) {
+BOOST_AUTO_TEST_CASE(the_overlap_keeps_the_gaps_that_lie_in_it,
+                     *boost::unit_test::precondition(test::has_guard_pages)) {
     const pages memory(6);
     BOOST_REQUIRE(test::install_guards(memory.data() + page, page));
     const child_process child;
@@ -140,7 +142,7 @@ BOOST_AUTO_TEST_CASE(the_overlap_keeps_the_gaps_that_lie_in_it) {
     BOOST_TEST(reader.gaps().empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_guard_page_loses_only_itself) {
+BOOST_AUTO_TEST_CASE(a_guard_page_loses_only_itself, *boost::unit_test::precondition(test::has_guard_pages)) {
     const pages memory(5);
     BOOST_REQUIRE(test::install_guards(memory.data() + 2 * page, page));
     on_self_and_child([&](pid_t id) {

@@ -13,6 +13,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "processes/child.hpp"
+#include "support/kernel_features.hpp"
 #include "support/mapped.hpp"
 #include "support/pages.hpp"
 
@@ -89,7 +90,7 @@ BOOST_AUTO_TEST_CASE(a_match_may_lie_in_two_neighbouring_mappings) {
     BOOST_TEST(search(target, byte_pattern::text(needle()), options).size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(no_match_spans_a_gap_or_lies_in_one) {
+BOOST_AUTO_TEST_CASE(no_match_spans_a_gap_or_lies_in_one, *boost::unit_test::precondition(test::has_guard_pages)) {
     const mapped memory(6);
     const std::string text = needle();
     put(memory, 2 * page - 4, text.substr(0, 4));

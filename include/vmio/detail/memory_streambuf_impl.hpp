@@ -67,15 +67,16 @@ void memory_streambuf<Device, Base>::detach() {
 
 template <class Device, class Base>
 auto memory_streambuf<Device, Base>::underflow() -> int_type {
-    // The caller only looks ahead, as while reading a number or a line: a hole ends the data here, and is an error at
-    // the next call.
-    const bool has_read = this->gptr() != this->eback() && !at_hole_;
-    return next(has_read);
+    return next(looks_ahead());
 }
 
 template <class Device, class Base>
 auto memory_streambuf<Device, Base>::uflow() -> int_type {
+#ifdef _LIBCPP_VERSION  // whose std::getline() looks ahead by this
+    const int_type c = next(looks_ahead());
+#else
     const int_type c = next(false);
+#endif
     if (!traits_type::eq_int_type(c, traits_type::eof())) this->gbump(1);
     return c;
 }
