@@ -74,7 +74,7 @@ bool make_frame_of(std::vector<std::byte>& xsave) {
     std::uint64_t in_use = 0;
     std::memcpy(&in_use, &xsave[header_at], sizeof in_use);
     in_use |= x87_and_sse;
-    // The kernel keeps these apart, and does not mark them as in use; without the mark they would be reset.
+    // Kernels that keep these apart need not mark them as in use; without the mark they would be reset.
     if (has_protection_keys()) in_use |= protection_keys;
     std::size_t size = header_end;
     for (unsigned i = 2; i < 63; ++i) {

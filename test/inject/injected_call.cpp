@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "inject/injected_call.hpp"
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
+#include <elf.h>
 #include <sys/mman.h>
+#if __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#endif
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -18,6 +24,7 @@
 #include "faults/seccomp.hpp"
 #include "processes/child.hpp"
 #include "processes/lap_process.hpp"
+#include "processes/tiny_program.hpp"
 #include "support/error_of.hpp"
 #include "support/skip.hpp"
 
@@ -161,6 +168,117 @@ BOOST_AUTO_TEST_CASE(a_filter_is_suspended_by_who_may, *boost::unit_test::precon
 
 #ifdef VMIO_TEST_HAS_LAPS
 
+/// What an attempt to make a call is refused with: EOPNOTSUPP, and these words.
+bool is_refused_for(pid_t id, const char* words) {
+    try {
+        injected(id, {SYS_getpid});
+        return false;
+    } catch (const vmio::memory_error& e) {
+        BOOST_TEST_MESSAGE(e.what());
+        return e.code().value() == EOPNOTSUPP && std::string(e.what()).find(words) != std::string::npos;
+    }
+}
+
+boost::test_tools::assertion_result has_32_bit_programs(boost::unit_test::test_unit_id) {
+    return test::unless_missing(test::tiny_program(test::tiny_machine::i386).runs(),
+                                "a kernel that runs programs of 32 bits");
+}
+
+BOOST_AUTO_TEST_CASE(a_program_without_the_instructions_is_refused_with_words) {
+    const test::tiny_program target(test::tiny_machine::x86_64);
+    BOOST_TEST_REQUIRE(target.runs());
+    BOOST_TEST(is_refused_for(target.id(), "executable memory"));
+}
+
+BOOST_AUTO_TEST_CASE(a_32_bit_program_is_refused_with_words, *boost::unit_test::precondition(has_32_bit_programs)) {
+    const test::tiny_program target(test::tiny_machine::i386);
+    BOOST_TEST((is_refused_for(target.id(), "32-bit") || is_refused_for(target.id(), "executable memory")));
+}
+
+BOOST_AUTO_TEST_CASE(a_thread_whose_stack_has_no_room_is_refused_and_nothing_is_written_below) {
+    // The child reads with a stack pointer just above a page that it may not touch.
+    const std::size_t page = vmio::page_size();
+    auto* const area =
+        static_cast<std::byte*>(::mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    int ends[2];
+    test::must(::pipe(ends) == 0 && ::mprotect(area, page, PROT_NONE) == 0, "pipe");
+    const pid_t id = ::fork();
+    if (id == 0) {
+        char byte = 0;
+        asm volatile("mov %%rsp, %%rbx\n mov %[top], %%rsp\n syscall\n mov %%rbx, %%rsp\n"
+                     :
+                     : "a"(SYS_read), "D"(static_cast<long>(ends[0])), "S"(&byte), "d"(1l), [top] "r"(area + page + 256)
+                     : "rbx", "rcx", "r11", "memory");
+        ::_exit(byte == 'x' ? 0 : 1);
+    }
+    char state = 'r';
+    while (state == 'r') std::ifstream("/proc/" + std::to_string(id) + "/syscall") >> state;
+    BOOST_TEST(is_refused_for(id, "no room"));
+    test::must(::write(ends[1], "x", 1) == 1, "write");
+    int status = -1;
+    ::waitpid(id, &status, 0);
+    BOOST_TEST(status == 0);
+    ::munmap(area, 2 * page);
+    ::close(ends[0]);
+    ::close(ends[1]);
+}
+
+#if __has_include(<sys/rseq.h>)
+
+struct sequence_counts {
+    std::atomic<unsigned long> aborts, release;
+};
+
+/// Begins a restartable sequence, stays in it until it is released, and begins it again when it has been aborted.
+[[noreturn, gnu::noinline]] void stay_in_sequence(sequence_counts* counts) {
+    char* own = nullptr;
+    asm("mov %%fs:0, %0" : "=r"(own));
+    asm volatile(
+        ".pushsection .data\n.balign 32\n"
+        "vmio_test_sequence: .long 0, 0\n.quad 2f, 3f - 2f, 4f\n.popsection\n"
+        "1: lea vmio_test_sequence(%%rip), %%rax\n mov %%rax, %[current]\n"
+        "2: cmpq $0, %[release]\n pause\n je 2b\n"
+        "3: jmp 5f\n"
+        ".long 0x53053053\n"  // the signature
+        "4: incq %[aborts]\n jmp 1b\n"
+        "5:\n"
+        : [current] "=m"(*reinterpret_cast<std::uint64_t*>(own + __rseq_offset + 8)), [aborts] "+m"(counts->aborts)
+        : [release] "m"(counts->release)
+        : "rax", "memory", "cc");
+    ::_exit(0);
+}
+
+boost::test_tools::assertion_result has_rseq(boost::unit_test::test_unit_id) {
+    return test::unless_missing(__rseq_size != 0, "rseq(2)");
+}
+
+BOOST_AUTO_TEST_CASE(a_restartable_sequence_begins_anew_after_a_call, *boost::unit_test::precondition(has_rseq)) {
+    extern const std::array<std::uint64_t, 4> sequence asm("vmio_test_sequence");
+    auto* const counts = static_cast<sequence_counts*>(
+        ::mmap(nullptr, sizeof(sequence_counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    const pid_t id = ::fork();
+    if (id == 0) stay_in_sequence(counts);
+    unsigned long before = 0;
+    for (bool was_inside = false; !was_inside;) {
+        const process target(id);
+        const pause_guard pause(target);
+        before = counts->aborts;
+        const auto registers = pause.registers().front().get<user_regs_struct>(NT_PRSTATUS);
+        was_inside = registers->rip - sequence[1] < sequence[2];
+        if (!was_inside) continue;
+        vmio::detail::with_injected_calls(target, pause, {}, [](injected_thread& t) { t.call({SYS_getpid}); });
+        BOOST_TEST(counts->aborts == before);
+    }
+    counts->release = 1;
+    int status = -1;
+    ::waitpid(id, &status, 0);
+    BOOST_TEST(status == 0);
+    BOOST_TEST(counts->aborts > before);
+    ::munmap(counts, sizeof(sequence_counts));
+}
+
+#endif
+
 BOOST_AUTO_TEST_CASE(a_thread_keeps_its_registers_its_mask_and_its_system_call) {
     for (const test::lap_kind kind : test::lap_kinds) {
         BOOST_TEST_CONTEXT(test::name_of(kind)) {
@@ -182,14 +300,12 @@ BOOST_AUTO_TEST_CASE(the_stack_below_the_stack_pointer_is_as_it_was) {
     target.wait_until_inside();
     const process p(target.id());
     const pause_guard pause(p);
-    const std::vector<vmio::thread_registers> all = pause.registers();
-    user_regs_struct registers{};
-    for (const vmio::register_set& set : all.front().sets)
-        if (set.type == 1) std::memcpy(&registers, set.bytes.data(), sizeof registers);
+    const auto registers = pause.registers().front().get<user_regs_struct>(NT_PRSTATUS);
+    BOOST_TEST_REQUIRE(registers.has_value());
     const auto below = [&] {
         std::vector<std::byte> bytes(16384);
         std::ifstream mem("/proc/" + std::to_string(target.id()) + "/mem", std::ios::binary);
-        mem.seekg(static_cast<std::streamoff>(registers.rsp - bytes.size()));
+        mem.seekg(static_cast<std::streamoff>(registers->rsp - bytes.size()));
         mem.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
         return bytes;
     };
