@@ -85,4 +85,8 @@ class process_snapshot;
 struct write_failure;
 struct write_back_result;
 
+enum class tracking_method;
+struct tracker_options;
+class write_tracker;
+
 }  // namespace vmio

@@ -47,3 +47,4 @@
 #include <vmio/source_options.hpp>
 #include <vmio/thread_registers.hpp>
 #include <vmio/write_core.hpp>
+#include <vmio/write_tracker.hpp>

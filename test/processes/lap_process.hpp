@@ -36,7 +36,8 @@ inline const char* name_of(lap_kind kind) {
     return names[static_cast<int>(kind)];
 }
 
-/// Registers that are loaded, left alone during a system call or a computation, and compared.
+/// Registers, and words of the red zone, that are loaded, left alone during a system call or a computation, and
+/// compared.
 struct register_lap {
     bool wide = __builtin_cpu_supports("avx2") != 0;
     alignas(32) std::array<std::uint64_t, 64> vectors{}, vectors_after{};
@@ -61,9 +62,11 @@ private:
     asm volatile(LOAD                                                                                             \
                  "mov %c[words](%%r8), %%rbx\n mov %c[words]+8(%%r8), %%r12\n mov %c[words]+16(%%r8), %%r13\n"    \
                  "mov %c[words]+24(%%r8), %%r14\n mov %c[words]+32(%%r8), %%r15\n"                                \
+                 "lea -512(%%rsp), %%rsp\n mov %%rbx, -8(%%rsp)\n mov %%r12, -120(%%rsp)\n"                       \
                  "test %%rax, %%rax\n js 1f\n syscall\n jmp 2f\n"                                                 \
                  "1: dec %%rdi\n jnz 1b\n"                                                                        \
                  "2:\n" STORE                                                                                     \
+                 "mov -8(%%rsp), %%rbx\n mov -120(%%rsp), %%r12\n lea 512(%%rsp), %%rsp\n"                        \
                  "mov %%rbx, %c[after](%%r8)\n mov %%r12, %c[after]+8(%%r8)\n mov %%r13, %c[after]+16(%%r8)\n"    \
                  "mov %%r14, %c[after]+24(%%r8)\n mov %%r15, %c[after]+32(%%r8)\n"                                \
                  : "+a"(result), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(from)                           \
