@@ -88,5 +88,7 @@ struct write_back_result;
 enum class tracking_method;
 struct tracker_options;
 class write_tracker;
+struct consistent_options;
+struct consistent_result;
 
 }  // namespace vmio

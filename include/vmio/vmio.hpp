@@ -38,6 +38,7 @@
 #include <vmio/process_vm_stream.hpp>
 #include <vmio/protection.hpp>
 #include <vmio/query_mapping.hpp>
+#include <vmio/read_consistent.hpp>
 #include <vmio/read_past_gaps.hpp>
 #include <vmio/region_reader.hpp>
 #include <vmio/search.hpp>

@@ -105,8 +105,8 @@ void soft_dirty_log::watch(range_span) {
     throw memory_error("tracking of writes", target_.id(), 0, system_error_of(EOPNOTSUPP));
 }
 
-bool soft_dirty_log::is_written(range_span pages) {
-    return !dirty(pages).empty();
+std::vector<address_range> soft_dirty_log::written_of(range_span pages) {
+    return dirty(pages);
 }
 
 void soft_dirty_log::forget(range_span pages) {

@@ -27,7 +27,7 @@ public:
     std::vector<address_range> written(bool restart) override;
     /// Errors: EOPNOTSUPP: to clear the bits of a few pages is not possible.
     void watch(range_span pages) override;
-    bool is_written(range_span pages) override;
+    std::vector<address_range> written_of(range_span pages) override;
     void forget(range_span pages) override;
     std::vector<address_range> untracked() const override { return {}; }
 

@@ -21,8 +21,8 @@ public:
     /// Forgets that these pages, a set, are written, but for written(), which reports those that were.
     virtual void watch(range_span pages) = 0;
 
-    /// Whether one of these pages has been written since watch().
-    virtual bool is_written(range_span pages) = 0;
+    /// Returns: what of these pages has been written since watch().
+    virtual std::vector<address_range> written_of(range_span pages) = 0;
 
     /// Forgets that these pages are written. Precondition: the target is paused.
     virtual void forget(range_span pages) = 0;

@@ -161,10 +161,10 @@ void write_protection_log::watch(range_span pages) {
     }
 }
 
-bool write_protection_log::is_written(range_span pages) {
+std::vector<address_range> write_protection_log::written_of(range_span pages) {
     scanned_pages found;
     check(find_changed(pagemap_.get(), pages, false, found));
-    return !found.written.empty() || !found.empty.empty() || !found.unchecked.empty();
+    return united(united(found.written, found.empty), found.unchecked);
 }
 
 void write_protection_log::forget(range_span pages) {

@@ -29,7 +29,7 @@ public:
 
     std::vector<address_range> written(bool restart) override;
     void watch(range_span pages) override;
-    bool is_written(range_span pages) override;
+    std::vector<address_range> written_of(range_span pages) override;
     void forget(range_span pages) override;
     std::vector<address_range> untracked() const override { return untracked_; }
 
