@@ -17,6 +17,7 @@
 #include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "inject/remote_bytes.hpp"
+#include "inject/restartable_sequence.hpp"
 #include "proc/thread_list.hpp"
 #include "proc/thread_wait.hpp"
 #include "proc/vma_lookup.hpp"
@@ -27,7 +28,6 @@ namespace {
 
 // Requests of ptrace(2) that installed headers may lack.
 constexpr auto get_syscall_info = static_cast<__ptrace_request>(0x420e);
-constexpr auto get_rseq_configuration = static_cast<__ptrace_request>(0x420f);
 constexpr auto get_syscall_dispatch = static_cast<__ptrace_request>(0x4211);
 constexpr long suspend_seccomp = 1 << 21;
 
@@ -111,19 +111,14 @@ bool call_thread::has_room() {
 /// does not see that it comes back, since it is elsewhere meanwhile.
 std::error_code call_thread::settle_sequence() noexcept {
     struct {
-        std::uint64_t place;
-        std::uint32_t size, signature, flags, padding;
-    } config{};
-    struct {
         std::uint32_t version, flags;
         std::uint64_t start, length, abort;
     } sequence{};
-    if (::ptrace(get_rseq_configuration, thread_, sizeof config, &config) != static_cast<long>(sizeof config) ||
-        config.place == 0)
-        return {};
+    const address_range area = sequence_area_of(thread_);
+    if (area.empty()) return {};
     constexpr address offset_of_sequence = 8;
     address at = 0;
-    if (read_remote_value(thread_, config.place + offset_of_sequence, at) || at == 0) return {};
+    if (read_remote_value(thread_, area.start() + offset_of_sequence, at) || at == 0) return {};
     if (const std::error_code ec = read_remote_value(thread_, at, sequence)) return ec;
     if (instruction_of(context_.registers) - sequence.start < sequence.length)
         set_instruction(context_.registers, sequence.abort);

@@ -4,7 +4,9 @@
 
 #include <csignal>
 #include <cstdint>
+#include <fstream>
 #include <functional>
+#include <string>
 
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -14,10 +16,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <vmio/pause_guard.hpp>
+
 #include "processes/child.hpp"
 #include "support/skip.hpp"
 
 namespace test {
+
+/// For targets whose threads run all the time, on machines that are busy.
+constexpr vmio::pause_options no_limits{std::chrono::milliseconds(0), std::chrono::milliseconds(0)};
 
 /// Runs `body(n)` in a fork for each step(n).
 class stepped_process {
@@ -58,6 +65,17 @@ public:
     }
     /// Returns at once: for a body that does not come back.
     void begin(int n) { must(::write(to_, &n, sizeof n) == sizeof n, "write"); }
+
+    /// Whether it waits for its next step.
+    bool is_idle() const {
+        std::string line;
+        std::getline(std::ifstream("/proc/" + std::to_string(id_) + "/syscall"), line);
+        return line.starts_with(std::to_string(SYS_read) + ' ');
+    }
+    void wait_until_idle() const {
+        while (!is_idle()) {
+        }
+    }
 
 private:
     [[noreturn, gnu::no_profile_instrument_function]] static void obey(const std::function<void(int)>& body, int in,

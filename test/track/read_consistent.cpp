@@ -91,10 +91,10 @@ BOOST_AUTO_TEST_CASE(two_blocks_are_never_torn) {
     const numbering_process target(8, 2);
     std::vector<unsigned long> words;
     const std::vector<remote_block> blocks = target.blocks(words, 1);
-    write_tracker tracker(process(target.id()), {.ranges = {target.area().range()}});
+    write_tracker tracker(process(target.id()), {.ranges = {target.area().range()}, .pause_limits = test::no_limits});
     unsigned long tries = 0, paused = 0, torn = 0, distinct = 0, last = 0;
     for (int i = 0; i < rounds_of_two; ++i) {
-        const consistent_result result = read_consistent(tracker, blocks);
+        const consistent_result result = read_consistent(tracker, blocks, {.pause_limits = test::no_limits});
         BOOST_TEST_REQUIRE(result.consistent);
         torn += target.is_one_moment(words) ? 0 : 1;
         tries += result.tries;
@@ -111,10 +111,11 @@ BOOST_AUTO_TEST_CASE(two_hundred_blocks_are_never_torn) {
     const numbering_process target(8, 25);
     std::vector<unsigned long> words;
     const std::vector<remote_block> blocks = target.blocks(words, 8);
-    write_tracker tracker(process(target.id()), {.ranges = {target.area().range()}});
+    write_tracker tracker(process(target.id()), {.ranges = {target.area().range()}, .pause_limits = test::no_limits});
     unsigned long tries = 0, paused = 0, torn = 0;
     for (int i = 0; i < rounds_of_many; ++i) {
-        const consistent_result result = read_consistent(tracker, blocks, {.tries = 4});
+        const consistent_result result =
+            read_consistent(tracker, blocks, {.tries = 4, .pause_limits = test::no_limits});
         BOOST_TEST_REQUIRE(result.consistent);
         torn += target.is_one_moment(words) ? 0 : 1;
         tries += result.tries;
@@ -140,7 +141,7 @@ BOOST_AUTO_TEST_CASE(blocks_that_do_not_stand_still_are_named_or_read_in_a_pause
     std::vector<unsigned long> words(3);
     const auto bytes_of = [&](std::size_t i) { return std::as_writable_bytes(std::span(&words[i], 1)); };
     const remote_block blocks[]{{area.page(0), bytes_of(0)}, {area.page(1), bytes_of(1)}, {area.page(3), bytes_of(2)}};
-    write_tracker tracker(process(target.id()), {.ranges = {area.range()}});
+    write_tracker tracker(process(target.id()), {.ranges = {area.range()}, .pause_limits = test::no_limits});
     consistent_result result;
     do {
         result = read_consistent(tracker, blocks, {.tries = 3, .pause_at_last = false});
@@ -149,7 +150,7 @@ BOOST_AUTO_TEST_CASE(blocks_that_do_not_stand_still_are_named_or_read_in_a_pause
     BOOST_TEST(!result.paused);
     BOOST_TEST_REQUIRE(!result.changing.empty());
     for (const std::size_t i : result.changing) BOOST_TEST((i == 1 || i == 2));
-    result = read_consistent(tracker, blocks, {.tries = 0});
+    result = read_consistent(tracker, blocks, {.tries = 0, .pause_limits = test::no_limits});
     BOOST_TEST(result.consistent);
     BOOST_TEST(result.paused);
     BOOST_TEST(result.tries == 1u);
@@ -160,7 +161,7 @@ BOOST_AUTO_TEST_CASE(what_the_tracker_reports_is_not_lost) {
     const mapped area(64);
     for (std::size_t i = 0; i < 64; ++i) area.write(i);
     stepped_process target([&](int page) { area.write(static_cast<std::size_t>(page), 'z'); });
-    write_tracker tracker(process(target.id()), {.ranges = {area.range()}});
+    write_tracker tracker(process(target.id()), {.ranges = {area.range()}, .pause_limits = test::no_limits});
     target.step(5);
     target.step(9);
     char byte = 0;
@@ -189,7 +190,7 @@ BOOST_AUTO_TEST_CASE(blocks_outside_of_what_is_tracked_are_read_and_not_reported
     const auto bytes_of = [&](std::size_t i) { return std::as_writable_bytes(std::span(&bytes[i], 1)); };
     const remote_block blocks[]{
         {other.page(1), bytes_of(0)}, {constant.page(1), bytes_of(1)}, {area.page(1), bytes_of(2)}};
-    write_tracker tracker(process(target.id()), {.ranges = {area.range()}});
+    write_tracker tracker(process(target.id()), {.ranges = {area.range()}, .pause_limits = test::no_limits});
     for (int i = 0; i < 2; ++i) {
         const consistent_result result = read_consistent(tracker, blocks, {.pause_at_last = false});
         BOOST_TEST(result.consistent);
@@ -206,7 +207,7 @@ BOOST_AUTO_TEST_CASE(memory_that_is_replaced_between_two_reads_is_followed) {
         ::mmap(area.data(), area.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
         area.write(1, 'b');
     });
-    write_tracker tracker(process(target.id()), {.ranges = {area.range()}});
+    write_tracker tracker(process(target.id()), {.ranges = {area.range()}, .pause_limits = test::no_limits});
     char byte = 0;
     const remote_block block{area.page(1), std::as_writable_bytes(std::span(&byte, 1))};
     BOOST_TEST(read_consistent(tracker, {&block, 1}, {.pause_at_last = false}).consistent);
