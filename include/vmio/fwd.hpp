@@ -90,5 +90,8 @@ struct tracker_options;
 class write_tracker;
 struct consistent_options;
 struct consistent_result;
+struct checkpoint_options;
+struct restore_result;
+class checkpoint;
 
 }  // namespace vmio

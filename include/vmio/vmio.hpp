@@ -11,6 +11,7 @@
 #include <vmio/byte_pattern.hpp>
 #include <vmio/cached_memory.hpp>
 #include <vmio/capture_options.hpp>
+#include <vmio/checkpoint.hpp>
 #include <vmio/core_memory.hpp>
 #include <vmio/core_progress.hpp>
 #include <vmio/cow_view.hpp>

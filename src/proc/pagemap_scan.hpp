@@ -36,7 +36,7 @@ constexpr unsigned long request = _IOWR(0x66, 16, scan);
 static_assert(request == 0xC0606610);
 
 // Flags of a scan.
-constexpr std::uint64_t protect_matching = 1;  // in the same step as the page is reported
+constexpr std::uint64_t protect_matching = 1;   // in the same step as the page is reported
 constexpr std::uint64_t check_protectable = 2;  // EPERM at memory that is not registered for is_written
 
 // Categories of a page.
