@@ -33,7 +33,7 @@ struct checkpoint_options {
 
 /// The result of checkpoint::restore().
 struct restore_result {
-    std::uint64_t written = 0;            ///< bytes, in pages that differed
+    std::uint64_t written = 0;            ///< bytes, also of pages that were written and are equal
     std::vector<write_failure> failed{};  ///< what could not be written, sorted: no longer mapped or writable (EFAULT)
     bool same_threads = true;             ///< the target has the threads that the base has, and no others
 };
@@ -68,7 +68,7 @@ public:
     /// The same by PID.
     explicit checkpoint(pid_t target, const checkpoint_options& options = {}) : checkpoint(process(target), options) {}
 
-    /// Writes back, in a pause, all pages of the base that differ.
+    /// Writes back, in a pause, all pages of the base that were written.
     /// Errors: memory_error with ESRCH, the target has ended; ESTALE, it has called exec(2); those of pause_guard.
     /// After an error, another restore() completes it. Cost: the pause, some 0.1 milliseconds for each 100 MiB that is
     /// present, and 5 microseconds for each run of pages.

@@ -12,6 +12,7 @@
 #include "inject/restartable_sequence.hpp"
 #include "process/pause_access.hpp"
 #include "process/register_sets.hpp"
+#include "track/restore_pages.hpp"
 #include "track/selected_mappings.hpp"
 #include "track/tracker_access.hpp"
 
@@ -73,7 +74,7 @@ restore_result checkpoint::restore() {
     detail::write_log& log = detail::tracker_access::log_of(tracker_);
     const pause_guard pause(tracker_.target(), options_.pause_limits);
     pending_ = detail::united(pending_, detail::intersected(log.written(true), base_.ranges()));
-    write_back_result done = base_.write_back(memory_, detail::without(pending_, sequence_areas(pause)));
+    write_back_result done = detail::restore_pages(base_, memory_, detail::without(pending_, sequence_areas(pause)));
     if (options_.registers) restore_registers(base_, pause);
     pause.check();
     log.forget(pending_);  // they are written now, but by this process

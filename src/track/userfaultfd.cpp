@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 #include "base/system_error.hpp"
 #include "inject/injected_call.hpp"
 #include "proc/pagemap_scan.hpp"
+#include "track/written_scan.hpp"
 
 namespace vmio::detail {
 namespace {
@@ -51,6 +54,22 @@ bool can_scan() noexcept {
     scan.vec_len = 1;
     scan.category_mask = scan.return_mask = pagemap::is_written;
     return own && ::ioctl(own.get(), pagemap::request, &scan) == 0;
+}
+
+/// Whether a page that was never touched counts as written. Determined on memory of this process.
+bool finds_empty_pages(int userfaultfd) {
+    const std::size_t size = page_size() / 8 * page_size() * 2;  // holds all that one page table has
+    void* const area =
+        ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (area == MAP_FAILED) return false;
+    const address_range all = address_range::of_size(address_of(area), size);
+    const file_descriptor own(sys::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+    std::vector<address_range> found;
+    set_empty_is_written(true);  // for this scan
+    const bool finds = own && !register_range(userfaultfd, all) &&
+                       !find_unprotected(own.get(), {&all, 1}, false, found) && found == std::vector{all};
+    ::munmap(area, size);
+    return finds;
 }
 
 /// The lowest descriptor that the target does not have, which its next one will be. Precondition: it is paused.
@@ -92,7 +111,9 @@ file_descriptor take(const process& target, injected_thread& thread) {
 bool has_write_protection() {
     static const bool has = [] {
         const file_descriptor own(static_cast<int>(::syscall(SYS_userfaultfd, flags)));
-        return own && !enable(own.get()) && can_scan();
+        if (!own || enable(own.get()) || !can_scan()) return false;
+        set_empty_is_written(finds_empty_pages(own.get()));
+        return true;
     }();
     return has;
 }

@@ -100,22 +100,23 @@ std::vector<address_range> write_protection_log::written(bool restart) {
     std::vector<address_range> populated;
     check(find_written(pagemap_.get(), without(known, protected_), populated));
     if (!restart) {
-        scanned_pages changed;
-        check(find_changed(pagemap_.get(), intersected(protected_, known), false, changed));
+        std::vector<address_range> changed;
+        check(find_unprotected(pagemap_.get(), intersected(protected_, known), false, changed));
         add(populated);
-        add(changed.written);
-        add(changed.empty);
-        add(changed.unchecked);
+        add(changed);
         add(intersected(seen_, tracked));
         return result;
     }
     const std::vector<address_range> before = protected_;
     const auto mapped_before = [&](range_span blocks) { return intersected(blocks, blocks_of(now.whole)); };
     protected_ = united(mapped_before(before), blocks_of(populated));
-    const scanned_pages changed = protect(intersected(protected_, tracked));
-    add(changed.written);
-    add(intersected(changed.empty, before));  // others were never marked
-    add(changed.unchecked);
+    std::vector<address_range> changed;
+    check(find_unprotected(pagemap_.get(), intersected(before, tracked), true, changed));
+    add(changed);
+    // The empty pages of blocks that are new were never marked.
+    const scanned_pages found = protect(intersected(without(protected_, before), tracked));
+    add(found.written);
+    add(found.unchecked);
     add(intersected(seen_, tracked));
     seen_.clear();
     return result;
@@ -162,9 +163,9 @@ void write_protection_log::watch(range_span pages) {
 }
 
 std::vector<address_range> write_protection_log::written_of(range_span pages) {
-    scanned_pages found;
-    check(find_changed(pagemap_.get(), pages, false, found));
-    return united(united(found.written, found.empty), found.unchecked);
+    std::vector<address_range> changed;
+    check(find_unprotected(pagemap_.get(), pages, false, changed));
+    return changed;
 }
 
 void write_protection_log::forget(range_span pages) {

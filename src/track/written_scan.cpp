@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 
@@ -44,6 +45,8 @@ std::error_code scan_range(int pagemap, pagemap::scan scan, const address_range&
     }
     return {};
 }
+
+std::atomic<bool> empty_is_written{false};
 
 template <class Each>
 std::error_code scan_all(int pagemap, const pagemap::scan& scan, range_span ranges, Each&& each) {
@@ -89,6 +92,35 @@ std::error_code find_changed(int pagemap, range_span ranges, bool protect, scann
                                                   [&](const address_range& rest) { append(found.unchecked, rest); }))
             return ec;
     return {};
+}
+
+std::error_code find_unprotected(int pagemap, range_span ranges, bool protect, std::vector<address_range>& changed) {
+    if (!empty_is_written) {
+        scanned_pages found;
+        const std::error_code ec = find_changed(pagemap, ranges, protect, found);
+        changed = united(changed, united(united(found.written, found.empty), found.unchecked));
+        return ec;
+    }
+    // The kernel has a faster loop for exactly these masks.
+    pagemap::scan scan{};
+    scan.flags = protect ? pagemap::protect_matching | pagemap::check_protectable : 0;
+    scan.category_mask = scan.return_mask = pagemap::is_written;
+    std::vector<address_range> found;
+    std::error_code ec;
+    for (const address_range& range : ranges)
+        if (!ec)
+            ec = scan_range(
+                pagemap, scan, range,
+                [&](const pagemap::region& r) {
+                    append(found, {r.start, r.end});
+                },
+                [&](const address_range& rest) { append(found, rest); });
+    changed = united(changed, found);
+    return ec;
+}
+
+void set_empty_is_written(bool is) noexcept {
+    empty_is_written = is;
 }
 
 }  // namespace vmio::detail

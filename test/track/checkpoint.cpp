@@ -212,6 +212,7 @@ BOOST_AUTO_TEST_CASE(a_thread_is_back_in_the_system_call_that_it_waited_in) {
 BOOST_AUTO_TEST_CASE(memory_that_is_gone_is_named_and_the_rest_is_restored) {
     const pages area(8);
     stepped_process target([&](int n) {
+        for (const std::size_t page : {4u, 5u, 6u}) area.data()[page * vmio::page_size()] = std::byte{};
         if (n == 0) ::munmap(area.data() + 2 * vmio::page_size(), vmio::page_size());
         if (n == 0) ::mprotect(area.data() + 5 * vmio::page_size(), vmio::page_size(), PROT_READ);
         area.data()[0] = area.data()[7 * vmio::page_size()] = std::byte{};
@@ -219,12 +220,31 @@ BOOST_AUTO_TEST_CASE(memory_that_is_gone_is_named_and_the_rest_is_restored) {
     checkpoint point(process(target.id()), only(area.range()));
     target.step(0);
     const restore_result result = point.restore();
-    BOOST_TEST_REQUIRE(result.failed.size() == 1u);
+    BOOST_TEST_REQUIRE(result.failed.size() == 2u);
     BOOST_TEST((result.failed.front().range == address_range(area.page(2), area.page(3))));
     BOOST_TEST(result.failed.front().error.value() == EFAULT);
-    BOOST_TEST(result.written == 2 * vmio::page_size());
+    BOOST_TEST((result.failed.back().range == address_range(area.page(5), area.page(6))));
+    BOOST_TEST(result.written == 4 * vmio::page_size());
     BOOST_TEST((peek(target.id(), area.start(), 1).front() == test::pattern(area.start())));
     BOOST_TEST(point.restore().written == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(large_parts_are_restored_and_reserved_memory_is_not_filled) {
+    constexpr std::size_t count = std::size_t{1} << 24;
+    const mapped area(count);
+    area.write(5, 'a');
+    area.write(count / 2, 'a');
+    stepped_process target([&](int) {
+        ::mmap(area.data(), area.size(), PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+        area.write(9, 'b');
+    });
+    checkpoint point(process(target.id()), only(area.range()));
+    target.step();
+    BOOST_TEST(point.restore().written <= 100 * vmio::page_size());
+    BOOST_TEST(static_cast<char>(peek(target.id(), area.page(5), 1).front()) == 'a');
+    BOOST_TEST(static_cast<char>(peek(target.id(), area.page(9), 1).front()) == 0);
+    BOOST_TEST(static_cast<char>(peek(target.id(), area.page(count / 2), 1).front()) == 'a');
 }
 
 BOOST_AUTO_TEST_CASE(memory_that_was_mapped_anew_in_its_place_is_restored) {
