@@ -44,11 +44,12 @@ struct tracker_options {
 /// **Effects on the target.** With tracking_method::write_protection, it is paused once, for as long as one of its
 /// threads takes to make two system calls, userfaultfd(2) and close(2), whose registers and stack are then as before;
 /// no interrupted system call notices. From then on the first write to each page after a restart takes a microsecond
-/// longer, and a huge page that is written is split. New mappings are not merged with tracked ones, so [heap] may
-/// appear as two. Nothing else changes, and when the tracker is destroyed, or its process ends in whatever way, the
-/// kernel takes all of it back. A fork of the tracker's process must not outlive it: it would keep the descriptor.
-/// With tracking_method::soft_dirty, all bits of the process are cleared at each restart, in a pause, whatever `ranges`
-/// says: another observer that uses them (CRIU) misses writes.
+/// longer, and a huge page that is written is split. A userfaultfd that it makes itself cannot have tracked memory
+/// (EBUSY). New mappings are not merged with tracked ones, so [heap] may appear as two. Nothing else changes, and
+/// when the tracker is destroyed, or its process ends in whatever way, the kernel takes all of it back. A fork of the
+/// tracker's process must not outlive it: it would keep the descriptor. With tracking_method::soft_dirty, all bits of
+/// the process are cleared at each restart, in a pause, whatever `ranges` says: another observer that uses them
+/// (CRIU) misses writes.
 ///
 /// **What counts as written:** whatever changes a page by the target's page tables: its own instructions, system calls
 /// that store into its memory, process_vm_writev(2) and /proc/PID/mem of others, ours too. Also, though nothing may
