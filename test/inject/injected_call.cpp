@@ -15,6 +15,7 @@
 #include <sys/rseq.h>
 #endif
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 
 #include <boost/test/unit_test.hpp>
@@ -195,6 +196,36 @@ BOOST_AUTO_TEST_CASE(a_32_bit_program_is_refused_with_words, *boost::unit_test::
     BOOST_TEST((is_refused_for(target.id(), "32-bit") || is_refused_for(target.id(), "executable memory")));
 }
 
+/// Whether ptrace(2) of this kernel has a request that reads `size` bytes.
+bool ptrace_has(int request, std::size_t size) {
+    return test::in_a_process([=] {
+               const pid_t id = ::fork();
+               if (id == 0) {
+                   ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+                   ::raise(SIGSTOP);
+                   ::_exit(0);
+               }
+               std::array<std::byte, 64> bytes{};
+               ::waitpid(id, nullptr, 0);
+               const long got = ::ptrace(static_cast<__ptrace_request>(request), id, size, bytes.data());
+               ::kill(id, SIGKILL);
+               ::waitpid(id, nullptr, 0);
+               return got >= 0 ? 0 : 1;
+           }) == 0;
+}
+
+boost::test_tools::assertion_result has_dispatch(boost::unit_test::test_unit_id) {
+    return test::unless_missing(ptrace_has(0x4211, 32), "PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG");
+}
+
+BOOST_AUTO_TEST_CASE(a_thread_that_dispatches_its_system_calls_is_refused,
+                     *boost::unit_test::precondition(has_dispatch)) {
+    static volatile char selector = 0;  // allow
+    test::child_process child([] { ::prctl(59, 1, 0, 0, &selector); });
+    BOOST_TEST(is_refused_for(child.id(), "dispatched"));
+    BOOST_TEST(process(child.id()).alive());
+}
+
 BOOST_AUTO_TEST_CASE(a_thread_whose_stack_has_no_room_is_refused_and_nothing_is_written_below) {
     // The child reads with a stack pointer just above a page that it may not touch.
     const std::size_t page = vmio::page_size();
@@ -249,7 +280,7 @@ struct sequence_counts {
 }
 
 boost::test_tools::assertion_result has_rseq(boost::unit_test::test_unit_id) {
-    return test::unless_missing(__rseq_size != 0, "rseq(2)");
+    return test::unless_missing(__rseq_size != 0 && ptrace_has(0x420f, 24), "PTRACE_GET_RSEQ_CONFIGURATION");
 }
 
 BOOST_AUTO_TEST_CASE(a_restartable_sequence_begins_anew_after_a_call, *boost::unit_test::precondition(has_rseq)) {
