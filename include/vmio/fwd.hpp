@@ -91,4 +91,13 @@ class gdb_remote_memory;
 class any_memory;
 struct open_options;
 
+enum class tracking_method;
+struct tracker_options;
+class write_tracker;
+struct consistent_options;
+struct consistent_result;
+struct checkpoint_options;
+struct restore_result;
+class checkpoint;
+
 }  // namespace vmio

@@ -16,6 +16,10 @@
 
 namespace vmio {
 
+namespace detail {
+struct pause_access;
+}
+
 /// How long a pause_guard may wait. Zero or less: without limit.
 struct pause_options {
     /// For all threads of the target to stop. The threads that have stopped stay stopped as long.
@@ -108,6 +112,7 @@ public:
     /// @}
 
 private:
+    friend struct detail::pause_access;
     class tracer;
     struct VMIO_HIDDEN resumer {
         void operator()(tracer*) const noexcept;

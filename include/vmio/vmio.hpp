@@ -12,6 +12,7 @@
 #include <vmio/byte_pattern.hpp>
 #include <vmio/cached_memory.hpp>
 #include <vmio/capture_options.hpp>
+#include <vmio/checkpoint.hpp>
 #include <vmio/core_memory.hpp>
 #include <vmio/core_progress.hpp>
 #include <vmio/cow_view.hpp>
@@ -41,6 +42,7 @@
 #include <vmio/process_vm_stream.hpp>
 #include <vmio/protection.hpp>
 #include <vmio/query_mapping.hpp>
+#include <vmio/read_consistent.hpp>
 #include <vmio/read_past_gaps.hpp>
 #include <vmio/region_reader.hpp>
 #include <vmio/search.hpp>
@@ -50,3 +52,4 @@
 #include <vmio/source_options.hpp>
 #include <vmio/thread_registers.hpp>
 #include <vmio/write_core.hpp>
+#include <vmio/write_tracker.hpp>

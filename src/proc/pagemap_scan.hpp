@@ -35,7 +35,13 @@ static_assert(sizeof(scan) == 96);
 constexpr unsigned long request = _IOWR(0x66, 16, scan);
 static_assert(request == 0xC0606610);
 
+// Flags of a scan.
+constexpr std::uint64_t protect_matching = 1;   // in the same step as the page is reported
+constexpr std::uint64_t check_protectable = 2;  // EPERM at memory that is not registered for is_written
+
 // Categories of a page.
+constexpr std::uint64_t is_protectable = 0x001;  // registered with a userfaultfd of the asynchronous kind
+constexpr std::uint64_t is_written = 0x002;      // not write-protected
 constexpr std::uint64_t is_file = 0x004;
 constexpr std::uint64_t is_present = 0x008;
 constexpr std::uint64_t is_swapped = 0x010;

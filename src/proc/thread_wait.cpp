@@ -52,6 +52,8 @@ thread_status read_thread_status(int directory, pid_t thread) {
         if (key == "Tgid") parse(value, status.process);
         if (key == "TracerPid") parse(value, status.tracer);
         if (key == "voluntary_ctxt_switches") parse(value, status.voluntary_switches);
+        if (key == "Seccomp") parse(value, status.seccomp);
+        if (key == "x86_Thread_features") status.shadow_stack = value.find("shstk") != value.npos;
     }
     return status;
 }

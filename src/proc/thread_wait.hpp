@@ -17,6 +17,8 @@ struct thread_status {
     pid_t process = 0;                     ///< Tgid
     pid_t tracer = 0;                      ///< TracerPid, the thread that traces it; 0: none
     std::uint64_t voluntary_switches = 0;  ///< incremented at the end of every wait
+    int seccomp = 0;                       ///< 1: strict, 2: filtered
+    bool shadow_stack = false;             ///< x86: a return to an address that no call has pushed ends the program
 };
 
 /// Reads the status of a thread. `directory`: a descriptor of /proc/PID. A file that cannot be read is treated as

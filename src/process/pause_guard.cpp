@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <string>
 
@@ -18,6 +19,7 @@
 #include "base/system_error.hpp"
 #include "base/worker_thread.hpp"
 #include "process/opening_error.hpp"
+#include "process/pause_access.hpp"
 #include "process/register_sets.hpp"
 #include "process/traced_threads.hpp"
 #include "process/waiting_reader.hpp"
@@ -79,17 +81,30 @@ public:
                 "file server does: it was let go, and what was read is not of one moment");
     }
 
-    std::vector<thread_registers> registers(std::span<const std::uint32_t> types) {
+    /// See pause_access::run().
+    bool run_there(const std::function<void()>& work) {
         const detail::cancellation_disabled now;
-        request asked{types, {}, {}, false};
+        request asked{work, {}, false};
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [this] { return asked_ == nullptr; });
-        if (over_) return {};
+        if (over_) return false;
         asked_ = &asked;
         changed_.notify_all();
         changed_.wait(lock, [&] { return asked.done; });
         if (asked.problem) std::rethrow_exception(asked.problem);
-        return std::move(asked.answer);
+        return true;
+    }
+
+    /// To be run by run_there().
+    std::vector<thread_registers> registers(std::span<const std::uint32_t> types) const {
+        std::vector<thread_registers> all;
+        for (const pid_t id : ids_) {
+            std::error_code ec;
+            thread_registers of_one = detail::read_registers(id, types, ec);
+            if (ec && ec.value() != ESRCH) throw memory_error("read of registers", target_.id(), 0, ec);
+            if (!ec) all.push_back(std::move(of_one));
+        }
+        return all;
     }
 
     /// After fork(2) the child has no thread to join, and does not trace the target.
@@ -98,8 +113,7 @@ public:
 private:
     /// A request to the tracing thread; the requesting thread waits for the answer.
     struct request {
-        std::span<const std::uint32_t> types;
-        std::vector<thread_registers> answer;
+        const std::function<void()>& work;
         std::exception_ptr problem;
         bool done = false;
     };
@@ -164,12 +178,7 @@ private:
     void answer() noexcept {
         if (asked_ == nullptr) return;
         try {
-            for (const pid_t id : ids_) {
-                std::error_code ec;
-                thread_registers of_one = detail::read_registers(id, asked_->types, ec);
-                if (ec && ec.value() != ESRCH) throw memory_error("read of registers", target_.id(), 0, ec);
-                if (!ec) asked_->answer.push_back(std::move(of_one));
-            }
+            asked_->work();
         } catch (...) {
             asked_->problem = std::current_exception();
         }
@@ -236,8 +245,13 @@ std::vector<thread_registers> pause_guard::registers() const {
 }
 
 std::vector<thread_registers> pause_guard::registers(std::span<const std::uint32_t> types) const {
-    if (tracer_->belongs_to_another_process()) return {};
-    return tracer_->registers(types);
+    std::vector<thread_registers> all;
+    detail::pause_access::run(*this, [&] { all = tracer_->registers(types); });
+    return all;
+}
+
+bool detail::pause_access::run(const pause_guard& pause, const std::function<void()>& work) {
+    return !pause.tracer_->belongs_to_another_process() && pause.tracer_->run_there(work);
 }
 
 }  // namespace vmio

@@ -3,10 +3,12 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 
 #include <elf.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 
 #include "base/system_error.hpp"
 
@@ -51,6 +53,35 @@ std::vector<std::byte> read_signal_info(pid_t thread, std::error_code& ec) {
     return {bytes.begin(), bytes.end()};
 }
 
+/// Whether a set is of the thread's own state. PTRACE_SETREGSET refuses the others.
+bool is_writable(std::uint32_t type) noexcept {
+    switch (type) {
+        case NT_PRSTATUS:
+        case NT_PRFPREG:
+#if defined(__x86_64__) || defined(__i386__)
+        case NT_X86_XSTATE:
+#elif defined(__aarch64__)
+        case NT_ARM_TLS:
+        case NT_ARM_SVE:
+#endif
+            return true;
+        default: return false;
+    }
+}
+
+/// The kernel has forgotten what a call that it would continue, by restart_syscall(2), was to do.
+void abandon_continued_call([[maybe_unused]] std::vector<std::byte>& general) {
+#if defined(__x86_64__) && !defined(__ILP32__)
+    constexpr long continued = -516;
+    user_regs_struct registers;
+    if (general.size() != sizeof registers) return;
+    std::memcpy(&registers, general.data(), sizeof registers);
+    if (static_cast<long>(registers.orig_rax) < 0 || static_cast<long>(registers.rax) != continued) return;
+    registers.rax = static_cast<unsigned long>(-EINTR);
+    std::memcpy(general.data(), &registers, sizeof registers);
+#endif
+}
+
 }  // namespace
 
 std::span<const std::uint32_t> known_register_sets() noexcept {
@@ -80,6 +111,17 @@ thread_registers read_registers(pid_t thread, std::span<const std::uint32_t> typ
         if (!bytes.empty()) registers.sets.push_back({type, std::move(bytes)});
     }
     return registers;
+}
+
+std::error_code write_registers(pid_t thread, const thread_registers& from) {
+    for (const register_set& set : from.sets) {
+        if (!is_writable(set.type)) continue;
+        std::vector<std::byte> bytes = set.bytes;
+        if (set.type == NT_PRSTATUS) abandon_continued_call(bytes);
+        iovec place{bytes.data(), bytes.size()};
+        if (::ptrace(PTRACE_SETREGSET, thread, set.type, &place) != 0) return last_system_error();
+    }
+    return {};
 }
 
 }  // namespace vmio::detail

@@ -20,4 +20,10 @@ std::span<const std::uint32_t> known_register_sets() noexcept;
 /// Errors: ESRCH, the thread has ended.
 thread_registers read_registers(pid_t thread, std::span<const std::uint32_t> types, std::error_code& ec);
 
+/// Sets a thread's registers to what read_registers() has read, without what belongs to its machine or its stop. A
+/// system call that it waited in then begins again when the thread is let go; one that would only have waited for the
+/// rest of a time returns EINTR (x86-64).
+/// Precondition: the thread has been stopped by PTRACE_INTERRUPT, and is traced by the calling thread.
+std::error_code write_registers(pid_t thread, const thread_registers& from);
+
 }  // namespace vmio::detail

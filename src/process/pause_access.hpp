@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSL-1.0
+/// Work in the thread that traces a paused target.
+#pragma once
+
+#include <functional>
+
+#include <vmio/detail/config.hpp>
+#include <vmio/pause_guard.hpp>
+
+namespace vmio::detail {
+
+struct VMIO_HIDDEN pause_access {
+    /// Runs `work` in the tracing thread, the only one whose ptrace(2) requests the kernel accepts, and waits for it.
+    /// An exception that it throws is rethrown here.
+    /// Returns: false, without having run it, if the target is no longer held.
+    static bool run(const pause_guard& pause, const std::function<void()>& work);
+};
+
+}  // namespace vmio::detail

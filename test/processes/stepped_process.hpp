@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSL-1.0
+/// A fork that acts when it is told to.
+#pragma once
+
+#include <csignal>
+#include <cstdint>
+#include <fstream>
+#include <functional>
+#include <string>
+
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <vmio/pause_guard.hpp>
+
+#include "processes/child.hpp"
+#include "support/skip.hpp"
+
+namespace test {
+
+/// For targets whose threads run all the time, on machines that are busy.
+constexpr vmio::pause_options no_limits{std::chrono::milliseconds(0), std::chrono::milliseconds(0)};
+
+/// Runs `body(n)` in a fork for each step(n).
+class stepped_process {
+public:
+    explicit stepped_process(const std::function<void(int)>& body) {
+        int to[2];
+        int from[2];
+        must(::pipe(to) == 0 && ::pipe(from) == 0, "pipe");
+        id_ = ::fork();
+        must(id_ >= 0, "fork");
+        if (id_ == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            ::close(to[1]);
+            ::close(from[0]);
+            obey(body, to[0], from[1]);
+        }
+        ::close(to[0]);
+        ::close(from[1]);
+        to_ = to[1];
+        from_ = from[0];
+        wait();
+    }
+    stepped_process(const stepped_process&) = delete;
+    stepped_process& operator=(const stepped_process&) = delete;
+    ~stepped_process() {
+        ::kill(id_, SIGKILL);
+        ::waitpid(id_, nullptr, 0);
+        ::close(to_);
+        ::close(from_);
+    }
+
+    pid_t id() const { return id_; }
+
+    /// Returns when the body has run.
+    void step(int n = 0) {
+        begin(n);
+        wait();
+    }
+    /// Returns at once: for a body that does not come back.
+    void begin(int n) { must(::write(to_, &n, sizeof n) == sizeof n, "write"); }
+
+    /// Whether it waits for its next step.
+    bool is_idle() const {
+        std::string line;
+        std::getline(std::ifstream("/proc/" + std::to_string(id_) + "/syscall"), line);
+        return line.starts_with(std::to_string(SYS_read) + ' ');
+    }
+    void wait_until_idle() const {
+        while (!is_idle()) {
+        }
+    }
+
+private:
+    [[noreturn, gnu::no_profile_instrument_function]] static void obey(const std::function<void(int)>& body, int in,
+                                                                       int out) {
+        char byte = 0;
+        for (int n = 0; ::write(out, &byte, 1) == 1 && ::read(in, &n, sizeof n) == sizeof n;) body(n);
+        ::_exit(0);
+    }
+    void wait() const {
+        char byte;
+        must(::read(from_, &byte, 1) == 1, "the child has ended");
+    }
+
+    pid_t id_ = 0;
+    int to_ = -1;
+    int from_ = -1;
+};
+
+/// Whether writes are tracked by write protection here.
+inline boost::test_tools::assertion_result can_write_protect(boost::unit_test::test_unit_id) {
+    const auto fd = static_cast<int>(::syscall(SYS_userfaultfd, O_CLOEXEC | 1));
+    uffdio_api api{};
+    api.api = UFFD_API;
+    api.features = 1u << 15;  // UFFD_FEATURE_WP_ASYNC
+    const bool can = fd >= 0 && ::ioctl(fd, UFFDIO_API, &api) == 0;
+    if (fd >= 0) ::close(fd);
+    return unless_missing(can, "asynchronous write protection by userfaultfd");
+}
+
+}  // namespace test
