@@ -80,8 +80,11 @@ public:
     /// The same by PID.
     explicit write_tracker(pid_t target, const tracker_options& options = {})
         : write_tracker(process(target), options) {}
+    /// A moved-from tracker can only be assigned to and destroyed.
+    /// @{
     write_tracker(write_tracker&&) noexcept;
     write_tracker& operator=(write_tracker&&) noexcept;
+    /// @}
     ~write_tracker();
 
     /// Returns: the pages that were written since the tracker was made or restarted: whole pages, sorted, neighbours

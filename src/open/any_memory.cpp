@@ -31,20 +31,23 @@ void move_all(const char* operation, pid_t process, address where, std::size_t s
     }
 }
 
+/// Whether an auxiliary vector of such words has an entry of this machine's page size.
+template <class Word>
+bool has_page_size(std::span<const std::byte> vector) {
+    constexpr Word at_page_size = 6;  // AT_PAGESZ of getauxval(3)
+    for (std::size_t at = 0; at + 2 * sizeof(Word) <= vector.size(); at += 2 * sizeof(Word)) {
+        Word entry[2];
+        std::memcpy(entry, vector.data() + at, sizeof entry);
+        if (entry[0] == at_page_size && entry[1] == page_size()) return true;
+    }
+    return false;
+}
+
 /// Returns: the size of the words of an auxiliary vector, whose entries are two words each. The entry of the page size,
 /// which each vector has, tells; that of this program if there is none.
 unsigned word_size_in(std::span<const std::byte> vector) {
-    constexpr std::uint64_t at_page_size = 6;  // AT_PAGESZ of getauxval(3)
-    const auto has_page_size = [&]<class Word>(Word) {
-        for (std::size_t at = 0; at + 2 * sizeof(Word) <= vector.size(); at += 2 * sizeof(Word)) {
-            Word entry[2];
-            std::memcpy(entry, vector.data() + at, sizeof entry);
-            if (entry[0] == at_page_size && entry[1] == page_size()) return true;
-        }
-        return false;
-    };
-    if (has_page_size(std::uint64_t())) return 8;
-    return has_page_size(std::uint32_t()) ? 4 : sizeof(void*);
+    if (has_page_size<std::uint64_t>(vector)) return 8;
+    return has_page_size<std::uint32_t>(vector) ? 4 : sizeof(void*);
 }
 
 /// A memory of which a part can be used.

@@ -48,8 +48,9 @@ any_memory open_file(const memory_spelling& what, const std::string& name) {
     const auto size = std::min<std::uint64_t>(file.size(), magic.size());
     if (!file.read(0, std::span(magic).first(static_cast<std::size_t>(size)))) file.fail(EIO, "it has become shorter");
     if (detail::process_snapshot_format::is_magic(magic)) return {process_snapshot::load(what.text), name};
-    if (std::memcmp(magic.data(), ELFMAG, SELFMAG) == 0) return {core_memory::open(what.text), name};
-    file.fail(EINVAL, "neither a core file nor a saved snapshot; 'raw:FILE@ADDRESS' opens any file");
+    if (std::memcmp(magic.data(), ELFMAG, SELFMAG) != 0)
+        file.fail(EINVAL, "neither a core file nor a saved snapshot; 'raw:FILE@ADDRESS' opens any file");
+    return {core_memory::open(what.text), name};
 }
 
 any_memory open_parsed(const memory_spelling& what, const std::string& name, const open_options& options) {

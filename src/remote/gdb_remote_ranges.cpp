@@ -34,9 +34,9 @@ std::string remote_file(gdb_connection& connection, const std::string& path) {
     if (!opened.starts_with('F') || opened.starts_with("F-")) return {};
     const std::string file = opened.substr(1, opened.find_first_of(",;") - 1);
     std::string all;
-    const std::string size = gdb_number(connection.packet_size() / 2 - 16);
+    const std::string request = "vFile:pread:" + file + ',' + gdb_number(connection.packet_size() / 2 - 16) + ',';
     while (all.size() < longest) {
-        const std::string part = connection.ask("vFile:pread:" + file + ',' + size + ',' + gdb_number(all.size()));
+        const std::string part = connection.ask(request + gdb_number(all.size()));
         const std::size_t bytes = part.find(';');
         if (!part.starts_with('F') || part.starts_with("F-") || bytes == part.npos || bytes + 1 == part.size()) break;
         all.append(part, bytes + 1);

@@ -124,13 +124,15 @@ std::vector<address_range> write_protection_log::written(bool restart) {
 
 /// Registers the mappings of pages that are read, also those that are not selected.
 void write_protection_log::register_mappings_of(range_span pages) {
-    for (const address_range& mapping : select_mappings(target_, pages, true, {}).whole)
+    const auto read = select_mappings(target_, pages, true, {});
+    for (const address_range& mapping : read.whole)
         if (const std::error_code ec = register_range(userfaultfd_.get(), mapping))
             throw memory_error(tracking, target_.id(), mapping.start(),
                                ec.value() == ESRCH ? gone_only_if_ended(target_, ec) : system_error_of(EOPNOTSUPP),
                                "the writes to this mapping cannot be recorded: another userfaultfd has it, or it is "
                                "memory of a device");
-    for (const address_range& mapping : select_mappings(target_, pages, any_, registered_).whole) {
+    const auto selected = select_mappings(target_, pages, any_, registered_);
+    for (const address_range& mapping : selected.whole) {
         const range_span one(&mapping, 1);
         const std::vector<address_range> added = intersected(without(one, registered_), ranges_);
         seen_ = united(seen_, added);  // what was written there before is not known

@@ -38,9 +38,9 @@ VMIO_EXPORT unsigned word_size_of(const process_memory&);
 VMIO_EXPORT unsigned word_size_of(const process_snapshot&);
 
 template <class M>
-constexpr bool is_cache = false;
+inline constexpr bool is_cache = false;
 template <class M>
-constexpr bool is_cache<cached_memory<M>> = true;
+inline constexpr bool is_cache<cached_memory<M>> = true;
 
 /// The attributes of a memory beyond its bytes, for those that have them.
 template <class M>
