@@ -20,18 +20,19 @@ template <class Device, class Stream>
 basic_process_vm_stream<Device, Stream>::~basic_process_vm_stream() = default;
 
 // The process is opened once std::ios is initialized: if that throws before, std::ios must not be destroyed
-// ([ios.base.cons]).
+// ([ios.base.cons]). These constructors must not delegate: where they are inherited, clang 14 would not construct the
+// virtual base.
 
 template <class Device, class Stream>
 basic_process_vm_stream<Device, Stream>::basic_process_vm_stream(pid_t id, address start, std::size_t buffer_size)
-    : basic_process_vm_stream() {
+    : base() {
     open(id, start, buffer_size);
 }
 
 template <class Device, class Stream>
 basic_process_vm_stream<Device, Stream>::basic_process_vm_stream(pid_t id, const address_range& window,
                                                                  std::size_t buffer_size)
-    : basic_process_vm_stream() {
+    : base() {
     open(id, window, buffer_size);
 }
 
