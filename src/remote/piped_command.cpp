@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cancellation.hpp"
+#include "base/system_call.hpp"
 
 namespace vmio::detail {
 namespace {
@@ -56,14 +57,21 @@ piped_command::piped_command(const std::string& command, int socket, std::chrono
         ::posix_spawn(&id_, "/bin/sh", &actions.value, &settings.value, const_cast<char* const*>(arguments), environ));
 }
 
+/// Whether the command has ended, or somebody else has waited for it.
+bool piped_command::ended(int options) const noexcept {
+    siginfo_t info{};
+    if (sys::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | options) != 0) return errno != EINTR;
+    return info.si_pid != 0;
+}
+
 piped_command::~piped_command() {
     if (id_ == 0) return;
     const cancellation_disabled now;
     const auto end = std::chrono::steady_clock::now() + limit_;
-    while (::waitpid(id_, nullptr, WNOHANG) == 0) {
+    while (!ended(WNOHANG)) {
         if (std::chrono::steady_clock::now() >= end) {
             ::kill(-id_, SIGKILL);
-            while (::waitpid(id_, nullptr, 0) < 0 && errno == EINTR) {
+            while (!ended(0)) {
             }
             return;
         }

@@ -29,6 +29,8 @@ public:
     ~piped_command();
 
 private:
+    bool ended(int options) const noexcept;
+
     pid_t id_ = 0;
     std::chrono::milliseconds limit_{0};
 };
