@@ -12,6 +12,7 @@
 
 #include "base/cancellation.hpp"
 #include "base/system_call.hpp"
+#include "base/system_error.hpp"
 
 namespace vmio::detail {
 namespace {
@@ -60,7 +61,7 @@ piped_command::piped_command(const std::string& command, int socket, std::chrono
 /// Whether the command has ended, or somebody else has waited for it.
 bool piped_command::ended(int options) const noexcept {
     siginfo_t info{};
-    if (sys::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | options) != 0) return errno != EINTR;
+    if (sys::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | options) != 0) return last_system_error().value() != EINTR;
     return info.si_pid != 0;
 }
 
