@@ -61,7 +61,8 @@ piped_command::piped_command(const std::string& command, int socket, std::chrono
 /// Whether the command has ended, or somebody else has waited for it.
 bool piped_command::ended(int options) const noexcept {
     siginfo_t info{};
-    if (sys::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | options) != 0) return last_system_error().value() != EINTR;
+    if (sys::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | options) != 0)
+        return last_system_error().value() != EINTR;
     return info.si_pid != 0;
 }
 
