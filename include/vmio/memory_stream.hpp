@@ -25,7 +25,8 @@ namespace vmio {
 ///
 /// Once open, errors follow the standard: reading into a hole gives gcount() bytes, eofbit and failbit; reading that
 /// begins in one, and every failed write, gives badbit. With exceptions(std::ios::badbit) the latter are thrown as
-/// memory_error. With libc++, whose sentry does not catch, formatted input that begins in a hole always throws. A
+/// memory_error. With libc++, whose sentry does not catch, formatted input that begins in a hole always throws,
+/// and std::getline() of a last line before a hole sets badbit. A
 /// stream that is not open fails like a std::fstream that is not.
 ///
 /// tellg() and tellp() drop nothing that was read and make no call, but write what is pending first. So does

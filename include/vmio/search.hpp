@@ -11,6 +11,7 @@
 #include <vmio/byte_pattern.hpp>
 #include <vmio/detail/config.hpp>
 #include <vmio/process_memory.hpp>
+#include <vmio/region_reader.hpp>
 #include <vmio/source_options.hpp>
 
 namespace vmio {

@@ -391,8 +391,10 @@ BOOST_AUTO_TEST_CASE(a_number_or_line_just_before_a_hole_is_extracted_as_before_
     BOOST_TEST(line == "line");
     std::getline(s, line);
     BOOST_TEST(line == " 1234");
+#ifndef _LIBCPP_VERSION  // whose std::getline() takes byte by byte, and so does not look ahead
     BOOST_TEST(s.eof());
     BOOST_TEST(!s.fail());
+#endif
 
     s.clear();
     s.seekg(off(some.page(1) - 10));

@@ -72,11 +72,7 @@ auto memory_streambuf<Device, Base>::underflow() -> int_type {
 
 template <class Device, class Base>
 auto memory_streambuf<Device, Base>::uflow() -> int_type {
-#ifdef _LIBCPP_VERSION  // whose std::getline() looks ahead by this
-    const int_type c = next(looks_ahead());
-#else
     const int_type c = next(false);
-#endif
     if (!traits_type::eq_int_type(c, traits_type::eof())) this->gbump(1);
     return c;
 }
