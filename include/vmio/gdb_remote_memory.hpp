@@ -33,7 +33,7 @@ struct gdb_remote_options {
 /// one moment until close(), or until the last copy is destroyed.
 ///
 /// Copies share the connection; all members are thread-safe and exclude each other. A moved-from gdb_remote_memory can
-/// only be assigned to and destroyed. Calls of other threads wait for one request each.
+/// only be assigned to and destroyed.
 ///
 /// **Errors.** A connection that failed (closed by the server, damaged data, an answer that did not come in time) fails
 /// every later call with the same errno, at once. Damaged packets are never taken for memory: each has a checksum, and

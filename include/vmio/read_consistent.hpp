@@ -35,8 +35,7 @@ struct consistent_result {
 
 /// Reads blocks so that all of them are of one moment, while the target runs: begins to track their pages, reads them,
 /// and asks whether any was written meanwhile; if so, tries again. A block may have any size and alignment; a write to
-/// another part of its pages counts, too. What `tracker`
-/// reports is not changed by it.
+/// another part of its pages counts, too. What `tracker` reports is not changed by it.
 ///
 /// **What is of one moment:** memory that is written through the target's page tables, private or shared. **What is
 /// not:** writes by others to memory that they share (MAP_SHARED, files), since the target's page tables do not show

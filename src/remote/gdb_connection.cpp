@@ -118,7 +118,8 @@ std::string gdb_connection::ask(std::string_view request) {
 }
 
 void gdb_connection::detach() {
-    ask(multiprocess_ && process_id_ != 0 ? "D;" + gdb_number(static_cast<std::uint64_t>(process_id_)) : "D");
+    const bool by_id = multiprocess_ && process_id_ != 0;
+    if (ask(by_id ? "D;" + gdb_number(static_cast<std::uint64_t>(process_id_)) : "D") != "OK") fail(EPROTO);
 }
 
 std::string gdb_connection::read_object(std::string_view object, std::string_view annex) {

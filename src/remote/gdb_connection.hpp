@@ -29,7 +29,7 @@ public:
     /// Returns: the reply; empty if the server does not know the request.
     std::string ask(std::string_view request);
 
-    /// Lets go of the target, which continues.
+    /// Lets go of the target, which continues. Errors: also EPROTO if the server does not confirm.
     void detach();
 
     /// The longest packet that the server takes and gives, in bytes.

@@ -221,6 +221,18 @@ BOOST_AUTO_TEST_CASE(a_target_that_has_ended_is_no_such_process) {
     BOOST_TEST(test::error_of([&] { gdb_remote_memory(server.place(), patient); }) == ESRCH);
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_does_not_detach_is_an_error_of_close) {
+    const false_server server(
+        [](const std::string& request) { return framed(request == "D" ? "E01" : simple(request)); });
+    gdb_remote_memory memory(server.place(), patient);
+    BOOST_TEST(test::error_of([&] { memory.close(); }) == EPROTO);
+    memory.close();
+    std::byte byte;
+    std::error_code ec;
+    BOOST_TEST(memory.read_some(0x1000, std::span(&byte, 1), ec) == 0u);
+    BOOST_TEST(ec.value() == EBADF);
+}
+
 BOOST_AUTO_TEST_CASE(an_object_without_an_end_is_refused) {
     const false_server server([](const std::string& request) {
         if (request.starts_with("qXfer")) return framed("m" + std::string(200, 'x'));
