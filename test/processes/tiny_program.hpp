@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <elf.h>
@@ -22,18 +23,21 @@ namespace test {
 
 enum class tiny_machine { i386, x86_64 };
 
-/// A child that runs a program that waits for ever.
+constexpr std::uint32_t tiny_base = 0x08048000;
+
+/// A child that runs a program that waits for ever. Its only segment, at tiny_base, ends with `data`, and is writable
+/// if there is any.
 class tiny_program {
 public:
-    explicit tiny_program(tiny_machine machine) {
+    explicit tiny_program(tiny_machine machine, std::string_view data = {}) {
         const scratch_directory place;
         const std::string path = place / "tiny";
         const std::vector<unsigned char> program =
             machine == tiny_machine::i386
-                ? file_of<Elf32_Ehdr, Elf32_Phdr>(ELFCLASS32, EM_386,
-                                                  {0xb8, 29, 0, 0, 0, 0xcd, 0x80, 0xeb, 0xf7})  // pause, again
-                : file_of<Elf64_Ehdr, Elf64_Phdr>(ELFCLASS64, EM_X86_64,
-                                                  {0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7});  // pause, again
+                ? file_of<Elf32_Ehdr, Elf32_Phdr>(ELFCLASS32, EM_386, {0xb8, 29, 0, 0, 0, 0xcd, 0x80, 0xeb, 0xf7},
+                                                  data)  // pause, again
+                : file_of<Elf64_Ehdr, Elf64_Phdr>(ELFCLASS64, EM_X86_64, {0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7},
+                                                  data);  // pause, again
         const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
         must(::write(file, program.data(), program.size()) == static_cast<ssize_t>(program.size()), "write");
         ::close(file);
@@ -64,8 +68,8 @@ public:
 private:
     template <class Header, class Segment>
     static std::vector<unsigned char> file_of(unsigned char kind, std::uint16_t machine,
-                                              const std::vector<unsigned char>& code) {
-        constexpr std::uint32_t base = 0x08048000;
+                                              const std::vector<unsigned char>& code, std::string_view data) {
+        constexpr std::uint32_t base = tiny_base;
         Header header{};
         Segment segment{};
         std::memcpy(header.e_ident, ELFMAG, SELFMAG);
@@ -81,8 +85,8 @@ private:
         header.e_phnum = 1;
         segment.p_type = PT_LOAD;
         segment.p_vaddr = base;
-        segment.p_filesz = segment.p_memsz = sizeof header + sizeof segment + code.size();
-        segment.p_flags = PF_R | PF_X;
+        segment.p_filesz = segment.p_memsz = sizeof header + sizeof segment + code.size() + data.size();
+        segment.p_flags = data.empty() ? PF_R | PF_X : PF_R | PF_W | PF_X;
         segment.p_align = 4096;
         std::vector<unsigned char> program;
         const auto append = [&program](const auto& part) {
@@ -92,6 +96,7 @@ private:
         append(header);
         append(segment);
         program.insert(program.end(), code.begin(), code.end());
+        program.insert(program.end(), data.begin(), data.end());
         return program;
     }
 

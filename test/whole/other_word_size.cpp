@@ -6,9 +6,6 @@
 #include <vector>
 
 #include <elf.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
 
@@ -21,91 +18,19 @@
 #include <vmio/search.hpp>
 #include <vmio/write_core.hpp>
 
-#include "processes/child.hpp"
-#include "processes/stopped.hpp"
+#include "processes/tiny_program.hpp"
 #include "support/scratch.hpp"
 #include "support/skip.hpp"
 
-using test::must;
 using vmio::process;
 
 namespace {
 
-constexpr std::uint32_t base = 0x08048000;
+constexpr std::uint32_t base = test::tiny_base;
 constexpr char text[] = "in 32 bits";
 
-/// A program for i386 that waits for ever.
-std::vector<unsigned char> small_program() {
-    constexpr unsigned char code[]{0xb8, 29,   0, 0, 0,  // mov $SYS_pause, %eax
-                                   0xcd, 0x80,           // int $0x80
-                                   0xeb, 0xf7};          // jmp to the start
-    Elf32_Ehdr header{};
-    Elf32_Phdr segment{};
-    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-    header.e_ident[EI_CLASS] = ELFCLASS32;
-    header.e_ident[EI_DATA] = ELFDATA2LSB;
-    header.e_ident[EI_VERSION] = EV_CURRENT;
-    header.e_type = ET_EXEC;
-    header.e_machine = EM_386;
-    header.e_version = EV_CURRENT;
-    header.e_entry = base + sizeof header + sizeof segment;
-    header.e_phoff = header.e_ehsize = sizeof header;
-    header.e_phentsize = sizeof segment;
-    header.e_phnum = 1;
-    segment.p_type = PT_LOAD;
-    segment.p_vaddr = base;
-    segment.p_filesz = segment.p_memsz = sizeof header + sizeof segment + sizeof code + sizeof text;
-    segment.p_flags = PF_R | PF_W | PF_X;
-    segment.p_align = 4096;
-    std::vector<unsigned char> program;
-    const auto append = [&program](const auto& part) {
-        const auto* const bytes = reinterpret_cast<const unsigned char*>(&part);
-        program.insert(program.end(), bytes, bytes + sizeof part);
-    };
-    append(header);
-    append(segment);
-    append(code);
-    append(text);
-    return program;
-}
-
-/// A child that runs it; -1 if this kernel does not.
-class small_child {
-public:
-    small_child() {
-        const test::scratch_directory place;
-        const std::string path = place / "small";
-        const auto program = small_program();
-        const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-        must(::write(file, program.data(), program.size()) == static_cast<ssize_t>(program.size()), "write");
-        ::close(file);
-        int failed[2];
-        must(::pipe2(failed, O_CLOEXEC) == 0, "pipe2");
-        id_ = ::fork();
-        if (id_ == 0) {
-            ::execl(path.c_str(), "small", nullptr);
-            [[maybe_unused]] const ssize_t told = ::write(failed[1], "f", 1);
-            ::_exit(1);
-        }
-        ::close(failed[1]);
-        char byte;
-        runs_ = ::read(failed[0], &byte, 1) == 0;    // the end that exec has closed
-        if (runs_) const test::stopped loaded(id_);  // which it cannot be before the end of exec
-        ::close(failed[0]);
-    }
-    small_child(const small_child&) = delete;
-    small_child& operator=(const small_child&) = delete;
-    ~small_child() {
-        ::kill(id_, SIGKILL);
-        ::waitpid(id_, nullptr, 0);
-    }
-
-    bool runs() const { return runs_; }
-    pid_t id() const { return id_; }
-
-private:
-    pid_t id_ = -1;
-    bool runs_ = false;
+struct small_child : test::tiny_program {
+    small_child() : tiny_program(test::tiny_machine::i386, {text, sizeof text}) {}
 };
 
 boost::test_tools::assertion_result has_small_programs(boost::unit_test::test_unit_id) {
