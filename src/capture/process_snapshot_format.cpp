@@ -125,6 +125,16 @@ bool decode_thread(decoder& from, thread_registers& thread) {
     });
 }
 
+/// Whether a gap covers bytes that are stored. Both are by address.
+bool any_lost(const std::vector<address_range>& stored, const std::vector<memory_gap>& gaps) {
+    auto gap = gaps.begin();
+    for (const address_range& r : stored) {
+        while (gap != gaps.end() && gap->range.end() <= r.start()) ++gap;
+        if (gap != gaps.end() && gap->range.start() < r.end()) return true;
+    }
+    return false;
+}
+
 process_numbers decode_numbers(decoder& from) {
     process_numbers numbers;
     numbers.state = static_cast<char>(from.get<std::uint32_t>());
@@ -250,6 +260,8 @@ bool decode_record(const header& h, std::span<const std::byte> bytes, capture_re
             return is_next(record.stored.back()) && layout.offset_of(record.stored.back()).has_value();
         }))
         return false;
+
+    if (any_lost(record.stored, record.gaps)) return false;
 
     std::vector<mapping> mappings;
     end = 0;

@@ -190,6 +190,9 @@ BOOST_AUTO_TEST_CASE(records_that_lie_are_refused_whatever_their_checksum) {
     BOOST_TEST(!loads({{10, 20}}, {{15, 20}}, {}, {}, 4));
     BOOST_TEST(!loads({{10, 20}}, {{15, 20}}, {}, {}, 6));
     BOOST_TEST(!loads({{10, 20}}, {}, {{12, 14}, {13, 15}}, {}, 0));
+    BOOST_TEST(loads({{10, 20}}, {{15, 20}}, {{12, 15}}, {}, 5));
+    BOOST_TEST(!loads({{10, 20}}, {{15, 20}}, {{12, 16}}, {}, 5));
+    BOOST_TEST(!loads({{10, 20}, {30, 40}}, {{10, 12}, {30, 32}}, {{15, 31}}, {}, 4));
     BOOST_TEST(!loads({{0, most}}, {}, {}, {}, 0));
     BOOST_TEST(!loads({{0, most / 2}, {most / 2 + 10, most}}, {}, {}, {}, 0));
 }
