@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 /// Writes a core file of a running process.
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
 #include <iostream>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -100,6 +103,16 @@ vmio::core_summary write(const vmio::process& target, const std::string& path, b
     return summary;
 }
 
+std::string description_of_pause(const vmio::core_summary& summary) {
+    using milliseconds = std::chrono::duration<double, std::milli>;
+    std::ostringstream text;
+    if (!summary.frozen_copy_refusal.empty()) text << ", no frozen copy (" << summary.frozen_copy_refusal << ")";
+    if (summary.pause_time.count() > 0)
+        text << ", " << (summary.frozen_copy ? "a frozen copy, " : "") << "paused for " << std::fixed
+             << std::setprecision(1) << milliseconds(summary.pause_time).count() << " ms";
+    return text.str();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -110,13 +123,16 @@ int main(int argc, char** argv) {
                              "meanwhile and then resumed. Zeros take no room on the disk.\n"};
     vmdump.argument("PID", tool::options::value<pid_t>()->required());
     vmdump.argument("FILE", tool::options::value<std::string>());
-    vmdump.offered.add_options()("gzip,z", "pack it: core.PID.gz")                           //
-        ("running,r", "let the process run: no registers, and memory of many moments")       //
-        ("anonymous,a", "leave out what is mapped from files: the debugger finds it there")  //
-        ("dontdump,d", "write also what the program asked to be left out (MADV_DONTDUMP)")   //
+    vmdump.offered.add_options()("gzip,z", "pack it: core.PID.gz")                                                   //
+        ("frozen,f", "let the process run: write a copy of it, which it makes while it is paused for milliseconds")  //
+        ("running,r", "let the process run: no registers, and memory of many moments")                               //
+        ("anonymous,a", "leave out what is mapped from files: the debugger finds it there")                          //
+        ("dontdump,d", "write also what the program asked to be left out (MADV_DONTDUMP)")                           //
         ("quiet,q", "no progress bar, and no summary");
     return tool::run(std::move(vmdump), argc, argv, [](const tool::options::variables_map& given) {
         const pid_t id = tool::process_id(given);
+        if (given.count("frozen") != 0 && given.count("running") != 0)
+            throw tool::usage_error("--frozen and --running exclude each other");
         const bool packed = given.count("gzip") != 0;
         const bool quiet = given.count("quiet") != 0;
         const std::string path = given.count("FILE") != 0 ? given["FILE"].as<std::string>()
@@ -125,6 +141,7 @@ int main(int argc, char** argv) {
         {
             tool::progress_bar bar(!quiet);
             vmio::core_options how;
+            how.frozen_copy = given.count("frozen") != 0;
             how.pause = given.count("running") == 0;
             how.skip_dontdump = given.count("dontdump") == 0;
             if (given.count("anonymous") != 0)
@@ -134,7 +151,7 @@ int main(int argc, char** argv) {
         }
         if (!quiet)
             std::cerr << path << ": " << tool::size_text(summary.size) << ", " << summary.threads << " threads, "
-                      << summary.gaps.size() << " gaps\n";
+                      << summary.gaps.size() << " gaps" << description_of_pause(summary) << '\n';
         return tool::done;
     });
 }

@@ -32,6 +32,13 @@ struct capture_options {
     /// source_options::skip_untouched.
     /// Errors: those of pause_guard; EDEADLK if a read waited for a page that only the paused target can provide.
     bool pause = false;
+    /// Captures from a copy that the target makes of itself during a short pause, as by fork(2), while the target runs
+    /// on: private memory and registers are of that moment. See process_snapshot::frozen_copy(). Where it cannot be
+    /// had, the capture is made as with `pause`.
+    bool frozen_copy = false;
+    /// With frozen_copy: copies memory that the target shares with other processes (MAP_SHARED) during the pause, too.
+    /// false: it is read while the target runs.
+    bool frozen_shared = false;
     /// Time limits of the pause.
     pause_options pause_limits{};
     /// The maximum number of bytes stored, not counting zeros. Once it is reached, little more is read, and memory that

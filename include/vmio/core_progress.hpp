@@ -2,9 +2,11 @@
 /// What the functions that write core files report: write_core(), process_snapshot::save_core().
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include <vmio/memory_gap.hpp>
@@ -23,6 +25,12 @@ struct core_summary {
     /// written are zero in it: pages past the end of a mapped file, and those that a target that was not paused has
     /// unmapped.
     std::vector<memory_gap> gaps;
+    /// As of process_snapshot.
+    /// @{
+    bool frozen_copy = false;
+    std::string frozen_copy_refusal{};
+    std::chrono::nanoseconds pause_time{};
+    /// @}
 };
 
 }  // namespace vmio

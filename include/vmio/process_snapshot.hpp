@@ -94,6 +94,28 @@ public:
     /// Whether the target was paused, so that the whole capture is of a single moment.
     bool paused() const noexcept;
 
+    /// Whether it was captured from a frozen copy (capture_options::frozen_copy): a child that the target is made to
+    /// have by clone(2) in one of its threads while all are paused. It shares the pages of private memory until one of
+    /// them is written, never runs, and ends with the capture, also if the calling process is killed. Then the target
+    /// is paused a second time, for a moment, so that it takes the child's exit status. It sees no signal and no result
+    /// of wait(2), except with __WALL or __WCLONE; and one system call may return EINTR, as after SIGSTOP:
+    /// nanosleep(2), poll(2), futex(2) with a time limit.
+    ///
+    /// Not of the moment of the pause: memory shared with other processes, unless capture_options::frozen_shared.
+    /// Memory that fork(2) does not copy (MADV_DONTFORK, MADV_WIPEONFORK) is copied during the pause. A page that the
+    /// target writes meanwhile exists twice until the end; if memory runs out, the kernel kills the copy first
+    /// (ENOMEM). A descriptor that the target closes by ending or by exec(2) stays open until the end.
+    ///
+    /// It cannot be had, and a paused capture is made: where no call can be made in the target (another machine than
+    /// x86-64 and arm64; 32-bit programs; a seccomp filter, unless the caller may suspend it, CAP_SYS_ADMIN); where the
+    /// kernel refuses a process or its memory (RLIMIT_NPROC, pids.max, vm.overcommit_memory); where the target serves
+    /// its own page faults.
+    bool frozen_copy() const noexcept;
+    /// Returns: why there is no frozen copy though it was asked for; empty otherwise, and after load().
+    const std::string& frozen_copy_refusal() const noexcept;
+    /// Returns: for how long the target was paused, in total.
+    std::chrono::nanoseconds pause_time() const noexcept;
+
     /// See memory_reader. Reads at most to the end of one of ranges().
     /// Errors: EFAULT where nothing was captured.
     std::size_t read_some(address from, std::span<std::byte> to, std::error_code& ec) const noexcept;

@@ -19,6 +19,11 @@ struct core_options {
     /// Pause the target during the write (pause_guard): the memory is of a single moment, and the file has the
     /// registers of the threads. false: the file has memory only, and each page is of another moment.
     bool pause = true;
+    /// As in capture_options: the target runs while the file is written, which is of the moment of a short pause.
+    /// @{
+    bool frozen_copy = false;
+    bool frozen_shared = false;
+    /// @}
     /// Time limits of the pause.
     pause_options pause_limits{};
     /// Omit memory that the target excluded from core files: madvise(2), MADV_DONTDUMP.

@@ -28,6 +28,12 @@ void page_copier::copy(const region_source& source, const address_range& range, 
     flush();
 }
 
+void page_copier::put(address start, std::span<const std::byte> bytes, std::uint64_t offset) {
+    shift_ = offset - start;
+    store({start, start + bytes.size()}, bytes.data());
+    if (progress_) progress_({stored_, start + bytes.size()});
+}
+
 std::span<std::byte> page_copier::room(const address_range& range) {
     if (used_ == buffer_size) flush();
     if (left_ == 0) return {};
@@ -63,7 +69,7 @@ void page_copier::forget(const address_range& range) {
 
 void page_copier::flush() {
     reader_.finish();
-    for (const part& p : parts_) store(p);
+    for (const part& p : parts_) store(p.range, buffer_.get() + p.at);
     const bool any = !parts_.empty();
     const address at = any ? parts_.back().range.end() : 0;
     parts_.clear();
@@ -72,13 +78,12 @@ void page_copier::flush() {
 }
 
 /// Stores the runs of pages that are not zero.
-void page_copier::store(const part& p) {
-    const std::byte* const bytes = buffer_.get() + p.at;
-    const auto at = [&](address a) { return bytes + (a - p.range.start()); };
-    address run = p.range.start();
+void page_copier::store(const address_range& range, const std::byte* bytes) {
+    const auto at = [&](address a) { return bytes + (a - range.start()); };
+    address run = range.start();
     address here = run;
-    while (here < p.range.end()) {
-        const address next = std::min(p.range.end(), align_down(here, page_size()) + page_size());
+    while (here < range.end()) {
+        const address next = std::min(range.end(), align_down(here, page_size()) + page_size());
         if (is_zero({at(here), static_cast<std::size_t>(next - here)})) {
             if (run < here) store_run({run, here}, {at(run), static_cast<std::size_t>(here - run)});
             run = next;

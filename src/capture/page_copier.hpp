@@ -37,6 +37,9 @@ public:
     /// Errors: memory_error.
     void copy(const region_source& source, const address_range& range, std::uint64_t offset);
 
+    /// Copies bytes that have been read already; otherwise the same.
+    void put(address start, std::span<const std::byte> bytes, std::uint64_t offset);
+
     const copied_pages& done() const noexcept { return done_; }
     copied_pages& done() noexcept { return done_; }
 
@@ -53,7 +56,7 @@ private:
     void forget(const address_range&) override;
 
     void flush();
-    void store(const part&);
+    void store(const address_range& range, const std::byte* bytes);
     void store_run(const address_range&, std::span<const std::byte>);
 
     piece_reader reader_;

@@ -94,6 +94,18 @@ bool process_snapshot::paused() const noexcept {
     return state_->record.paused;
 }
 
+bool process_snapshot::frozen_copy() const noexcept {
+    return state_->record.frozen_copy;
+}
+
+const std::string& process_snapshot::frozen_copy_refusal() const noexcept {
+    return state_->record.refusal;
+}
+
+std::chrono::nanoseconds process_snapshot::pause_time() const noexcept {
+    return state_->record.pause_time;
+}
+
 std::size_t process_snapshot::read_some(address from, std::span<std::byte> to, std::error_code& ec) const noexcept {
     ec.clear();
     if (to.empty()) return 0;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::array<char, 8> magic{'v', 'm', 'i', 'o', 'p', 'r', 'o', 'c'};
 
+enum capture_flag : std::uint32_t { paused = 1, frozen = 2 };
 enum mapping_flag : std::uint32_t { readable = 1, writable = 2, executable = 4, shared = 8, deleted = 16, all = 31 };
 
 class encoder {
@@ -165,7 +166,7 @@ std::vector<std::byte> encoded(const capture_record& record, const std::vector<a
                                std::uint32_t data_checksum) {
     encoder to;
     to.add(static_cast<std::uint32_t>(record.process_id));
-    to.add(std::uint32_t{record.paused});
+    to.add((record.paused ? paused : 0u) | (record.frozen_copy ? frozen : 0u));
     const auto time = std::chrono::duration_cast<std::chrono::nanoseconds>(record.time.time_since_epoch());
     to.add(static_cast<std::uint64_t>(time.count()));
     to.add_all(regions, [&](const address_range& r) { to.add(r); });
@@ -209,6 +210,7 @@ std::vector<std::byte> encoded(const capture_record& record, const std::vector<a
     to.add(numbers.group);
     for (const pid_t id : {numbers.parent, numbers.process_group, numbers.session})
         to.add(static_cast<std::uint32_t>(id));
+    to.add(static_cast<std::uint64_t>(record.pause_time.count()));
 
     std::vector<std::byte>& bytes = to.bytes();
     std::byte* const at = bytes.data();
@@ -226,7 +228,9 @@ std::vector<std::byte> encoded(const capture_record& record, const std::vector<a
 bool decode_record(const header& h, std::span<const std::byte> bytes, capture_record& record, region_layout& layout) {
     decoder from(bytes);
     record.process_id = static_cast<pid_t>(from.get<std::uint32_t>());
-    record.paused = (from.get<std::uint32_t>() & 1) != 0;
+    const auto flags = from.get<std::uint32_t>();
+    record.paused = (flags & paused) != 0;
+    record.frozen_copy = (flags & frozen) != 0;
     const std::chrono::nanoseconds time(static_cast<std::int64_t>(from.get<std::uint64_t>()));
     record.time =
         std::chrono::system_clock::time_point(std::chrono::duration_cast<std::chrono::system_clock::duration>(time));
@@ -276,6 +280,7 @@ bool decode_record(const header& h, std::span<const std::byte> bytes, capture_re
     record.auxiliary_vector = from.copied_bytes();
     if (!from.all([&] { return decode_thread(from, record.threads.emplace_back()); })) return false;
     if (h.version >= 2) record.numbers = decode_numbers(from);
+    if (h.version >= 3) record.pause_time = std::chrono::nanoseconds(from.get<std::uint64_t>());
     return from.at_end() && data_size == h.data_size;
 }
 

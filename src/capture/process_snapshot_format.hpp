@@ -2,13 +2,13 @@
 /// The file format of a saved process_snapshot. All numbers are little-endian; independent of the page size.
 ///
 ///     0   8  "vmioproc"
-///     8   4  version: 2; version 1 lacks the numbers of the process
+///     8   4  version: 3; version 2 lacks the pause time, version 1 also the numbers of the process
 ///     12  4  CRC-32 of all bytes from offset 16 up to the data
 ///     16  8  size of the record
 ///     24  8  size of the data
 ///     32  4  CRC-32 of the data
 ///     36  4  0
-///     40     the record: 4 process id, 4 flags (1: paused), 8 nanoseconds since 1970,
+///     40     the record: 4 process id, 4 flags (1 paused, 2 frozen copy), 8 nanoseconds since 1970,
 ///            8 number of regions, each 8 start, 8 end, by address,
 ///            8 number of gaps, each 8 start, 8 end, 4 reason, by address,
 ///            8 number of stored ranges, each 8 start, 8 end, by address, inside regions,
@@ -18,7 +18,8 @@
 ///            4 size and bytes each of the program's name, its arguments and its auxiliary vector,
 ///            8 number of threads, each 4 id, 4 signal, 8 number of register sets, each 4 type, 4 size and bytes,
 ///            the numbers of the process: 4 state, 4 nice, 8 flags, 4 user, 4 group, 4 parent,
-///              4 process group, 4 session
+///              4 process group, 4 session,
+///            8 nanoseconds of the pause
 ///            the data: the bytes of the stored ranges, one after the other
 #pragma once
 
@@ -32,7 +33,7 @@
 
 namespace vmio::detail::process_snapshot_format {
 
-constexpr std::uint32_t version = 2;
+constexpr std::uint32_t version = 3;
 constexpr std::size_t header_size = 40;
 constexpr std::size_t start_of_checked = 16;
 /// The maximum size of a record in bytes. A record is read as a whole before it can be validated.

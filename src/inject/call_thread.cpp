@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 
 #include <sched.h>
 #include <sys/ptrace.h>
@@ -18,6 +17,7 @@
 #include "base/system_error.hpp"
 #include "inject/remote_bytes.hpp"
 #include "inject/restartable_sequence.hpp"
+#include "inject/traced_child.hpp"
 #include "proc/thread_list.hpp"
 #include "proc/thread_wait.hpp"
 #include "proc/vma_lookup.hpp"
@@ -71,15 +71,18 @@ bool call_thread::look(const call_instructions& code, const std::optional<remote
     if (is_dispatched()) return refuse(EOPNOTSUPP, "its system calls are dispatched to itself, as in Wine");
     frames_.emplace(context_, code, undo);
     if (!has_room()) return refuse(EOPNOTSUPP, "its stack has no room for a signal frame");
-    if (::ptrace(PTRACE_SETOPTIONS, thread_, nullptr, PTRACE_O_TRACESYSGOOD) != 0) {
-        error_ = last_system_error();
-        return false;
-    }
+    if (error_ = set_options(PTRACE_O_TRACESYSGOOD); error_) return false;
     return status.seccomp == 0 || suspend_filters();
 }
 
+std::error_code call_thread::set_options(long more) noexcept {
+    if (::ptrace(PTRACE_SETOPTIONS, thread_, nullptr, options_ | more) != 0) return last_system_error();
+    options_ |= more;
+    return {};
+}
+
 bool call_thread::suspend_filters() {
-    if (::ptrace(PTRACE_SETOPTIONS, thread_, nullptr, PTRACE_O_TRACESYSGOOD | suspend_seccomp) == 0) return true;
+    if (!set_options(suspend_seccomp)) return true;
     return refuse(EPERM,
                   "it has a seccomp filter, which could end the process for the call; only a caller with CAP_SYS_ADMIN "
                   "that has no filter itself may suspend it");
@@ -139,10 +142,44 @@ void call_thread::enter() {
 }
 
 long call_thread::call(const remote_call& call, bool undo) {
+    return make(call, undo, nullptr);
+}
+
+long call_thread::clone_stopped(pid_t& child) {
+    if (const std::error_code ec = set_options(PTRACE_O_TRACECLONE)) fail(ec);
+    limit_ = std::chrono::minutes(2);  // some 20 ms for each GiB of pages of 4 KiB
+    child = 0;
+    long result = 0;
+    try {
+        result = make({SYS_clone, {CLONE_FILES, frames_->undo_stack()}}, false, &child);
+    } catch (...) {
+        if (child != 0) end_traced(child);
+        throw;
+    }
+    if (child == 0) return result;
+    std::error_code ec = keep_stopped(child);
+    // The frames are no part of what the target had there.
+    if (!ec) ec = write_remote(child, frames_->start(), overwritten_);
+    if (!ec) return result;
+    end_traced(child);
+    make({SYS_wait4, {static_cast<std::uint64_t>(result), 0, __WALL | WNOHANG, 0}}, false, nullptr);
+    fail(ec);
+}
+
+/// Waits until a new child has come to its first stop. It ends with this thread then, and not by itself.
+std::error_code call_thread::keep_stopped(pid_t child) noexcept {
+    siginfo_t info{};
+    if (const std::error_code ec = wait_for_stop(child, info)) return ec;
+    if (::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_EXITKILL) != 0) return last_system_error();
+    return {};
+}
+
+/// `child`: where the id of a child that the call makes is put.
+long call_thread::make(const remote_call& call, bool undo, pid_t* child) {
     user_regs_struct registers{};
     std::error_code ec = advance(at_entry);
     if (!ec) ec = frames_->replace_call(thread_, call, undo);
-    if (!ec) ec = advance(at_exit);
+    if (!ec) ec = advance(at_exit, child);
     if (!ec) ec = get_registers(thread_, registers);
     if (place_ != place::lost)
         if (const std::error_code again = set_registers(thread_, frames_->at_rest(undo && !ec)); !ec) ec = again;
@@ -152,14 +189,21 @@ long call_thread::call(const remote_call& call, bool undo) {
 }
 
 /// Lets the thread run to its next system call stop.
-std::error_code call_thread::advance(unsigned char wanted) noexcept {
+std::error_code call_thread::advance(unsigned char wanted, pid_t* child) noexcept {
     for (long signal = 0;;) {
         if (::ptrace(PTRACE_SYSCALL, thread_, nullptr, signal) != 0) {
             place_ = place::lost;
             return last_system_error();
         }
         siginfo_t info{};
-        if (const std::error_code ec = wait_for_stop(info)) return ec;
+        if (const std::error_code ec = wait_for_stop(thread_, info)) return ec;
+        if (child != nullptr && info.si_code >> 8 == PTRACE_EVENT_CLONE) {
+            unsigned long id = 0;
+            if (::ptrace(PTRACE_GETEVENTMSG, thread_, nullptr, &id) != 0) return last_system_error();
+            *child = static_cast<pid_t>(id);
+            signal = 0;
+            continue;
+        }
         if (info.si_code == syscall_stop) {
             unsigned char description[88]{};
             if (::ptrace(get_syscall_info, thread_, sizeof description, description) <= 0) return last_system_error();
@@ -173,15 +217,14 @@ std::error_code call_thread::advance(unsigned char wanted) noexcept {
 
 /// Asks for the state of the thread, and does not wait for its report, which a wait(2) elsewhere in the program may
 /// have consumed.
-std::error_code call_thread::wait_for_stop(siginfo_t& info) noexcept {
-    constexpr auto limit = std::chrono::seconds(10);
+std::error_code call_thread::wait_for_stop(pid_t thread, siginfo_t& info) noexcept {
     constexpr unsigned soon = 200;
-    const auto deadline = std::chrono::steady_clock::now() + limit;
+    const auto deadline = std::chrono::steady_clock::now() + limit_;
     for (unsigned looks = 0;; ++looks) {
         info = {};
-        if (::ptrace(PTRACE_GETSIGINFO, thread_, nullptr, &info) == 0 || last_system_error().value() == EINVAL) {
+        if (::ptrace(PTRACE_GETSIGINFO, thread, nullptr, &info) == 0 || last_system_error().value() == EINVAL) {
             siginfo_t report{};
-            sys::waitid(P_PID, static_cast<id_t>(thread_), &report, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
+            sys::waitid(P_PID, static_cast<id_t>(thread), &report, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
             return {};
         }
         if (looks < soon) {
@@ -205,7 +248,7 @@ void call_thread::leave() noexcept {
     ::ptrace(PTRACE_INTERRUPT, thread_, nullptr, nullptr);
     siginfo_t info{};
     for (long signal = 0;; signal = info.si_signo) {
-        if (::ptrace(PTRACE_CONT, thread_, nullptr, signal) != 0 || wait_for_stop(info)) return;
+        if (::ptrace(PTRACE_CONT, thread_, nullptr, signal) != 0 || wait_for_stop(thread_, info)) return;
         if (is_event_stop(info)) break;
     }
     // While the registers are not set back, the frame is what the thread goes back by.

@@ -2,6 +2,7 @@
 /// The thread of a target in which system calls are made.
 #pragma once
 
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <optional>
@@ -51,6 +52,7 @@ public:
     /// Precondition: look() has returned true.
     void enter();
     long call(const remote_call& call, bool undo) override;
+    long clone_stopped(pid_t& child) override;
     void leave() noexcept;
 
 private:
@@ -61,8 +63,11 @@ private:
     bool is_dispatched() const noexcept;
     bool has_room();
     std::error_code settle_sequence() noexcept;
-    std::error_code advance(unsigned char wanted) noexcept;
-    std::error_code wait_for_stop(siginfo_t& info) noexcept;
+    std::error_code set_options(long more) noexcept;
+    long make(const remote_call& call, bool undo, pid_t* child);
+    std::error_code advance(unsigned char wanted, pid_t* child = nullptr) noexcept;
+    std::error_code wait_for_stop(pid_t thread, siginfo_t& info) noexcept;
+    std::error_code keep_stopped(pid_t child) noexcept;
     [[noreturn]] void fail(std::error_code ec, const char* advice = "");
 
     const process target_;
@@ -72,6 +77,8 @@ private:
     std::vector<std::byte> overwritten_;
     std::string obstacle_;
     std::error_code error_;
+    long options_ = 0;                // of ptrace(2)
+    std::chrono::seconds limit_{10};  // of a call
     place place_ = place::outside;
 };
 

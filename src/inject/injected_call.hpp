@@ -24,6 +24,15 @@ public:
     /// met a signal that no call should raise. The thread goes back by itself then.
     virtual long call(const remote_call& call, bool undo = false) = 0;
 
+    /// Makes a child of the target by clone(2), without an exit signal: wait(2) reports it with __WALL or __WCLONE
+    /// only. It shares the descriptors of the target, and has a copy of its memory, bytes below the stack included. It
+    /// is stopped before its first instruction, traced by the calling thread, and killed when that thread ends.
+    /// Precondition: the undoing call ends the process, exit_group(2). The child makes it if this process ends before
+    /// it can say what is to be done with the child.
+    /// `child`: its id.
+    /// Returns: its id in the target's namespace, or an errno, negated. Errors: as call(); no child goes on.
+    virtual long clone_stopped(pid_t& child) = 0;
+
 protected:
     injected_thread() = default;
     injected_thread(const injected_thread&) = default;

@@ -85,6 +85,10 @@ public:
     address start() const noexcept { return start_; }
     std::span<const std::byte> bytes() const noexcept { return bytes_; }
 
+    /// Precondition: there is an undoing call.
+    /// Returns: the stack pointer with which a call returns to the undoing call.
+    address undo_stack() const noexcept { return undo_; }
+
     /// Returns: registers with which a thread calls rt_sigreturn(2) as its next instruction. It goes back to the
     /// context, or makes the undoing call before.
     user_regs_struct at_rest(bool undo) const noexcept;

@@ -14,6 +14,11 @@ struct VMIO_HIDDEN pause_access {
     /// An exception that it throws is rethrown here.
     /// Returns: false, without having run it, if the target is no longer held.
     static bool run(const pause_guard& pause, const std::function<void()>& work);
+
+    /// Has `work` run there once the target has been let go. It may wait: only the destruction of the guard waits for
+    /// it. An exception ends the program.
+    /// Returns: false, without having kept it, if the target is no longer held, or if there is such work already.
+    static bool run_afterwards(const pause_guard& pause, std::function<void()> work);
 };
 
 }  // namespace vmio::detail

@@ -9,6 +9,7 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -56,16 +57,21 @@ public:
         if (explanation_.empty()) throw detail::opening_error("pause", target.id(), 0, error_);
         throw memory_error("pause", target.id(), 0, error_, explanation_);
     }
-    ~tracer() { resume(); }
+    ~tracer() {
+        resume();
+        const detail::cancellation_disabled now;
+        if (thread_.joinable()) thread_.join();
+    }
 
     void resume() noexcept {
         if (!thread_.joinable()) return;
         const detail::cancellation_disabled now;
-        {
-            const std::lock_guard lock(mutex_);
-            released_ = true;
-        }
+        std::unique_lock lock(mutex_);
+        released_ = true;
         changed_.notify_all();
+        changed_.wait(lock, [this] { return let_go_; });
+        if (afterwards_) return;
+        lock.unlock();
         thread_.join();
     }
 
@@ -92,6 +98,14 @@ public:
         changed_.notify_all();
         changed_.wait(lock, [&] { return asked.done; });
         if (asked.problem) std::rethrow_exception(asked.problem);
+        return true;
+    }
+
+    /// See pause_access::run_afterwards().
+    bool run_afterwards(std::function<void()> work) {
+        const std::lock_guard lock(mutex_);
+        if (over_ || afterwards_) return false;
+        afterwards_ = std::move(work);
         return true;
     }
 
@@ -159,6 +173,10 @@ private:
         over_ = true;
         answer();
         threads_.let_go();
+        let_go_ = true;
+        changed_.notify_all();
+        lock.unlock();
+        if (afterwards_) afterwards_();
     }
 
     /// Whether a thread of this process has waited too long for a page that the target cannot provide while stopped.
@@ -194,6 +212,8 @@ private:
     std::condition_variable changed_;
     bool finished_ = false;
     bool released_ = false;
+    bool let_go_ = false;
+    std::function<void()> afterwards_;  // not changed once let_go_ is set
     std::atomic<bool> over_{false};
     std::atomic<bool> waited_for_{false};
     request* asked_ = nullptr;
@@ -252,6 +272,10 @@ std::vector<thread_registers> pause_guard::registers(std::span<const std::uint32
 
 bool detail::pause_access::run(const pause_guard& pause, const std::function<void()>& work) {
     return !pause.tracer_->belongs_to_another_process() && pause.tracer_->run_there(work);
+}
+
+bool detail::pause_access::run_afterwards(const pause_guard& pause, std::function<void()> work) {
+    return !pause.tracer_->belongs_to_another_process() && pause.tracer_->run_afterwards(std::move(work));
 }
 
 }  // namespace vmio

@@ -66,18 +66,26 @@ public:
     /// Returns at once: for a body that does not come back.
     void begin(int n) { must(::write(to_, &n, sizeof n) == sizeof n, "write"); }
 
-    /// Whether it waits for its next step.
-    bool is_idle() const {
-        std::string line;
-        std::getline(std::ifstream("/proc/" + std::to_string(id_) + "/syscall"), line);
-        return line.starts_with(std::to_string(SYS_read) + ' ');
-    }
+    /// Waits until it waits for its next step.
     void wait_until_idle() const {
-        while (!is_idle()) {
+        while (!call().starts_with(next_step)) {
+        }
+    }
+    /// Waits until it waits in another system call, having begun a step.
+    void wait_until_it_waits_in_a_step() const {
+        for (std::string now = call(); now == "running" || now.starts_with(next_step); now = call()) {
         }
     }
 
 private:
+    inline static const std::string next_step = std::to_string(SYS_read) + ' ';
+
+    /// The system call that it waits in: its number and arguments.
+    std::string call() const {
+        std::string line;
+        std::getline(std::ifstream("/proc/" + std::to_string(id_) + "/syscall"), line);
+        return line;
+    }
     [[noreturn, gnu::no_profile_instrument_function]] static void obey(const std::function<void(int)>& body, int in,
                                                                        int out) {
         char byte = 0;

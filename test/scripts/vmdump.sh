@@ -18,9 +18,15 @@ is_core() { [ "$(head -c 4 "$1" | tail -c 3)" = ELF ] || fail "$1 is no core fil
 
 "$vmdump" "$pid" 2>words || fail "it failed: $(cat words)"
 is_core "core.$pid"
-grep -Eq "^core.$pid: .* [0-9]+ threads, [0-9]+ gaps$" words || fail "no summary: $(cat words)"
+grep -Eq "^core.$pid: .* [0-9]+ threads, [0-9]+ gaps, paused for [0-9.]+ ms$" words || fail "no summary: $(cat words)"
 [ "$(stat -c %a "core.$pid")" = 600 ] || fail "others may read it"
 [ "$(du -k "core.$pid" | cut -f1)" -lt "$(($(stat -c %s "core.$pid") / 1024))" ] || fail "zeros take room"
+"$vmdump" --frozen "$pid" frozen 2>words || fail "no frozen copy: $(cat words)"
+is_core frozen
+grep -Eq "^frozen: .* [0-9]+ threads, [0-9]+ gaps, a frozen copy, paused for [0-9.]+ ms$" words || fail "no summary: $(cat words)"
+rm frozen
+"$vmdump" -qfr "$pid" never 2>words && fail "a frozen copy that runs"
+[ -e never ] && fail "a file for a wrong usage"
 "$vmdump" -q "$pid" - >streamed 2>words || fail "no stream: $(cat words)"
 [ -s words ] && fail "it is not quiet: $(cat words)"
 "$vmdump" --gzip -q "$pid" || fail "cannot pack"

@@ -199,8 +199,7 @@ BOOST_AUTO_TEST_CASE(a_thread_is_back_in_the_system_call_that_it_waited_in) {
     checkpoint point(process(target.id()), {.registers = true, .pause_limits = test::no_limits});
     for (int round = 0; round < 20; ++round) {
         target.begin(2);
-        while (target.is_idle()) {
-        }
+        target.wait_until_it_waits_in_a_step();
         BOOST_TEST(point.restore().same_threads);
         target.step(0);
         target.wait_until_idle();

@@ -14,12 +14,14 @@
 #include <vmio/error.hpp>
 
 #include "processes/child.hpp"
+#include "processes/numbering_process.hpp"
 #include "processes/stepped_process.hpp"
 #include "support/error_of.hpp"
 #include "support/mapped.hpp"
 #include "support/sanitized.hpp"
 
 using test::mapped;
+using test::numbering_process;
 using test::stepped_process;
 using vmio::address_range;
 using vmio::consistent_result;
@@ -30,8 +32,6 @@ using vmio::write_tracker;
 
 namespace {
 
-using word = std::atomic<unsigned long>;
-
 #ifdef VMIO_TEST_SANITIZED
 constexpr int rounds_of_two = 1000;
 constexpr int rounds_of_many = 100;
@@ -39,49 +39,6 @@ constexpr int rounds_of_many = 100;
 constexpr int rounds_of_two = 20000;
 constexpr int rounds_of_many = 2000;
 #endif
-
-/// Threads that each give their own words, one a page, the next number in order, and rest a little.
-class numbering_process {
-public:
-    numbering_process(std::size_t writers, std::size_t words_each)
-        : words_each_(words_each), area_(writers * words_each), child_([this, writers] {
-              for (std::size_t w = 0; w < writers; ++w) std::thread([this, w] { number(w); }).detach();
-          }) {}
-
-    pid_t id() const { return child_.id(); }
-    const mapped& area() const { return area_; }
-
-    /// One block for each word of the first `writers`.
-    std::vector<remote_block> blocks(std::vector<unsigned long>& to, std::size_t writers) const {
-        to.resize(writers * words_each_);
-        std::vector<remote_block> all;
-        for (std::size_t i = 0; i < to.size(); ++i)
-            all.push_back({area_.page(i), std::as_writable_bytes(std::span(&to[i], 1))});
-        return all;
-    }
-
-    /// Whether no writer was anywhere but between two of its words.
-    bool is_one_moment(const std::vector<unsigned long>& words) const {
-        for (std::size_t first = 0; first < words.size(); first += words_each_) {
-            const auto own = std::span(words).subspan(first, words_each_);
-            if (!std::is_sorted(own.rbegin(), own.rend()) || own.front() - own.back() > 1) return false;
-        }
-        return true;
-    }
-
-private:
-    [[noreturn]] void number(std::size_t writer) const {
-        for (unsigned long n = 1;; ++n) {
-            for (std::size_t i = 0; i < words_each_; ++i)
-                reinterpret_cast<word*>(area_.data(writer * words_each_ + i))->store(n);
-            std::this_thread::sleep_for(std::chrono::microseconds(20));
-        }
-    }
-
-    std::size_t words_each_;
-    mapped area_;
-    test::child_process child_;
-};
 
 }  // namespace
 
@@ -131,7 +88,7 @@ BOOST_AUTO_TEST_CASE(blocks_that_do_not_stand_still_are_named_or_read_in_a_pause
     test::child_process target([&] {
         for (const std::size_t page : {1u, 3u})
             std::thread([&area, page] {
-                for (;;) ++*reinterpret_cast<word*>(area.data(page));
+                for (;;) ++*reinterpret_cast<std::atomic<unsigned long>*>(area.data(page));
             }).detach();
     });
     const auto word_at = [&](std::size_t page) {
