@@ -31,6 +31,10 @@
 
 namespace vmio {
 
+namespace detail {
+struct capture_access;
+}
+
 /// A range that write_back() could not write, and the error.
 struct write_failure {
     address_range range;    ///< bytes that were not written
@@ -68,7 +72,7 @@ public:
     std::span<const memory_gap> gaps() const noexcept;
     /// Returns: the parts of ranges() whose bytes are stored, sorted; the rest of ranges() is zero.
     std::span<const address_range> stored() const noexcept;
-    /// Returns: the memory it takes, in bytes: whole pages.
+    /// Returns: the memory it takes, in bytes: whole pages; including what it shares.
     std::uint64_t memory_used() const noexcept;
 
     /// Returns: all mappings of the process, captured or not, except [vsyscall].
@@ -137,7 +141,8 @@ public:
 
     /// Returns: the bytes of `part` as a snapshot, in which part.start() is offset 0. Gaps are zero.
     /// Errors: std::invalid_argument unless `part` is whole pages; std::out_of_range unless it lies in adjacent
-    /// mappings that were captured. Cost: no bytes are copied; both share them.
+    /// mappings that were captured. Cost: no bytes are copied; both share them. But for pages that differ from those of
+    /// the capture that checkpoint::advance() began with.
     snapshot bytes(const address_range& part) const;
     /// Returns: bytes(part).view()
     cow_view view(const address_range& part) const { return bytes(part).view(); }
@@ -177,6 +182,7 @@ public:
     /// @}
 
 private:
+    friend struct detail::capture_access;
     struct state;
     explicit process_snapshot(std::shared_ptr<const state> s) noexcept : state_(std::move(s)) {}
 

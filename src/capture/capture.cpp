@@ -11,6 +11,7 @@
 #include <vmio/smaps.hpp>
 
 #include "base/range_set.hpp"
+#include "capture/capture_access.hpp"
 #include "capture/capture_walk.hpp"
 #include "capture/process_snapshot_state.hpp"
 #include "freeze/frozen_target.hpp"
@@ -31,18 +32,23 @@ std::vector<address_range> served_ranges(const process& target) {
     return served;
 }
 
+/// `pause`: null without one.
+detail::capture_record begun(const process& target, const pause_guard* pause) {
+    detail::capture_record record;
+    record.time = std::chrono::system_clock::now();
+    record.paused = pause != nullptr;
+    static_cast<detail::process_info&>(record) = detail::read_process_info(target, pause);
+    return record;
+}
+
 /// Captures the target itself, under a pause if that is asked for.
 captured capture_once(const process_memory& memory, const capture_options& options, std::vector<address_range> served) {
-    const process& target = memory.target();
     const detail::held_pages none;
-    detail::capture_record record;
     const auto began = std::chrono::steady_clock::now();
     std::optional<pause_guard> pause;
-    if (options.pause) pause.emplace(target, options.pause_limits);
+    if (options.pause) pause.emplace(memory.target(), options.pause_limits);
     const pause_guard* const held = pause ? &*pause : nullptr;
-    record.time = std::chrono::system_clock::now();
-    record.paused = options.pause;
-    static_cast<detail::process_info&>(record) = detail::read_process_info(target, held);
+    detail::capture_record record = begun(memory.target(), held);
     capture_walk walk(memory, options, held, none, std::move(served));
     walk.run();
     if (pause) {
@@ -102,6 +108,16 @@ process_snapshot process_snapshot::capture(const process_memory& memory, const c
         return options.frozen_copy ? capture_frozen(memory, options) : capture_once_or_twice(memory, options);
     });
     return state::holding(std::move(all.record), std::move(all.layout), std::move(all.file));
+}
+
+process_snapshot detail::capture_access::capture_under(const pause_guard& pause, const process_memory& memory,
+                                                       const capture_options& options) {
+    const held_pages none;
+    capture_record record = begun(memory.target(), &pause);
+    capture_walk walk(memory, options, &pause, none, {});
+    walk.run();
+    captured all = walk.finish(std::move(record));
+    return process_snapshot::state::holding(std::move(all.record), std::move(all.layout), std::move(all.file));
 }
 
 }  // namespace vmio

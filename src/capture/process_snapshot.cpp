@@ -25,20 +25,40 @@ std::vector<address_range> ranges_of(const std::vector<memory_gap>& gaps) {
     return ranges;
 }
 
-/// Sets the final size: zeros at the end were not written.
-detail::file_descriptor resized(detail::file_descriptor file, std::uint64_t size) {
-    detail::resize(file.get(), size);
-    return file;
-}
-
 }  // namespace
 
-process_snapshot::state::state(detail::capture_record r, detail::region_layout l, detail::file_descriptor filled)
+process_snapshot::state::state(detail::capture_record r, detail::region_layout l,
+                               std::shared_ptr<const detail::snapshot_data> c)
     : record(std::move(r)),
       layout(std::move(l)),
-      file(std::make_shared<const detail::sealed_memfd>(resized(std::move(filled), layout.size()),
-                                                        static_cast<std::size_t>(layout.size()))),
+      content(std::move(c)),
       ranges(detail::without(layout.regions(), ranges_of(record.gaps))) {}
+
+process_snapshot process_snapshot::state::holding(detail::capture_record record, detail::region_layout layout,
+                                                  detail::file_descriptor filled) {
+    const std::uint64_t size = layout.size();
+    detail::resize(filled.get(), size);  // zeros at the end were not written
+    auto file = std::make_shared<const detail::sealed_memfd>(std::move(filled), static_cast<std::size_t>(size));
+    return holding(std::move(record), std::move(layout),
+                   std::make_shared<const detail::snapshot_data>(std::move(file)));
+}
+
+std::shared_ptr<const detail::snapshot_data> process_snapshot::state::part(std::uint64_t offset,
+                                                                           std::uint64_t size) const {
+    auto file =
+        std::make_shared<const detail::sealed_memfd>(content->shared_file(), offset, static_cast<std::size_t>(size));
+    const auto first = static_cast<std::size_t>(offset / page_size());
+    const auto end = static_cast<std::size_t>((offset + size) / page_size());
+    const std::span<const detail::cow_pages::entry> replaced = content->overlay().entries(first, end);
+    std::vector<std::size_t> pages;
+    for (const detail::cow_pages::entry& e : replaced) pages.push_back(e.page - first);
+    auto from = replaced.begin();
+    detail::cow_pages overlay;
+    if (!pages.empty())
+        overlay = detail::cow_pages().with(
+            pages, [&](std::size_t, std::span<std::byte> to) { std::copy_n((from++)->bytes, to.size(), to.begin()); });
+    return std::make_shared<const detail::snapshot_data>(std::move(file), std::move(overlay));
+}
 
 std::span<const address_range> process_snapshot::ranges() const noexcept {
     return state_->ranges;
@@ -53,7 +73,7 @@ std::span<const address_range> process_snapshot::stored() const noexcept {
 }
 
 std::uint64_t process_snapshot::memory_used() const noexcept {
-    return state_->file->memory_used();
+    return state_->content->memory_used();
 }
 
 const memory_map& process_snapshot::map() const noexcept {
@@ -115,7 +135,7 @@ std::size_t process_snapshot::read_some(address from, std::span<std::byte> to, s
         return 0;
     }
     to = to.first(static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), range->end() - from)));
-    return state_->file->read_some(*state_->layout.offset_of({from, from + to.size()}), to, ec);
+    return state_->content->read_some(*state_->layout.offset_of({from, from + to.size()}), to, ec);
 }
 
 void process_snapshot::read(address from, std::span<std::byte> to) const {
@@ -133,9 +153,7 @@ snapshot process_snapshot::bytes(const address_range& part) const {
     if (part.empty()) return snapshot::zeroed(0);
     const std::optional<std::uint64_t> offset = state_->layout.offset_of(part);
     if (!offset) throw std::out_of_range("vmio::process_snapshot: that was not captured as a whole");
-    auto file =
-        std::make_shared<const detail::sealed_memfd>(state_->file, *offset, static_cast<std::size_t>(part.size()));
-    return snapshot::state::holding(std::make_shared<const detail::snapshot_data>(std::move(file)));
+    return snapshot::state::holding(state_->part(*offset, part.size()));
 }
 
 }  // namespace vmio

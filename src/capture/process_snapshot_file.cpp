@@ -54,7 +54,7 @@ void process_snapshot::save(const std::filesystem::path& path) const {
         while (from < end) {
             std::error_code ec;
             const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end - from));
-            const std::size_t got = state_->file->read_some(from, std::span(buffer).first(most), ec);
+            const std::size_t got = state_->content->read_some(from, std::span(buffer).first(most), ec);
             if (got == 0) throw memory_error(read_operation(), process_id(), range.end() - (end - from), ec);
             const std::span<const std::byte> bytes(buffer.data(), got);
             checksum.add(bytes);

@@ -32,6 +32,7 @@ public:
     /// Returns: the number of pages, including a partial last page.
     std::size_t pages() const noexcept { return size() / page_size() + (size() % page_size() != 0 ? 1 : 0); }
     const sealed_memfd& file() const noexcept { return *file_; }
+    const std::shared_ptr<const sealed_memfd>& shared_file() const noexcept { return file_; }
     const cow_pages& overlay() const noexcept { return overlay_; }
 
     /// Whether a mutable_view can write to the file.

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include <vmio/error.hpp>
 
 #include "base/cancellation.hpp"
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
+#include "capture/capture_access.hpp"
 #include "inject/restartable_sequence.hpp"
 #include "process/pause_access.hpp"
 #include "process/register_sets.hpp"
@@ -56,16 +58,21 @@ checkpoint::checkpoint(const process& target, const checkpoint_options& options)
       memory_(target),
       base_(capture()) {}
 
-/// Precondition: the tracker has been restarted before, so that it knows of every write after the capture. Of some
-/// before, too, which does no harm.
-process_snapshot checkpoint::capture() const {
+capture_options checkpoint::selection() const {
     capture_options options;
     options.ranges = options_.ranges;
-    options.pause = true;
-    options.pause_limits = options_.pause_limits;
     options.regions.wanted = [shared = options_.shared](const mapping& m) {
         return m.perms.write && (shared || !m.perms.shared);
     };
+    return options;
+}
+
+/// Precondition: the tracker has been restarted before, so that it knows of every write after the capture. Of some
+/// before, too, which does no harm.
+process_snapshot checkpoint::capture() const {
+    capture_options options = selection();
+    options.pause = true;
+    options.pause_limits = options_.pause_limits;
     return process_snapshot::capture(memory_, options);
 }
 
@@ -73,7 +80,7 @@ restore_result checkpoint::restore() {
     const detail::cancellation_disabled now;
     detail::write_log& log = detail::tracker_access::log_of(tracker_);
     const pause_guard pause(tracker_.target(), options_.pause_limits);
-    pending_ = detail::united(pending_, detail::intersected(log.written(true), base_.ranges()));
+    take_written();
     write_back_result done = detail::restore_pages(base_, memory_, detail::without(pending_, sequence_areas(pause)));
     if (options_.registers) restore_registers(base_, pause);
     pause.check();
@@ -96,11 +103,24 @@ std::vector<address_range> checkpoint::changed() const {
     return detail::intersected(detail::united(pending_, tracker_.written()), base_.ranges());
 }
 
+/// To be called under a pause.
+void checkpoint::take_written() {
+    const std::vector<address_range> written = detail::tracker_access::log_of(tracker_).written(true);
+    pending_ = detail::united(pending_, detail::intersected(written, base_.ranges()));
+    elsewhere_ = detail::united(elsewhere_, detail::without(written, base_.ranges()));
+}
+
 void checkpoint::advance() {
     const detail::cancellation_disabled now;
-    pending_ = detail::united(pending_, detail::intersected(tracker_.written_then_restart(), base_.ranges()));
-    base_ = capture();
+    const pause_guard pause(tracker_.target(), options_.pause_limits);
+    take_written();
+    const detail::write_log& log = detail::tracker_access::log_of(tracker_);
+    const std::vector<address_range> changed = detail::united(detail::united(pending_, elsewhere_), log.untracked());
+    process_snapshot next = detail::capture_access::capture_changes(pause, memory_, selection(), base_, changed);
+    pause.check();
+    base_ = std::move(next);
     pending_.clear();
+    elsewhere_.clear();
 }
 
 }  // namespace vmio

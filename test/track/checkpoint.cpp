@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <vmio/checkpoint.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <map>
 #include <random>
 #include <string>
@@ -15,6 +18,7 @@
 
 #include <vmio/error.hpp>
 #include <vmio/process_memory.hpp>
+#include <vmio/snapshot_diff.hpp>
 
 #include "processes/child.hpp"
 #include "processes/stepped_process.hpp"
@@ -35,6 +39,16 @@ namespace {
 
 bool holds_pattern(pid_t id, const pages& area) {
     return test::is_pattern(area.start(), peek(id, area.start(), area.size()));
+}
+
+/// How many of this process's descriptors are memfds.
+std::size_t memory_files() {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code ec;
+        count += std::filesystem::read_symlink(entry, ec).string().starts_with("/memfd:") ? 1 : 0;
+    }
+    return count;
 }
 
 vmio::checkpoint_options only(const address_range& range) {
@@ -291,6 +305,50 @@ BOOST_AUTO_TEST_CASE(the_present_memory_becomes_the_base) {
     BOOST_TEST(static_cast<char>(peek(target.id(), area.page(2), 1).front()) == 'a');
     BOOST_TEST(first.read_value<char>(area.page(1)) == 'a');
     BOOST_TEST(point.base().read_value<char>(area.page(1)) == 'b');
+}
+
+BOOST_AUTO_TEST_CASE(an_advanced_base_is_what_a_capture_would_be_and_shares_what_has_not_changed) {
+    const pages area(600);
+    std::mt19937 random(7);
+    stepped_process target([&](int round) {
+        random.seed(static_cast<unsigned>(round));
+        for (int i = 0; i < 10; ++i) {
+            std::byte* const page = area.data() + (1 + random() % 599) * vmio::page_size();
+            ::madvise(page, vmio::page_size(), 103);  // MADV_GUARD_REMOVE
+            switch (random() % 4) {
+                case 0: std::memset(page, 0, vmio::page_size()); break;
+                case 1: ::madvise(page, vmio::page_size(), MADV_DONTNEED); break;
+                case 2: test::install_guards(page, vmio::page_size()); break;
+                default: page[random() % vmio::page_size()] = std::byte{1};
+            }
+        }
+        if (round == 30) ::mprotect(area.data(), vmio::page_size(), PROT_READ);
+    });
+    checkpoint point(process(target.id()), only(area.range()));
+    const std::size_t files = memory_files();
+    for (int round = 0; round < 40; ++round) {
+        target.step(round);
+        if (round % 5 == 4) point.restore();
+        point.advance();
+        const vmio::process_snapshot& base = point.base();
+        const auto expected = vmio::process_snapshot::capture(
+            process(target.id()),
+            {.regions = {.wanted = [](const vmio::mapping& m) { return m.perms.write && !m.perms.shared; }},
+             .ranges = {area.range()},
+             .pause = true});
+        BOOST_TEST_REQUIRE(std::ranges::equal(base.ranges(), expected.ranges()));
+        BOOST_TEST_REQUIRE(std::ranges::equal(base.gaps(), expected.gaps()));
+        BOOST_TEST(std::ranges::equal(base.stored(), expected.stored()));
+        BOOST_TEST(diff(base, expected).empty());
+        BOOST_TEST(base.paused());
+        BOOST_TEST(base.threads().size() == 1u);
+        for (const address_range& r : base.ranges()) {
+            vmio::cow_view seen = base.view(r);
+            vmio::cow_view right = expected.view(r);
+            BOOST_TEST(std::ranges::equal(seen.bytes(), right.bytes()));
+        }
+        if (round == 3) BOOST_TEST(memory_files() == files + 1);  // that of `expected`
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_target_that_has_ended_is_an_error) {

@@ -124,10 +124,11 @@ void look_at(judge& j, const process_snapshot& captured) {
     j.of_one_program();
 }
 
-process_snapshot capture(target& t, bool pause) {
+process_snapshot capture(target& t, bool pause, bool frozen = false) {
     vmio::capture_options options;
     options.ranges = {arena};
     options.pause = pause;
+    options.frozen_copy = frozen;
     const auto lock = pause ? std::unique_lock(t.tracer) : std::unique_lock<std::mutex>();
     return process_snapshot::capture(process(t.id()), options);
 }
@@ -139,11 +140,11 @@ public:
 
     void work_once() {
         target& t = targets_[random_() % targets_.size()];
-        static constexpr void (worker::*jobs[])(target&){&worker::transfer, &worker::walk,   &worker::find,
-                                                         &worker::take,     &worker::freeze, &worker::compare,
-                                                         &worker::hold,     &worker::dump,   &worker::restore};
-        static constexpr const char* names[]{"transfer", "walk",  "search", "capture",   "paused capture",
-                                             "diff",     "pause", "core",   "write back"};
+        static constexpr void (worker::*jobs[])(target&){
+            &worker::transfer, &worker::walk,    &worker::find, &worker::take, &worker::freeze,
+            &worker::copy,     &worker::compare, &worker::hold, &worker::dump, &worker::restore};
+        static constexpr const char* names[]{"transfer",    "walk", "search", "capture", "paused capture",
+                                             "frozen copy", "diff", "pause",  "core",    "write back"};
         const std::size_t job = job_++ % std::size(jobs);
         name_ = names[job];
         try {
@@ -220,6 +221,14 @@ private:
         look_at(j, capture(t, true));
     }
 
+    void copy(target& t) {
+        const shared lock(t.lock);
+        judge j{all_, name_};
+        const process_snapshot frozen = capture(t, true, true);
+        look_at(j, frozen);
+        if (!frozen.frozen_copy()) all_.add(all_.refused, name_ + ": " + frozen.frozen_copy_refusal());
+    }
+
     void compare(target& t) {
         const shared lock(t.lock);
         judge before{all_, name_};
@@ -254,6 +263,7 @@ private:
         const std::string path = place_ / "core";
         vmio::core_options options;
         options.pause = random_() % 2 == 0;
+        options.frozen_copy = options.pause && random_() % 2 == 0;
         {
             const auto alone = options.pause ? std::unique_lock(t.tracer) : std::unique_lock<std::mutex>();
             write_core(process(t.id()), path, options);
