@@ -40,6 +40,7 @@ bool parse(const char* text, proc_stat& status) noexcept {
             case 6: found.session = static_cast<int>(value); break;
             case 9: found.flags = value; break;
             case 19: found.nice = static_cast<int>(value); break;
+            case 20: found.threads = value; break;
             case 26: found.start_code = value; break;
             case 27: found.end_code = value; break;
             case 28: found.start_stack = value; break;
@@ -58,18 +59,20 @@ bool parse(const char* text, proc_stat& status) noexcept {
 constexpr std::size_t entry_size_at = 16;
 constexpr std::size_t entry_name_at = 19;
 
-enum class look { all_exiting, one_runs, changed };
+enum class look { all_exiting, one_runs, vanished, unseen };
 
 bool is_gone(const std::error_code& ec) noexcept {
     return ec.value() == ESRCH || ec.value() == ENOENT;
 }
 
-/// Checks every thread once. `changed`: one of them vanished meanwhile.
+/// Checks every thread once. `vanished`: one of them did meanwhile. `unseen`: there are more threads than were listed;
+/// by the time that the listed ones are looked at, they may have begun, and called exec(2), which ends the others.
 look look_at_threads(int directory) noexcept {
     const file_descriptor list(sys::openat(directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!list) return is_gone(last_system_error()) ? look::all_exiting : look::one_runs;
     bool vanished = false;
-    bool any = false;
+    unsigned long seen = 0;
+    unsigned long threads = 0;
     char entries[4096];
     for (;;) {
         const long size = sys::getdents64(list.get(), entries, sizeof entries);
@@ -85,14 +88,17 @@ look look_at_threads(int directory) noexcept {
             std::snprintf(place, sizeof place, "%.20s/stat", name);
             proc_stat thread;
             const std::error_code ec = read_proc_stat(list.get(), place, thread);
-            any = true;
+            ++seen;
             if (is_gone(ec))
                 vanished = true;
             else if (ec || !thread.exiting())
                 return look::one_runs;
+            else
+                threads = thread.threads;
         }
     }
-    return vanished || !any ? look::changed : look::all_exiting;
+    if (vanished || seen == 0) return look::vanished;
+    return threads > seen ? look::unseen : look::all_exiting;
 }
 
 }  // namespace
@@ -113,14 +119,16 @@ std::error_code read_proc_stat(int directory, const char* name, proc_stat& statu
 
 bool all_threads_exiting(int directory) noexcept {
     // A thread that vanished may have ended, or have become the first one by exec(2): only a pass without that is
-    // conclusive.
+    // conclusive; and only if another one agrees, since a thread can begin while others are looked at.
     constexpr int most_looks = 100;
+    look before = look::vanished;
     for (int looks = 0; looks < most_looks; ++looks) {
         const look seen = look_at_threads(directory);
-        if (seen != look::changed) return seen == look::all_exiting;
-        ::sched_yield();
+        if (seen == look::one_runs || (seen == look::all_exiting && before == seen)) return seen == look::all_exiting;
+        if (seen != look::all_exiting) ::sched_yield();
+        before = seen;
     }
-    return true;  // threads end one by one, and none was seen running
+    return before != look::unseen;  // threads end one by one, and none was seen running
 }
 
 }  // namespace vmio::detail

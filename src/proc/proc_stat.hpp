@@ -12,6 +12,7 @@ struct proc_stat {
     int process_group = 0;
     int session = 0;
     int nice = 0;
+    unsigned long threads = 0;  ///< of the process; 0 while it is taken from the list
     unsigned long flags = 0;
     unsigned long pending = 0;  ///< signals pending for the thread itself, signal n in bit n - 1, up to 31
 
@@ -52,7 +53,7 @@ std::error_code read_proc_stat(int directory, const char* name, proc_stat& statu
 /// Whether all threads of the process of `directory` (a descriptor of /proc/PID) are exiting: between SIGKILL and the
 /// end of a large process its memory is gone while its pidfd still reports it alive.
 /// Returns: false also if that cannot be determined. Does not throw, allocate or wait.
-/// Cost: an open and a read for each thread up to the first that is not exiting.
+/// Cost: an open and a read for each thread up to the first that is not exiting; twice if all are.
 bool all_threads_exiting(int directory) noexcept;
 
 }  // namespace vmio::detail

@@ -2,6 +2,8 @@
 #include "proc/proc_stat.hpp"
 
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include <fcntl.h>
@@ -11,6 +13,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "processes/child.hpp"
+#include "support/scratch.hpp"
 
 using vmio::detail::proc_stat;
 using vmio::detail::read_proc_stat;
@@ -49,6 +52,7 @@ BOOST_AUTO_TEST_CASE(the_fields_are_counted_from_the_last_parenthesis) {
         BOOST_TEST(s.session == 6);
         BOOST_TEST(s.flags == 9u);
         BOOST_TEST(s.nice == 19);
+        BOOST_TEST(s.threads == 20u);
         BOOST_TEST(s.start_code == 26u);
         BOOST_TEST(s.end_code == 27u);
         BOOST_TEST(s.start_stack == 28u);
@@ -100,4 +104,20 @@ BOOST_AUTO_TEST_CASE(a_process_of_which_no_thread_runs_on_is_exiting) {
     const int ours = ::open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
     BOOST_TEST(!vmio::detail::all_threads_exiting(ours));
     ::close(ours);
+}
+
+BOOST_AUTO_TEST_CASE(a_process_with_more_threads_than_were_listed_is_not_exiting) {
+    // As it looks while a thread that began after the listing calls exec(2) and ends the others.
+    const test::scratch_directory directory;
+    std::filesystem::create_directories(directory / "task/7");
+    const auto exiting_with = [&](int threads) {
+        std::ofstream(directory / "task/7/stat")
+            << "7 (cat) Z 1 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 " << threads << " 0 100 0 0 0\n";
+        const int opened = ::open(directory.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+        const bool exiting = vmio::detail::all_threads_exiting(opened);
+        ::close(opened);
+        return exiting;
+    };
+    BOOST_TEST(exiting_with(1));
+    BOOST_TEST(!exiting_with(2));
 }
