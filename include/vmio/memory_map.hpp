@@ -56,7 +56,12 @@ public:
     /// read; ESTALE, it called exec during each of eight readings. Never an empty list instead.
     /// Cost: 0.4 microseconds a mapping, most of it in the kernel; memory_map_check::gaps adds as much for each gap.
     /// Races: without PROCMAP_QUERY (before Linux 6.11, or refused) memory_map_check::gaps does nothing.
+    /// @{
     static memory_map load(const process& target, memory_map_check check = memory_map_check::none);
+    static memory_map load(pid_t target, memory_map_check check = memory_map_check::none) {
+        return load(process(target), check);
+    }
+    /// @}
     /// The same without memory_error.
     /// Returns: an empty map, with an error in `ec`, where the other throws.
     /// @{

@@ -83,7 +83,11 @@ public:
     /// Opens the memory of `target`.
     /// Errors: memory_error with EPERM or EACCES, it may not be accessed (ptrace(2), "Ptrace access mode checking");
     /// ESRCH, the process has ended; ENOSYS, this kernel lacks the call.
+    /// @{
     explicit process_memory(process target, process_memory_options = {});
+    explicit process_memory(pid_t target, process_memory_options options = {})
+        : process_memory(process(target), options) {}
+    /// @}
     /// The same without memory_error; after an error only target() and options() may be called.
     /// @{
     process_memory(process target, process_memory_options, std::error_code& ec);

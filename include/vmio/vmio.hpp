@@ -21,6 +21,7 @@
 #include <vmio/file_offset.hpp>
 #include <vmio/fwd.hpp>
 #include <vmio/gdb_remote_memory.hpp>
+#include <vmio/hex_dump.hpp>
 #include <vmio/mapping.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/memory_device.hpp>
@@ -45,6 +46,7 @@
 #include <vmio/read_consistent.hpp>
 #include <vmio/read_past_gaps.hpp>
 #include <vmio/region_reader.hpp>
+#include <vmio/remote_ptr.hpp>
 #include <vmio/search.hpp>
 #include <vmio/smaps.hpp>
 #include <vmio/snapshot.hpp>
