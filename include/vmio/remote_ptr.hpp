@@ -30,19 +30,20 @@ namespace vmio {
 template <class T, std::unsigned_integral Word = std::uint64_t>
 class remote_ptr {
 public:
-    using element_type = T;
-    using word_type = Word;
+    using element_type = T;  ///< what it points to
+    using word_type = Word;  ///< what it is there
 
     /// Null.
     constexpr remote_ptr() noexcept = default;
+    /// Null.
     constexpr remote_ptr(std::nullptr_t) noexcept {}
     /// Errors: std::out_of_range for an address that does not fit a Word.
     constexpr explicit remote_ptr(address a) : address_(checked(a)) {}
     /// The pointer that this process has at the same address, as a fork does.
     explicit remote_ptr(const T* p) : remote_ptr(address_of(p)) {}
 
-    constexpr address get() const noexcept { return address_; }
-    constexpr explicit operator bool() const noexcept { return address_ != 0; }
+    constexpr address get() const noexcept { return address_; }                  ///< the address
+    constexpr explicit operator bool() const noexcept { return address_ != 0; }  ///< whether it is not null
 
     /// The same address, as one of another type.
     template <class U>
@@ -52,8 +53,8 @@ public:
     /// A copy of an element, to which it gives access like a pointer.
     class copy {
     public:
-        const T& operator*() const noexcept { return value_; }
-        const T* operator->() const noexcept { return &value_; }
+        const T& operator*() const noexcept { return value_; }    ///< the element
+        const T* operator->() const noexcept { return &value_; }  ///< a member of it
 
     private:
         friend class remote_ptr;
@@ -120,6 +121,8 @@ public:
         return {*this, memory};
     }
 
+    /// As with pointers, in elements.
+    /// @{
     remote_ptr& operator+=(std::ptrdiff_t n) noexcept {
         address_ = static_cast<Word>(address_ + static_cast<Word>(n) * static_cast<Word>(sizeof(T)));
         return *this;
@@ -130,6 +133,7 @@ public:
     friend remote_ptr operator+(remote_ptr p, std::ptrdiff_t n) noexcept { return p += n; }
     friend remote_ptr operator+(std::ptrdiff_t n, remote_ptr p) noexcept { return p += n; }
     friend remote_ptr operator-(remote_ptr p, std::ptrdiff_t n) noexcept { return p -= n; }
+    /// @}
     /// Returns: the number of elements between the two.
     friend std::ptrdiff_t operator-(remote_ptr a, remote_ptr b) noexcept {
         using signed_word = std::make_signed_t<Word>;
@@ -137,10 +141,14 @@ public:
                static_cast<std::ptrdiff_t>(sizeof(T));
     }
 
+    /// Compares addresses.
+    /// @{
     friend constexpr bool operator==(remote_ptr a, remote_ptr b) noexcept { return a.address_ == b.address_; }
     friend constexpr std::strong_ordering operator<=>(remote_ptr a, remote_ptr b) noexcept {
         return a.address_ <=> b.address_;
     }
+
+    /// @}
 
     /// Writes the address, as in 0x7f3a2c001230.
     template <class Traits>
