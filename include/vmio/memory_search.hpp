@@ -31,10 +31,19 @@ VMIO_EXPORT search_summary search_by_reading(const detail::read_function& memory
                                              const byte_pattern& pattern, const std::function<bool(address)>& found,
                                              std::size_t alignment = 1);
 
-/// Searches all ranges of a memory: search_by_reading() with m.ranges().
+/// Searches all ranges of a memory: search_by_reading() with m.ranges(). An any_memory that is a process is searched as
+/// a process_memory is, so that no absent page of it becomes present.
 template <memory_with_ranges M>
 search_summary search(const M& memory, const byte_pattern& pattern, const std::function<bool(address)>& found,
                       std::size_t alignment = 1) {
+    if constexpr (requires { memory.template as<process_memory>(); }) {
+        if (const process_memory* const live = memory.template as<process_memory>()) {
+            search_options options;
+            options.regions.within = memory.window();
+            options.alignment = alignment;
+            return search(*live, pattern, found, options);
+        }
+    }
     return search_by_reading(detail::reading_from(memory), memory.ranges(), pattern, found, alignment);
 }
 

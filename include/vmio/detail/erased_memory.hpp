@@ -23,6 +23,7 @@
 #include <vmio/fwd.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/memory_gap.hpp>
+#include <vmio/memory_map.hpp>
 
 namespace vmio {
 
@@ -34,6 +35,8 @@ namespace detail {
 /// @cond
 VMIO_EXPORT std::vector<address_range> readable_ranges(const process_memory&);
 VMIO_EXPORT std::vector<memory_gap> unreadable_ranges(const process_memory&);
+VMIO_EXPORT memory_map map_of(const process_memory&);
+VMIO_EXPORT memory_map map_of(std::span<const mapping>);
 VMIO_EXPORT unsigned word_size_of(const process_memory&);
 VMIO_EXPORT unsigned word_size_of(const process_snapshot&);
 
@@ -65,6 +68,25 @@ struct memory_attributes {
             return {all.begin(), all.end()};
         } else if constexpr (is_cache<M>) {
             return memory_attributes<std::remove_cvref_t<decltype(m.memory())>>::gaps(m.memory());
+        } else {
+            return {};
+        }
+    }
+    static memory_map map(const M& m) {
+        if constexpr (std::same_as<M, process_memory>) {
+            return map_of(m);
+        } else if constexpr (requires {
+                                 { m.map() } -> std::convertible_to<memory_map>;
+                             }) {
+            return m.map();
+        } else if constexpr (requires { std::span<const mapping>(m.mappings()); }) {
+            return map_of(m.mappings());
+        } else if constexpr (requires {
+                                 { m.maps_text() } -> std::convertible_to<std::string>;
+                             }) {
+            return memory_map::from_text(m.maps_text());
+        } else if constexpr (is_cache<M>) {
+            return memory_attributes<std::remove_cvref_t<decltype(m.memory())>>::map(m.memory());
         } else {
             return {};
         }
@@ -112,6 +134,7 @@ struct VMIO_EXPORT erased_memory {
     virtual bool writable() const noexcept = 0;
     virtual std::vector<address_range> ranges() const = 0;
     virtual std::vector<memory_gap> gaps() const = 0;
+    virtual memory_map map() const = 0;
     virtual pid_t process_id() const noexcept = 0;
     virtual const char* read_operation() const noexcept = 0;
     virtual const char* write_operation() const noexcept = 0;
@@ -150,6 +173,7 @@ struct held_memory final : erased_memory {
     bool writable() const noexcept override { return memory_writer<M>; }
     std::vector<address_range> ranges() const override { return attributes::ranges(memory); }
     std::vector<memory_gap> gaps() const override { return attributes::gaps(memory); }
+    memory_map map() const override { return attributes::map(memory); }
     pid_t process_id() const noexcept override { return process_id_of(memory); }
     const char* read_operation() const noexcept override { return read_operation_of(memory); }
     const char* write_operation() const noexcept override { return write_operation_of(memory); }
