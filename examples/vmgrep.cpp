@@ -108,7 +108,7 @@ class counted_memory {
 public:
     counted_memory(const vmio::any_memory& memory, std::vector<vmio::address_range> ranges, tool::progress_bar& bar)
         : memory_(memory), ranges_(std::move(ranges)), bar_(bar) {
-        for (const vmio::address_range& range : ranges_) total_ += range.size();
+        for (const vmio::address_range& range : stored_) total_ += range.size();
     }
 
     std::size_t read_some(vmio::address where, std::span<std::byte> to, std::error_code& ec) const noexcept {
@@ -118,10 +118,12 @@ public:
         return got;
     }
     const std::vector<vmio::address_range>& ranges() const { return ranges_; }
+    const std::vector<vmio::address_range>& stored() const { return stored_; }
 
 private:
     const vmio::any_memory& memory_;
     const std::vector<vmio::address_range> ranges_;
+    const std::vector<vmio::address_range> stored_ = memory_.stored();
     tool::progress_bar& bar_;
     std::uint64_t total_ = 0;
     mutable std::uint64_t read_ = 0;

@@ -66,6 +66,9 @@ public:
     /// Returns: what can be read, sorted, adjacent ranges joined. Of a process: its mappings of this moment that may be
     /// read, except devices. For a memory that does not know: its window(), if it has one, else nothing.
     std::vector<address_range> ranges() const { return held_->ranges(); }
+    /// Returns: the parts of ranges() that may hold anything but zeros, sorted: of a snapshot and of a core file, what
+    /// is stored; of other memories all of ranges().
+    std::vector<address_range> stored() const { return held_->stored(); }
     /// Returns: what is mapped and cannot be read, sorted; empty for a memory that does not know.
     std::vector<memory_gap> gaps() const { return held_->gaps(); }
 

@@ -52,7 +52,8 @@ public:
 
     /// Returns: the addresses of the current chunk. Empty before the first next() and after the end.
     const address_range& range() const noexcept { return range_; }
-    /// Whether the chunk is known to be zero without being read: it was never touched, or a snapshot does not store it.
+    /// Whether the chunk is known to be zero without being read: it was never touched, or is not
+    /// any_memory::stored().
     /// Such a chunk has any size.
     bool zeros() const noexcept { return bytes_.size() != range_.size(); }
     /// Returns: the bytes of the chunk, at most 512 KiB, valid until the next call of next(); empty if zeros().

@@ -64,6 +64,10 @@ struct windowed_memory final : detail::erased_memory {
         if (!all.empty()) return detail::intersected(all, std::span(&window, 1));
         return window.empty() ? all : std::vector{window};  // what is asked for, where nothing is known
     }
+    std::vector<address_range> stored() const override {
+        const std::vector<address_range> all = memory->stored();
+        return all.empty() && memory->ranges().empty() ? ranges() : detail::intersected(all, std::span(&window, 1));
+    }
     std::vector<memory_gap> gaps() const override {
         std::vector<memory_gap> all = memory->gaps();
         for (memory_gap& gap : all) gap.range = gap.range.intersection(window);

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <vmio/error.hpp>
-#include <vmio/process_snapshot.hpp>
 #include <vmio/region_reader.hpp>
 
 #include "base/range_set.hpp"
@@ -94,9 +93,7 @@ class ranges_walk final : public detail::walk_source {
 public:
     ranges_walk(any_memory memory, detail::range_span parts) : memory_(std::move(memory)) {
         const std::vector<address_range> ranges = detail::intersected(memory_.ranges(), parts);
-        const process_snapshot* const captured = memory_.as<process_snapshot>();
-        pieces_ = pieces_of(
-            ranges, captured != nullptr ? detail::without(ranges, captured->stored()) : std::vector<address_range>());
+        pieces_ = pieces_of(ranges, detail::without(ranges, memory_.stored()));
     }
 
     bool next(address_range& range, std::span<const std::byte>& bytes) override {

@@ -45,6 +45,19 @@ inline constexpr bool is_cache = false;
 template <class M>
 inline constexpr bool is_cache<cached_memory<M>> = true;
 
+template <class M>
+concept has_map = requires(const M& m) {
+    { m.map() } -> std::convertible_to<memory_map>;
+};
+template <class M>
+concept has_mappings = requires(const M& m) {
+    std::span<const mapping>(m.mappings());
+};
+template <class M>
+concept has_maps_text = requires(const M& m) {
+    { m.maps_text() } -> std::convertible_to<std::string>;
+};
+
 /// The attributes of a memory beyond its bytes, for those that have them.
 template <class M>
 struct memory_attributes {
@@ -58,6 +71,16 @@ struct memory_attributes {
             return memory_attributes<std::remove_cvref_t<decltype(m.memory())>>::ranges(m.memory());
         } else {
             return {};
+        }
+    }
+    static std::vector<address_range> stored(const M& m) {
+        if constexpr (requires { std::span<const address_range>(m.stored()); }) {
+            const auto& all = m.stored();
+            return {all.begin(), all.end()};
+        } else if constexpr (is_cache<M>) {
+            return memory_attributes<std::remove_cvref_t<decltype(m.memory())>>::stored(m.memory());
+        } else {
+            return ranges(m);
         }
     }
     static std::vector<memory_gap> gaps(const M& m) {
@@ -75,15 +98,11 @@ struct memory_attributes {
     static memory_map map(const M& m) {
         if constexpr (std::same_as<M, process_memory>) {
             return map_of(m);
-        } else if constexpr (requires {
-                                 { m.map() } -> std::convertible_to<memory_map>;
-                             }) {
+        } else if constexpr (has_map<M>) {
             return m.map();
-        } else if constexpr (requires { std::span<const mapping>(m.mappings()); }) {
+        } else if constexpr (has_mappings<M>) {
             return map_of(m.mappings());
-        } else if constexpr (requires {
-                                 { m.maps_text() } -> std::convertible_to<std::string>;
-                             }) {
+        } else if constexpr (has_maps_text<M>) {
             return memory_map::from_text(m.maps_text());
         } else if constexpr (is_cache<M>) {
             return memory_attributes<std::remove_cvref_t<decltype(m.memory())>>::map(m.memory());
@@ -133,6 +152,7 @@ struct VMIO_EXPORT erased_memory {
     virtual std::size_t write_some(address, std::span<const std::byte>, std::error_code&) const noexcept = 0;
     virtual bool writable() const noexcept = 0;
     virtual std::vector<address_range> ranges() const = 0;
+    virtual std::vector<address_range> stored() const = 0;
     virtual std::vector<memory_gap> gaps() const = 0;
     virtual memory_map map() const = 0;
     virtual pid_t process_id() const noexcept = 0;
@@ -172,6 +192,7 @@ struct held_memory final : erased_memory {
     }
     bool writable() const noexcept override { return memory_writer<M>; }
     std::vector<address_range> ranges() const override { return attributes::ranges(memory); }
+    std::vector<address_range> stored() const override { return attributes::stored(memory); }
     std::vector<memory_gap> gaps() const override { return attributes::gaps(memory); }
     memory_map map() const override { return attributes::map(memory); }
     pid_t process_id() const noexcept override { return process_id_of(memory); }
