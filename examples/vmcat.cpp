@@ -157,11 +157,12 @@ private:
         return vmio::memory_gap{{at, stop}, covered ? vmio::gap_reason::no_permission : vmio::gap_reason::unmapped};
     }
     std::optional<vmio::memory_gap> hole_at(vmio::address at, vmio::address end) const {
-        const auto above = [&](const auto& r) { return r.end() > at; };
-        const auto next = std::find_if(ranges_.begin(), ranges_.end(), above);
+        const auto below = [&](const auto& r) { return r.end() <= at; };
+        const auto next = std::partition_point(ranges_.begin(), ranges_.end(), below);
         if (ranges_.empty() || (next != ranges_.end() && next->contains(at))) return std::nullopt;
         if (next != ranges_.end()) end = std::min(end, next->start());
-        const auto gap = std::find_if(gaps_.begin(), gaps_.end(), [&](const auto& g) { return above(g.range); });
+        const auto gap =
+            std::partition_point(gaps_.begin(), gaps_.end(), [&](const auto& g) { return below(g.range); });
         if (gap == gaps_.end() || gap->range.start() >= end) return vmio::memory_gap{{at, end}};
         if (gap->range.contains(at)) return vmio::memory_gap{{at, std::min(end, gap->range.end())}, gap->reason};
         return vmio::memory_gap{{at, gap->range.start()}};

@@ -29,11 +29,12 @@ public:
             range = {range.start(), std::min(range.end(), next_boundary(range.start(), page_size()))};
         else if (next != last)
             range = {range.start(), std::min(range.end(), next->start())};
-        for (const memory_gap& gap : gaps_) {
-            if (gap.range.contains(range.start()))
-                return {{range.start(), std::min(range.end(), gap.range.end())}, gap.reason};
-            if (range.overlaps(gap.range)) return {{range.start(), gap.range.start()}, gap_reason::unmapped};
-        }
+        const auto below = [&](const memory_gap& gap) { return gap.range.end() <= range.start(); };
+        const auto gap = std::partition_point(gaps_.begin(), gaps_.end(), below);
+        if (gap != gaps_.end() && gap->range.contains(range.start()))
+            return {{range.start(), std::min(range.end(), gap->range.end())}, gap->reason};
+        if (gap != gaps_.end() && gap->range.overlaps(range))
+            return {{range.start(), gap->range.start()}, gap_reason::unmapped};
         return {range, is_said_to_be_readable ? gap_reason::input_output : gap_reason::unmapped};
     }
 
