@@ -1,6 +1,6 @@
 # What a tool says of itself, as help2man reads it.
 1s/^usage/Usage/
-2s/^       \([^ ]\)/  or:  \1/
+2,3s/^       \([^ ]\)/  or:  \1/
 s/^options/Options/
 s/^exit status: /*Exit status*\n/
 s/^  -\(.\) \[ --\([a-z0-9-]*\) \]/  -\1, --\2   /

@@ -9,6 +9,7 @@
 #include <vmio/query_mapping.hpp>
 
 #include "function_symbol.hpp"
+#include "memory_argument.hpp"
 #include "text.hpp"
 #include "tool.hpp"
 #include "trap.hpp"
@@ -71,15 +72,16 @@ bool wait_for_call(tool::tracer& target, const std::string& function) {
 int main(int argc, char** argv) {
     using tool::options::value;
     tool::command breakpoint{
-        .usage = "FUNCTION PROGRAM [ARGUMENT...]\n--pid PID FUNCTION",
+        .usage = "FUNCTION PROGRAM [ARGUMENT...]\n--pid PROCESS FUNCTION",
         .text =
-            "Shows the next call of FUNCTION in a program, which it starts, or in process PID: the caller,\n"
+            "Shows the next call of FUNCTION in a program, which it starts, or in PROCESS: the caller,\n"
             "and what the registers of the arguments hold, with text that they point to. The process\n"
             "then runs on as if nothing had been; also when this program is interrupted, but not when\n"
             "it is killed. The name is as in nm(1): of a running process in any file that is mapped, else\n"
             "in the program itself. Before arguments that begin with a dash: --\n",
         .statuses = "0 it was called, 1 it was not, or could not be waited for, 2 wrong usage"};
-    breakpoint.offered.add_options()("pid,p", value<pid_t>(), "a process that runs already");
+    breakpoint.offered.add_options()("pid,p", value<std::string>(),
+                                     "a process that runs already: its id, or comm:NAME");
     breakpoint.argument("FUNCTION", value<std::string>()->required());
     breakpoint.argument("PROGRAM", value<std::vector<std::string>>());
     breakpoint.order.add("PROGRAM", -1);
@@ -88,7 +90,8 @@ int main(int argc, char** argv) {
         if (runs == (given.count("PROGRAM") != 0)) throw tool::usage_error("either a program, or --pid");
         if (!machine::known) throw std::runtime_error("it knows the breakpoint instructions of x86-64 and arm64 only");
         std::optional<tool::tracer> target;
-        runs ? target.emplace(tool::process_id(given, "pid"))
+        runs ? target.emplace(
+                   tool::require_process(given["pid"].as<std::string>(), "calls nothing: give a process").id())
              : target.emplace(given["PROGRAM"].as<std::vector<std::string>>());
         const auto function = given["FUNCTION"].as<std::string>();
         const bool called = wait_for_call(*target, function);

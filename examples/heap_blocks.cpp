@@ -11,6 +11,7 @@
 
 #include <vmio/block_scanner.hpp>
 
+#include "memory_argument.hpp"
 #include "text.hpp"
 #include "tool.hpp"
 
@@ -62,10 +63,12 @@ int show(const tool::options::variables_map& given) {
         file.open(name);
         if (!file) throw std::runtime_error("cannot open " + name);
     }
-    const vmio::process_memory memory{vmio::process(tool::process_id(given))};
+    const vmio::any_memory memory = tool::open_memory(given["MEMORY"].as<std::string>());
+    const auto list = read_list(from_file ? file : std::cin);
+    const auto* const live = tool::process_in(memory);
     bool all = true;
     for (const vmio::block_result& block :
-         vmio::scan_blocks(memory, read_list(from_file ? file : std::cin), line_size)) {
+         live != nullptr ? vmio::scan_blocks(*live, list, line_size) : vmio::scan_blocks(memory, list, line_size)) {
         print(block);
         all = all && !block.error;
     }
@@ -77,15 +80,17 @@ int show(const tool::options::variables_map& given) {
 int main(int argc, char** argv) {
     using tool::options::value;
     tool::command command{
-        .usage = "PID [LIST]",
+        .usage = "MEMORY [LIST]",
         .text =
-            "Shows what is at many places of a process's memory: the allocations that a heap profiler has listed, "
-            "say.\n"
+            "Shows what is at many places of a process's memory, or of any other: the allocations that a heap "
+            "profiler\n"
+            "has listed, say.\n"
             "LIST, or else the standard input, has lines of an address and a size, both hexadecimal after 0x; what\n"
-            "follows them, empty lines and lines that begin with # are passed by. Prints the first bytes of each.\n",
+            "follows them, empty lines and lines that begin with # are passed by. Prints the first bytes of each.\n" +
+            tool::memory_text,
         .failure = tool::misused,
         .statuses = "0 all blocks could be read, 1 some could not, 2 it could not be done, or wrong usage"};
-    command.argument("PID", value<pid_t>()->required());
+    command.argument("MEMORY", value<std::string>()->required());
     command.argument("LIST", value<std::string>());
     return tool::run(std::move(command), argc, argv, show);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Reads and changes the memory of another process through a std::iostream.
+/// Reads and changes the memory of another process, or any other memory, through a std::iostream.
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -8,8 +8,10 @@
 #include <stdexcept>
 #include <string>
 
+#include <vmio/memory_stream.hpp>
 #include <vmio/process_vm_stream.hpp>
 
+#include "memory_argument.hpp"
 #include "tool.hpp"
 
 namespace {
@@ -18,7 +20,8 @@ std::streamoff position(vmio::address a) {
     return static_cast<std::streamoff>(a);
 }
 
-std::string line_at(vmio::process_vm_stream& memory, vmio::address where) {
+template <class Stream>
+std::string line_at(Stream& memory, vmio::address where) {
     std::string line;
     memory.seekg(position(where));
     if (!memory) throw std::runtime_error("no position: " + memory.last_error().message());
@@ -70,20 +73,25 @@ bool demonstrate() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    tool::command poke{.usage = "[PID ADDRESS [TEXT]]",
-                       .text =
-                           "Prints the line of text at ADDRESS in process PID, or writes TEXT there.\n"
-                           "Without arguments: starts a target of its own, changes it, and checks that it changed.\n"
-                           "ADDRESS may be hexadecimal (0x...). Before a TEXT that begins with a dash: --\n"};
-    poke.argument("PID", tool::options::value<pid_t>());
+    tool::command poke{
+        .usage = "[MEMORY ADDRESS [TEXT]]",
+        .text =
+            "Prints the line of text at ADDRESS in a process, or any other memory, or writes TEXT there.\n"
+            "Without arguments: starts a target of its own, changes it, and checks that it changed.\n"
+            "ADDRESS may be hexadecimal (0x...). Before a TEXT that begins with a dash: --\n" +
+            tool::memory_text};
+    poke.argument("MEMORY", tool::options::value<std::string>());
     poke.argument("ADDRESS", tool::options::value<std::string>());
     poke.argument("TEXT", tool::options::value<std::string>());
     return tool::run(std::move(poke), argc, argv, [](const tool::options::variables_map& given) {
         if (given.empty()) return demonstrate() ? tool::done : tool::failed;
-        if (given.count("PID") == 0 || given.count("ADDRESS") == 0)
-            throw tool::usage_error("PID and ADDRESS go together");
+        if (given.count("MEMORY") == 0 || given.count("ADDRESS") == 0)
+            throw tool::usage_error("MEMORY and ADDRESS go together");
         const vmio::address where = tool::number(given["ADDRESS"].as<std::string>());
-        vmio::process_vm_stream memory(tool::process_id(given), where);
+        const vmio::any_memory target = tool::open_memory(given["MEMORY"].as<std::string>());
+        if (given.count("TEXT") != 0 && !target.writable())
+            tool::refuse(target, "cannot be written: give a process, or gdb:HOST:PORT");
+        vmio::memory_stream<vmio::any_memory> memory(target, where);
         memory.exceptions(std::ios::badbit);
         if (given.count("TEXT") != 0)
             memory << given["TEXT"].as<std::string>() << std::flush;

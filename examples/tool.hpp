@@ -15,7 +15,6 @@
 #include <utility>
 
 #include <sys/ioctl.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include <boost/program_options.hpp>
@@ -104,13 +103,6 @@ int run(command c, int argc, char** argv, Body&& body) {
         std::cerr << name << ": " << e.what() << '\n';
         return c.failure;
     }
-}
-
-/// The argument PID, or another one that is such a number.
-inline pid_t process_id(const options::variables_map& given, const char* argument = "PID") {
-    const auto id = given[argument].as<pid_t>();
-    if (id < 1) throw usage_error("a process id is at least 1");
-    return id;
 }
 
 /// The whole of `text` as a number; hexadecimal after 0x.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-/// Copies a range of a process's memory to the standard output, or the standard input into it.
+/// Copies a range of a process's memory, or of any other, to the standard output, or the standard input into it.
 #include <algorithm>
 #include <iostream>
 #include <optional>
@@ -10,12 +10,13 @@
 
 #include <unistd.h>
 
+#include <vmio/hex_dump.hpp>
 #include <vmio/memory_map.hpp>
-#include <vmio/process_vm_stream.hpp>
+#include <vmio/memory_stream.hpp>
+#include <vmio/memory_walk.hpp>
 #include <vmio/query_mapping.hpp>
-#include <vmio/read_past_gaps.hpp>
 
-#include "hex_dump.hpp"
+#include "memory_argument.hpp"
 #include "text.hpp"
 #include "tool.hpp"
 
@@ -55,14 +56,20 @@ std::optional<vmio::address_range> named(const vmio::memory_map& map, std::strin
     return vmio::address_range(first->range.start(), last->range.end());
 }
 
-vmio::address_range range_of(const vmio::process& target, const std::string& text) {
+std::optional<vmio::mapping> mapping_around(const vmio::any_memory& memory, vmio::address where) {
+    if (const auto* const live = tool::process_in(memory)) return vmio::query_mapping(live->target(), where);
+    const vmio::memory_map map = tool::mapped_in(memory);
+    const vmio::mapping* const m = map.find(where);
+    return m != nullptr ? std::optional(*m) : std::nullopt;
+}
+
+vmio::address_range range_of(const vmio::any_memory& memory, const std::string& text) {
     const std::size_t sign = text.find_first_of("-+");
     if (const auto start = address_in(text.substr(0, sign))) {
         if (sign == text.npos) {
-            const auto around = vmio::query_mapping(target, *start);
+            const auto around = mapping_around(memory, *start);
             if (around) return {*start, around->range.end()};
-            throw std::runtime_error("nothing is mapped at " + text + ": 'vmmap " + std::to_string(target.id()) +
-                                     "' lists what is");
+            throw std::runtime_error("nothing is mapped at " + text + ": 'vmmap " + memory.name() + "' lists what is");
         }
         if (text[sign] == '+') return sized(*start, text.substr(sign + 1));
         const auto end = address_in(text.substr(sign + 1));
@@ -70,13 +77,14 @@ vmio::address_range range_of(const vmio::process& target, const std::string& tex
         if (*end < *start) throw tool::usage_error("the range ends before it starts");
         return {*start, *end};
     }
-    const vmio::memory_map map = vmio::memory_map::load(target);
+    const vmio::memory_map map = memory.map();
+    if (map.empty()) tool::refuse(memory, "has no names of regions: give addresses, START-END or START+LENGTH");
     if (const auto all = named(map, text)) return *all;
     const std::size_t plus = text.rfind('+');  // names may have one too: libstdc++.so.6
     const auto region = plus != text.npos ? named(map, std::string_view(text).substr(0, plus)) : std::nullopt;
     if (region) return sized(region->start(), text.substr(plus + 1));
-    throw std::runtime_error("no region is called '" + tool::printable(text) + "': 'vmmap " +
-                             std::to_string(target.id()) + "' lists them");
+    throw std::runtime_error("no region is called '" + tool::printable(text) + "': 'vmmap " + memory.name() +
+                             "' lists them");
 }
 
 // ---- what is done with it ----
@@ -107,8 +115,8 @@ private:
 };
 
 /// Up to the first byte that cannot be read, which is an error.
-int print_raw(const vmio::process_memory& memory, const vmio::address_range& range) {
-    vmio::process_vm_istream from(memory, range);
+int print_raw(const vmio::any_memory& memory, const vmio::address_range& range) {
+    vmio::memory_istream<vmio::any_memory> from(memory, range);
     from.exceptions(std::ios::badbit);
     std::vector<char> piece(std::min<std::uint64_t>(piece_size, range.size()));
     for (std::uint64_t left = range.size(); left > 0 && std::cout;) {
@@ -121,43 +129,75 @@ int print_raw(const vmio::process_memory& memory, const vmio::address_range& ran
 }
 
 /// Goes past what is not mapped, or not for reading, without trying it: it may be terabytes.
-vmio::address past_hole(const vmio::process& target, vmio::address at, vmio::address end, gap_report& report) {
-    while (at < end) {
-        const auto next = vmio::query_mapping(target, at, vmio::mapping_lookup::next_after);
-        const bool covered = next && next->range.contains(at);
-        if (covered && next->perms.read) break;
-        const vmio::address stop = !next ? end : std::min(end, covered ? next->range.end() : next->range.start());
-        report.add({{at, stop}, covered ? vmio::gap_reason::no_permission : vmio::gap_reason::unmapped});
-        at = stop;
+class hole_skipper {
+public:
+    explicit hole_skipper(const vmio::any_memory& memory) : live_(tool::process_in(memory)) {
+        if (live_ != nullptr) return;
+        ranges_ = memory.ranges();
+        gaps_ = memory.gaps();
     }
-    return at;
-}
+
+    /// Returns: where the hole ends that `at` is in.
+    vmio::address past(vmio::address at, vmio::address end, gap_report& report) const {
+        while (at < end) {
+            const auto hole = live_ != nullptr ? hole_in_process(at, end) : hole_at(at, end);
+            if (!hole) break;
+            report.add(*hole);
+            at = hole->range.end();
+        }
+        return at;
+    }
+
+private:
+    std::optional<vmio::memory_gap> hole_in_process(vmio::address at, vmio::address end) const {
+        const auto next = vmio::query_mapping(live_->target(), at, vmio::mapping_lookup::next_after);
+        const bool covered = next && next->range.contains(at);
+        if (covered && next->perms.read) return std::nullopt;
+        const vmio::address stop = !next ? end : std::min(end, covered ? next->range.end() : next->range.start());
+        return vmio::memory_gap{{at, stop}, covered ? vmio::gap_reason::no_permission : vmio::gap_reason::unmapped};
+    }
+    std::optional<vmio::memory_gap> hole_at(vmio::address at, vmio::address end) const {
+        const auto below = [&](const auto& r) { return r.end() <= at; };
+        const auto next = std::partition_point(ranges_.begin(), ranges_.end(), below);
+        if (ranges_.empty() || (next != ranges_.end() && next->contains(at))) return std::nullopt;
+        if (next != ranges_.end()) end = std::min(end, next->start());
+        const auto gap =
+            std::partition_point(gaps_.begin(), gaps_.end(), [&](const auto& g) { return below(g.range); });
+        if (gap == gaps_.end() || gap->range.start() >= end) return vmio::memory_gap{{at, end}};
+        if (gap->range.contains(at)) return vmio::memory_gap{{at, std::min(end, gap->range.end())}, gap->reason};
+        return vmio::memory_gap{{at, gap->range.start()}};
+    }
+
+    const vmio::process_memory* live_;
+    std::vector<vmio::address_range> ranges_;  // of any other memory, which does not change
+    std::vector<vmio::memory_gap> gaps_;
+};
 
 /// All of it: what cannot be read is zero, or missing from a dump.
-int print_past_gaps(const vmio::process_memory& memory, const vmio::address_range& range, bool dump) {
+int print_past_gaps(const vmio::any_memory& memory, const vmio::address_range& range, bool dump) {
     gap_report report;
+    std::optional<hole_skipper> holes;
     std::vector<std::byte> piece(std::min<std::uint64_t>(piece_size, range.size()));
-    std::string rows;
     for (vmio::address at = range.start(); at < range.end() && std::cout;) {
         const auto bytes = std::span(piece).first(std::min<std::uint64_t>(piece.size(), range.end() - at));
         const auto gaps = vmio::read_past_gaps(memory, at, bytes);
         for (const vmio::memory_gap& gap : gaps) report.add(gap);
         if (dump) {
-            rows.clear();
-            tool::append_hex_dump(rows, at, bytes, gaps);
-            std::cout.write(rows.data(), static_cast<std::streamsize>(rows.size()));
+            vmio::hex_dump(std::cout, bytes, at, gaps);
         } else {
             std::cout.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
         }
         at += bytes.size();
         const bool hole = gaps.size() == 1 && gaps.front().range.size() == bytes.size();
-        if (dump && hole) at = past_hole(memory.target(), at, range.end(), report);
+        if (!dump || !hole) continue;
+        if (!holes) holes.emplace(memory);
+        at = holes->past(at, range.end(), report);
     }
     return report.end();
 }
 
-int write_input(const vmio::process_memory& memory, const vmio::address_range& range) {
-    vmio::process_vm_ostream to(memory, range, 0);
+int write_input(const vmio::any_memory& memory, const vmio::address_range& range) {
+    vmio::memory_ostream<vmio::any_memory> to(memory, range, 0);
     to.exceptions(std::ios::badbit);
     std::vector<char> piece(piece_size);
     std::uint64_t left = range.size();
@@ -176,10 +216,10 @@ int write_input(const vmio::process_memory& memory, const vmio::address_range& r
 
 int main(int argc, char** argv) {
     tool::command vmcat{
-        .usage = "[OPTION...] PID RANGE",
+        .usage = "[OPTION...] MEMORY RANGE",
         .text =
-            "Copies a range of the memory of process PID to the standard output: raw bytes, or a\n"
-            "hexdump if that is a terminal. RANGE is one of\n"
+            "Copies a range of the memory of a process, or of any other, to the standard output: raw\n"
+            "bytes, or a hexdump if that is a terminal. RANGE is one of\n"
             "  START-END, START+LENGTH  an address is hexadecimal; a length is decimal, or 0x...\n"
             "  START                    up to the end of the mapping that it lies in\n"
             "  NAME, NAME+LENGTH        the region of that name: [stack], [heap], a file's path or\n"
@@ -189,22 +229,26 @@ int main(int argc, char** argv) {
             "always the beginning of the range. A hexdump continues behind it: -- is a byte that cannot\n"
             "be read, and rows of nothing else are left out.\n"
             "Input (--write) may be shorter than the range, but not longer. After an error, what lies\n"
-            "before the address that it names has been written.\n",
+            "before the address that it names has been written. Core files, snapshots and raw images are\n"
+            "only read.\n" +
+            tool::memory_text,
         .statuses = "0 all was read or written, 1 not all, or nothing: the standard error says why, 2 wrong usage"};
     vmcat.offered.add_options()("hex,x", "print a hexdump")("raw,r", "print raw bytes, even on a terminal")(
         "zero-gaps,z", "print zeros for what cannot be read, and go on; still the exit status is 1")(
         "write,w", "write the standard input into the range")(
         "force,f", "with --write: write also where the process itself may not");
-    vmcat.argument("PID", tool::options::value<pid_t>()->required());
+    vmcat.argument("MEMORY", tool::options::value<std::string>()->required());
     vmcat.argument("RANGE", tool::options::value<std::string>()->required());
     return tool::run(std::move(vmcat), argc, argv, [](const tool::options::variables_map& given) {
         const auto has = [&](const char* option) { return given.count(option) != 0; };
         if (has("write") + has("hex") + has("raw") > 1 || (has("zero-gaps") && (has("write") || has("hex"))))
             throw tool::usage_error("--write, --hex, and --raw or --zero-gaps exclude each other");
         if (has("force") && !has("write")) throw tool::usage_error("--force is for --write");
-        const vmio::process target(tool::process_id(given));
-        const vmio::process_memory memory(target, {.force_write = has("force")});
-        const vmio::address_range range = range_of(target, given["RANGE"].as<std::string>());
+        const vmio::any_memory memory = tool::open_memory(given["MEMORY"].as<std::string>(),
+                                                          {.process = {.force_write = has("force")}, .remote = {}});
+        if (has("write") && !memory.writable())
+            tool::refuse(memory, "cannot be written: give a process, or gdb:HOST:PORT");
+        const vmio::address_range range = range_of(memory, given["RANGE"].as<std::string>());
         const bool dump = has("hex") || (!has("raw") && !has("zero-gaps") && ::isatty(STDOUT_FILENO) == 1);
         try {
             if (has("write")) return write_input(memory, range);

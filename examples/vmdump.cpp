@@ -23,6 +23,7 @@
 
 #include <vmio/write_core.hpp>
 
+#include "memory_argument.hpp"
 #include "progress_bar.hpp"
 #include "tool.hpp"
 
@@ -116,12 +117,12 @@ std::string description_of_pause(const vmio::core_summary& summary) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    tool::command vmdump{.usage = "[OPTION...] PID [FILE]",
+    tool::command vmdump{.usage = "[OPTION...] PROCESS [FILE]",
                          .text =
-                             "Writes the memory and registers of process PID into a core file for a debugger: "
-                             "core.PID, or FILE, or - for\nthe standard output. The process is paused "
-                             "meanwhile and then resumed. Zeros take no room on the disk.\n"};
-    vmdump.argument("PID", tool::options::value<pid_t>()->required());
+                             "Writes the memory and registers of a process, given by its id or as comm:NAME, into a "
+                             "core file for a debugger:\ncore.PID, or FILE, or - for the standard output. The process "
+                             "is paused meanwhile and then resumed. Zeros take no\nroom on the disk.\n"};
+    vmdump.argument("PROCESS", tool::options::value<std::string>()->required());
     vmdump.argument("FILE", tool::options::value<std::string>());
     vmdump.offered.add_options()("gzip,z", "pack it: core.PID.gz")                                                   //
         ("frozen,f", "let the process run: write a copy of it, which it makes while it is paused for milliseconds")  //
@@ -130,9 +131,11 @@ int main(int argc, char** argv) {
         ("dontdump,d", "write also what the program asked to be left out (MADV_DONTDUMP)")                           //
         ("quiet,q", "no progress bar, and no summary");
     return tool::run(std::move(vmdump), argc, argv, [](const tool::options::variables_map& given) {
-        const pid_t id = tool::process_id(given);
         if (given.count("frozen") != 0 && given.count("running") != 0)
             throw tool::usage_error("--frozen and --running exclude each other");
+        const vmio::process target =
+            tool::require_process(given["PROCESS"].as<std::string>(), "is not dumped: give a process that runs");
+        const pid_t id = target.id();
         const bool packed = given.count("gzip") != 0;
         const bool quiet = given.count("quiet") != 0;
         const std::string path = given.count("FILE") != 0 ? given["FILE"].as<std::string>()
@@ -147,7 +150,7 @@ int main(int argc, char** argv) {
             if (given.count("anonymous") != 0)
                 how.wanted = [](const vmio::mapping& m) { return !m.file_backed() || m.perms.write; };
             if (bar.shown()) how.progress = [&bar](std::uint64_t done, std::uint64_t total) { bar.draw(done, total); };
-            summary = write(vmio::process(id), path, packed, how);
+            summary = write(target, path, packed, how);
         }
         if (!quiet)
             std::cerr << path << ": " << tool::size_text(summary.size) << ", " << summary.threads << " threads, "

@@ -9,7 +9,6 @@
 #include <span>
 #include <string>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -18,8 +17,10 @@
 #include <vmio/address.hpp>
 #include <vmio/detail/config.hpp>
 #include <vmio/detail/erased_memory.hpp>
+#include <vmio/detail/read_all.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/memory_gap.hpp>
+#include <vmio/memory_map.hpp>
 
 namespace vmio {
 
@@ -55,10 +56,7 @@ public:
     void read(address from, std::span<std::byte> to) const;
     template <class T>
     T read_value(address from) const {
-        static_assert(std::is_trivially_copyable_v<T>, "only the bytes of a value can be moved");
-        alignas(T) std::byte bytes[sizeof(T)];
-        read(from, bytes);
-        return __builtin_bit_cast(T, bytes);
+        return detail::read_value<T>(*this, from);
     }
     /// @}
     /// Writes all bytes.
@@ -66,10 +64,17 @@ public:
     void write(address to, std::span<const std::byte> from) const;
 
     /// Returns: what can be read, sorted, adjacent ranges joined. Of a process: its mappings of this moment that may be
-    /// read, except devices. Empty for a memory that does not know.
+    /// read, except devices. For a memory that does not know: its window(), if it has one, else nothing.
     std::vector<address_range> ranges() const { return held_->ranges(); }
+    /// Returns: the parts of ranges() that may hold anything but zeros, sorted: of a snapshot and of a core file, what
+    /// is stored; of other memories all of ranges().
+    std::vector<address_range> stored() const { return held_->stored(); }
     /// Returns: what is mapped and cannot be read, sorted; empty for a memory that does not know.
     std::vector<memory_gap> gaps() const { return held_->gaps(); }
+
+    /// Returns: the mappings of the program: of a process at this moment, of a captured process, of a core file (see
+    /// core_memory::mappings()), of a Linux process behind a debugging server. Empty for a memory that does not know.
+    memory_map map() const { return held_->map(); }
 
     /// Returns: the name for messages.
     const std::string& name() const noexcept { return held_->name; }

@@ -48,6 +48,9 @@ public:
 
     /// Returns: the ranges that can be read, sorted, neighbours joined.
     const std::vector<address_range>& ranges() const noexcept;
+    /// Returns: the parts of ranges() for which the file has data, sorted; the rest of ranges() are holes of the file,
+    /// which are zero. All of ranges() where the file system does not tell. Cost: two calls of lseek(2) for each part.
+    std::vector<address_range> stored() const;
     /// Returns: the ranges that were mapped and cannot be read, sorted.
     const std::vector<memory_gap>& gaps() const noexcept;
     /// Whether the file ends before the end that its headers say.

@@ -89,6 +89,10 @@ struct gdb_remote_options;
 class gdb_remote_memory;
 
 class any_memory;
+class memory_walk;
+enum class difference;
+struct memory_difference;
+struct memory_diff_options;
 struct open_options;
 
 enum class tracking_method;

@@ -56,6 +56,9 @@ public:
     /// process; else empty.
     /// Errors: memory_error.
     std::vector<address_range> ranges() const;
+    /// Returns: the text of /proc/PID/maps (proc_pid_maps(5)) of a Linux process, from the server's machine; else
+    /// empty. Errors: memory_error.
+    std::string maps_text() const;
     /// Returns: the auxiliary vector (getauxval(3)) of a Linux process; else empty.
     /// Errors: memory_error.
     std::vector<std::byte> auxiliary_vector() const;

@@ -2,11 +2,13 @@
 /// One spelling for any memory.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include <vmio/any_memory.hpp>
 #include <vmio/detail/config.hpp>
 #include <vmio/gdb_remote_memory.hpp>
+#include <vmio/process.hpp>
 #include <vmio/process_memory.hpp>
 
 namespace vmio {
@@ -41,5 +43,10 @@ struct open_options {
 /// file_error of the constructor of the memory; memory_error with ESRCH if no process has the name, and with ENOTUNIQ
 /// and a list of the ids if several have it.
 VMIO_EXPORT any_memory open_memory(std::string_view spelling, const open_options& options = {});
+
+/// Opens the process that `spelling` names, but not its memory: for what only a process has, such as page_map.
+/// Returns: nothing if it names a memory of another kind.
+/// Errors: as open_memory(); std::invalid_argument also for a process with a window.
+VMIO_EXPORT std::optional<process> open_process(std::string_view spelling);
 
 }  // namespace vmio

@@ -7,12 +7,12 @@
 #include <span>
 #include <string>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <vmio/address.hpp>
 #include <vmio/detail/config.hpp>
+#include <vmio/detail/read_all.hpp>
 #include <vmio/error.hpp>
 #include <vmio/memory_gap.hpp>
 #include <vmio/process.hpp>
@@ -130,16 +130,12 @@ public:
     /// @{
     template <class T>
     T read_value(address from) const {
-        static_assert(std::is_trivially_copyable_v<T>, "only the bytes of a value can be moved");
-        alignas(T) std::byte bytes[sizeof(T)];
-        read(from, bytes);
-        return __builtin_bit_cast(T, bytes);
+        return detail::read_value<T>(*this, from);
     }
 
     template <class T>
     void write_value(address to, const T& value) const {
-        static_assert(std::is_trivially_copyable_v<T>, "only the bytes of a value can be moved");
-        write(to, std::as_bytes(std::span<const T, 1>(&value, 1)));
+        detail::write_value(*this, to, value);
     }
     /// @}
 

@@ -11,7 +11,6 @@
 #include <span>
 #include <string>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -22,6 +21,7 @@
 #include <vmio/core_progress.hpp>
 #include <vmio/cow_view.hpp>
 #include <vmio/detail/config.hpp>
+#include <vmio/detail/read_all.hpp>
 #include <vmio/memory_gap.hpp>
 #include <vmio/memory_map.hpp>
 #include <vmio/process.hpp>
@@ -132,10 +132,7 @@ public:
     void read(address from, std::span<std::byte> to) const;
     template <class T>
     T read_value(address from) const {
-        static_assert(std::is_trivially_copyable_v<T>, "only the bytes of a value can be moved");
-        alignas(T) std::byte bytes[sizeof(T)];
-        read(from, bytes);
-        return __builtin_bit_cast(T, bytes);
+        return detail::read_value<T>(*this, from);
     }
     /// @}
 

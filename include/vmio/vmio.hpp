@@ -25,12 +25,14 @@
 #include <vmio/mapping.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/memory_device.hpp>
+#include <vmio/memory_diff.hpp>
 #include <vmio/memory_gap.hpp>
 #include <vmio/memory_map.hpp>
 #include <vmio/memory_search.hpp>
 #include <vmio/memory_stream.hpp>
 #include <vmio/memory_streambuf.hpp>
 #include <vmio/memory_view.hpp>
+#include <vmio/memory_walk.hpp>
 #include <vmio/mutable_view.hpp>
 #include <vmio/open_memory.hpp>
 #include <vmio/page_map.hpp>

@@ -12,6 +12,26 @@
 
 namespace vmio::detail {
 
+inline std::size_t first_difference(std::span<const std::byte> a, std::span<const std::byte> b, std::size_t at) {
+    constexpr std::size_t step = 256;  // memcmp(3) is fast, but does not return the position
+    while (a.size() - at >= step && std::memcmp(&a[at], &b[at], step) == 0) at += step;
+    while (at < a.size() && a[at] == b[at]) ++at;
+    return at;
+}
+
+/// Compares the bytes at `start` and calls run(range) for each run that differs. Precondition: `a` and `b` have the
+/// same size.
+template <class F>
+void for_each_difference(address start, std::span<const std::byte> a, std::span<const std::byte> b, F&& run) {
+    const std::size_t size = a.size();
+    for (std::size_t at = first_difference(a, b, 0); at < size;) {
+        std::size_t end = at + 1;
+        while (end < size && a[end] != b[end]) ++end;
+        run(address_range(start + at, start + end));
+        at = first_difference(a, b, end);
+    }
+}
+
 /// Collects the runs of bytes that differ, in the order of their addresses.
 class diff_runs {
 public:
@@ -19,13 +39,7 @@ public:
 
     /// Compares the bytes at `start`. Precondition: `a` and `b` have the same size.
     void compare(address start, std::span<const std::byte> a, std::span<const std::byte> b) {
-        const std::size_t size = a.size();
-        for (std::size_t at = first_difference(a, b, 0); at < size;) {
-            std::size_t end = at + 1;
-            while (end < size && a[end] != b[end]) ++end;
-            add({start + at, start + end});
-            at = first_difference(a, b, end);
-        }
+        for_each_difference(start, a, b, [this](const address_range& run) { add(run); });
     }
 
     /// Bytes between the last comparison and the next are unknown: runs are not joined across them.
@@ -34,13 +48,6 @@ public:
     std::vector<address_range> take() noexcept { return std::move(runs_); }
 
 private:
-    static std::size_t first_difference(std::span<const std::byte> a, std::span<const std::byte> b, std::size_t at) {
-        constexpr std::size_t step = 256;  // memcmp(3) is fast, but does not return the position
-        while (a.size() - at >= step && std::memcmp(&a[at], &b[at], step) == 0) at += step;
-        while (at < a.size() && a[at] == b[at]) ++at;
-        return at;
-    }
-
     void add(const address_range& run) {
         if (joinable_ && !runs_.empty() && run.start() - runs_.back().end() <= join_within_)
             runs_.back() = {runs_.back().start(), run.end()};

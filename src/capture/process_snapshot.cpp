@@ -139,12 +139,7 @@ std::size_t process_snapshot::read_some(address from, std::span<std::byte> to, s
 }
 
 void process_snapshot::read(address from, std::span<std::byte> to) const {
-    std::error_code ec;
-    for (std::size_t done = 0; done < to.size();) {
-        const std::size_t step = read_some(from + done, to.subspan(done), ec);
-        if (step == 0) throw memory_error(read_operation(), process_id(), from + done, ec);
-        done += step;
-    }
+    detail::read_all(*this, from, to);
 }
 
 snapshot process_snapshot::bytes(const address_range& part) const {

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include <vmio/memory.hpp>
-#include "base/system_call.hpp"
 
+#include "base/data_extents.hpp"
 #include "base/input_file.hpp"
+#include "base/range_set.hpp"
+#include "base/system_call.hpp"
 #include "base/system_error.hpp"
 #include "core/core_headers.hpp"
 #include "core/core_note_reader.hpp"
@@ -24,7 +26,7 @@ static_assert(memory_reader<core_memory>);
 namespace {
 
 /// Memory whose bytes are in the file.
-struct stored {
+struct stored_range {
     address_range range;
     std::uint64_t offset = 0;
 };
@@ -72,7 +74,7 @@ struct VMIO_HIDDEN core_memory::state {
     unsigned word_size = 0;
     bool cut_off = false;
     detail::core_notes process;
-    std::vector<stored> data;  // by address
+    std::vector<stored_range> data;  // by address
     std::vector<address_range> ranges;
     std::vector<memory_gap> gaps;
     std::vector<mapping> mappings;
@@ -139,9 +141,9 @@ core_memory core_memory::open(const std::filesystem::path& path) {
 
 std::size_t core_memory::read_some(address where, std::span<std::byte> to, std::error_code& ec) const noexcept {
     ec.clear();
-    const std::vector<stored>& data = state_->data;
-    auto part =
-        std::upper_bound(data.begin(), data.end(), where, [](address a, const stored& s) { return a < s.range.end(); });
+    const std::vector<stored_range>& data = state_->data;
+    auto part = std::upper_bound(data.begin(), data.end(), where,
+                                 [](address a, const stored_range& s) { return a < s.range.end(); });
     std::size_t done = 0;
     while (done < to.size()) {
         const address at = where + done;
@@ -166,6 +168,20 @@ std::size_t core_memory::read_some(address where, std::span<std::byte> to, std::
 
 const std::vector<address_range>& core_memory::ranges() const noexcept {
     return state_->ranges;
+}
+std::vector<address_range> core_memory::stored() const {
+    std::vector<address_range> parts;
+    std::uint64_t looked_at = 0;  // in the file
+    for (const stored_range& s : state_->data) {
+        const std::uint64_t end = s.offset + s.range.size();
+        const bool is_told = s.offset >= looked_at;  // segments that share bytes, of hostile files only, are data
+        looked_at = std::max(looked_at, end);
+        if (!is_told) detail::append(parts, s.range);
+        if (is_told)
+            for (const address_range& e : detail::data_extents(state_->file.get(), s.range.size(), s.offset))
+                detail::append(parts, s.range.part(e.start(), e.size()));
+    }
+    return parts;
 }
 const std::vector<memory_gap>& core_memory::gaps() const noexcept {
     return state_->gaps;

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include <vmio/error.hpp>
 #include <vmio/memory_map.hpp>
@@ -19,17 +20,6 @@
 
 namespace vmio {
 namespace {
-
-/// Moves all bytes by move(address, offset, ec), which may move a part of them at a time.
-template <class Move>
-void move_all(const char* operation, pid_t process, address where, std::size_t size, Move move) {
-    for (std::size_t done = 0; done < size;) {
-        std::error_code ec;
-        const std::size_t step = move(where + done, done, ec);
-        done += step;
-        if (step == 0) throw memory_error(operation, process, where + done, ec ? ec : detail::system_error_of(EFAULT));
-    }
-}
 
 /// Whether an auxiliary vector of such words has an entry of this machine's page size.
 template <class Word>
@@ -70,13 +60,30 @@ struct windowed_memory final : detail::erased_memory {
     }
     bool writable() const noexcept override { return memory->writable(); }
     std::vector<address_range> ranges() const override {
-        return detail::intersected(memory->ranges(), std::span(&window, 1));
+        const std::vector<address_range> all = memory->ranges();
+        if (!all.empty()) return detail::intersected(all, std::span(&window, 1));
+        return window.empty() ? all : std::vector{window};  // what is asked for, where nothing is known
+    }
+    std::vector<address_range> stored() const override {
+        const std::vector<address_range> all = memory->stored();
+        return all.empty() && memory->ranges().empty() ? ranges() : detail::intersected(all, std::span(&window, 1));
     }
     std::vector<memory_gap> gaps() const override {
         std::vector<memory_gap> all = memory->gaps();
         for (memory_gap& gap : all) gap.range = gap.range.intersection(window);
         std::erase_if(all, [](const memory_gap& gap) { return gap.range.empty(); });
         return all;
+    }
+    memory_map map() const override {
+        std::vector<mapping> parts;
+        for (mapping m : memory->map()) {
+            const address_range part = m.range.intersection(window);
+            if (part.empty()) continue;
+            m.offset += part.start() - m.range.start();
+            m.range = part;
+            parts.push_back(std::move(m));
+        }
+        return memory_map::from_mappings(std::move(parts));
     }
     pid_t process_id() const noexcept override { return memory->process_id(); }
     const char* read_operation() const noexcept override { return memory->read_operation(); }
@@ -119,6 +126,17 @@ std::vector<memory_gap> unreadable_ranges(const process_memory& memory) {
     return gaps;
 }
 
+memory_map map_of(const process_memory& memory) {
+    return memory_map::load(memory.target());
+}
+
+memory_map map_of(std::span<const mapping> mappings) {
+    std::vector<mapping> sorted;
+    for (const mapping& m : mappings)  // of a file, which may say anything
+        if (!m.range.empty() && (sorted.empty() || sorted.back().range.end() <= m.range.start())) sorted.push_back(m);
+    return memory_map::from_mappings(std::move(sorted));
+}
+
 unsigned word_size_of(const process_memory& memory) {
     try {
         return word_size_in(read_auxiliary_vector(memory.target()));
@@ -134,13 +152,11 @@ unsigned word_size_of(const process_snapshot& captured) {
 }  // namespace detail
 
 void any_memory::read(address from, std::span<std::byte> to) const {
-    move_all(read_operation(), process_id(), from, to.size(),
-             [&](address at, std::size_t done, std::error_code& ec) { return read_some(at, to.subspan(done), ec); });
+    detail::read_all(*this, from, to);
 }
 
 void any_memory::write(address to, std::span<const std::byte> from) const {
-    move_all(write_operation(), process_id(), to, from.size(),
-             [&](address at, std::size_t done, std::error_code& ec) { return write_some(at, from.subspan(done), ec); });
+    detail::write_all(*this, to, from);
 }
 
 any_memory any_memory::within(const address_range& window) const {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,19 +54,25 @@ any_memory open_file(const memory_spelling& what, const std::string& name) {
     return {core_memory::open(what.text), name};
 }
 
-any_memory open_parsed(const memory_spelling& what, const std::string& name, const open_options& options) {
+std::optional<process> process_of(const memory_spelling& what) {
     switch (what.kind) {
-        case memory_kind::process: return {process_memory(process(what.process_id), options.process), name};
-        case memory_kind::self: return {process_memory(process::self(), options.process), name};
-        case memory_kind::program: return {process_memory(process_of(what.text), options.process), name};
-        case memory_kind::foreign_proc: return {process_memory(process::in_proc(what.text), options.process), name};
+        case memory_kind::process: return process(what.process_id);
+        case memory_kind::self: return process::self();
+        case memory_kind::program: return process_of(what.text);
+        case memory_kind::foreign_proc: return process::in_proc(what.text);
+        default: return std::nullopt;
+    }
+}
+
+any_memory open_parsed(const memory_spelling& what, const std::string& name, const open_options& options) {
+    if (const auto live = process_of(what)) return {process_memory(*live, options.process), name};
+    switch (what.kind) {
         case memory_kind::core: return {core_memory::open(what.text), name};
         case memory_kind::snapshot: return {process_snapshot::load(what.text), name};
         case memory_kind::raw: return {detail::raw_image(what.text, what.start), name};
         case memory_kind::remote: return {gdb_remote_memory(what.text, options.remote), name};
-        case memory_kind::file: break;
+        default: return open_file(what, name);
     }
-    return open_file(what, name);
 }
 
 }  // namespace
@@ -74,6 +81,15 @@ any_memory open_memory(std::string_view spelling, const open_options& options) {
     const memory_spelling what = detail::parse_memory_spelling(spelling);
     const any_memory memory = open_parsed(what, std::string(spelling), options);
     return what.window ? memory.within(*what.window) : memory;
+}
+
+std::optional<process> open_process(std::string_view spelling) {
+    const memory_spelling what = detail::parse_memory_spelling(spelling);
+    std::optional<process> live = process_of(what);
+    if (live && what.window)
+        throw std::invalid_argument("vmio::open_process: '" + std::string(spelling) +
+                                    "': a window is for memory, not for a process: leave out what follows '#'");
+    return live;
 }
 
 }  // namespace vmio

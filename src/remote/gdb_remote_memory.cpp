@@ -83,6 +83,12 @@ std::vector<address_range> gdb_remote_memory::ranges() const {
     });
 }
 
+std::string gdb_remote_memory::maps_text() const {
+    return state_->told("list of mappings by the GDB remote protocol", [&] {
+        return state_->link.with_connection([](detail::gdb_connection& c) { return detail::maps_text_of(c); });
+    });
+}
+
 std::vector<std::byte> gdb_remote_memory::auxiliary_vector() const {
     const std::string bytes = state_->told("read of the auxiliary vector by the GDB remote protocol", [&] {
         return state_->link.with_connection([](detail::gdb_connection& c) { return c.read_object("auxv", ""); });

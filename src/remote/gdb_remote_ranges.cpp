@@ -79,10 +79,14 @@ std::vector<address_range> ranges_of_maps(std::string_view text) {
     return made_set(std::move(ranges));
 }
 
+std::string maps_text_of(gdb_connection& connection) {
+    if (connection.process_id() <= 1) return {};
+    return remote_file(connection, "/proc/" + std::to_string(connection.process_id()) + "/maps");
+}
+
 std::vector<address_range> ranges_of(gdb_connection& connection) {
     auto ranges = ranges_of_memory_map(connection.read_object("memory-map", ""));
-    if (ranges.empty() && connection.process_id() > 1)
-        ranges = ranges_of_maps(remote_file(connection, "/proc/" + std::to_string(connection.process_id()) + "/maps"));
+    if (ranges.empty()) ranges = ranges_of_maps(maps_text_of(connection));
     return ranges;
 }
 

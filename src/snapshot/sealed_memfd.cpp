@@ -53,22 +53,6 @@ void make_hole(int fd, std::uint64_t offset, std::uint64_t size) {
         fail("fallocate of a snapshot");  // GCOVR_EXCL_LINE: only in a race; memfds support it
 }
 
-std::vector<address_range> data_extents(int fd, std::uint64_t size, std::uint64_t start) {
-    std::vector<address_range> found;
-    const std::uint64_t stop = start + size;
-    for (std::uint64_t at = start; at < stop;) {
-        const off_t data = ::lseek(fd, static_cast<off_t>(at), SEEK_DATA);
-        if (data < 0 && last_system_error().value() == ENXIO) break;  // a hole up to the end
-        const off_t hole = data < 0 ? -1 : ::lseek(fd, data, SEEK_HOLE);
-        if (hole <= data) return {{0, size}};
-        const std::uint64_t end = std::min(static_cast<std::uint64_t>(hole), stop);
-        if (static_cast<std::uint64_t>(data) >= end) break;
-        found.emplace_back(static_cast<std::uint64_t>(data) - start, end - start);
-        at = end;
-    }
-    return found;
-}
-
 sealed_memfd::sealed_memfd(file_descriptor filled, std::size_t size) : file_(std::move(filled)), size_(size) {
     // EBUSY: the kernel still has references to pages. Each attempt waits 0.2 seconds for them; they are temporary.
     constexpr int most_tries = 20;

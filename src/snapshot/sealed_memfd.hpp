@@ -12,6 +12,7 @@
 
 #include <vmio/address.hpp>
 
+#include "base/data_extents.hpp"
 #include "base/file_descriptor.hpp"
 #include "base/mmap_region.hpp"
 
@@ -28,10 +29,6 @@ void write_all(int fd, std::uint64_t offset, std::span<const std::byte> bytes);
 
 /// Makes `size` bytes a hole: zeros that take no memory. Precondition: whole pages. Errors: memory_error.
 void make_hole(int fd, std::uint64_t offset, std::uint64_t size);
-
-/// Returns: the parts of the `size` bytes of `fd` from `start` on that are not holes, as offsets relative to `start`;
-/// the whole range if the file does not support SEEK_DATA and SEEK_HOLE (lseek(2)).
-std::vector<address_range> data_extents(int fd, std::uint64_t size, std::uint64_t start = 0);
 
 /// A memfd that cannot shrink or grow. It can be written to only through the mapping that it was made with, if any. All
 /// members are thread-safe.

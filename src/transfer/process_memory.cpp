@@ -159,19 +159,11 @@ std::size_t process_memory::write_some(address to, std::span<const std::byte> fr
 }
 
 void process_memory::read(address from, std::span<std::byte> to) const {
-    std::error_code ec;
-    for (std::size_t done = 0; done < to.size();) {
-        done += read_some(from + done, to.subspan(done), ec);
-        if (ec) throw memory_error(read_operation(), target_.id(), from + done, ec);
-    }
+    detail::read_all(*this, from, to);
 }
 
 void process_memory::write(address to, std::span<const std::byte> from) const {
-    std::error_code ec;
-    for (std::size_t done = 0; done < from.size();) {
-        done += write_some(to + done, from.subspan(done), ec);
-        if (ec) throw memory_error(write_operation(), target_.id(), to + done, ec);
-    }
+    detail::write_all(*this, to, from);
 }
 
 std::string process_memory::read_string(address from, std::size_t limit) const {

@@ -2,10 +2,13 @@
 #include <vmio/memory_search.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include <vmio/error.hpp>
 
+#include "base/range_set.hpp"
 #include "walk/seam_search.hpp"
 
 namespace vmio {
@@ -40,6 +43,23 @@ search_summary search_by_reading(const detail::read_function& memory, std::span<
             summary.searched += size;
             at += size;
         }
+    return summary;
+}
+
+search_summary search_by_reading(const detail::read_function& memory, std::span<const address_range> ranges,
+                                 std::span<const address_range> stored, const byte_pattern& pattern,
+                                 const std::function<bool(address)>& found, std::size_t alignment) {
+    if (pattern.matches_zeros()) return search_by_reading(memory, ranges, pattern, found, alignment);
+    // A match has a byte that is not zero, so it reaches less than its size from what is stored.
+    const std::uint64_t reach = pattern.size() - 1;
+    std::vector<address_range> near;
+    for (const address_range& s : stored)
+        near.emplace_back(s.start() - std::min<std::uint64_t>(reach, s.start()),
+                          s.end() + std::min(reach, std::numeric_limits<address>::max() - s.end()));
+    near = detail::intersected(ranges, detail::made_set(std::move(near)));
+    search_summary summary = search_by_reading(memory, near, pattern, found, alignment);
+    if (summary.stopped) return summary;
+    for (const address_range& r : detail::without(ranges, near)) summary.searched += r.size();
     return summary;
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 #include <optional>
 #include <thread>
@@ -22,6 +24,7 @@
 #include "support/core_parts.hpp"
 #include "support/files.hpp"
 #include "support/pages.hpp"
+#include "support/scratch.hpp"
 
 using test::core_32;
 using test::core_64;
@@ -160,6 +163,31 @@ BOOST_AUTO_TEST_CASE(segments_are_put_together_where_they_touch) {
     std::error_code ec = std::make_error_code(std::errc::io_error);
     BOOST_TEST(core.read_some(0, {}, ec) == 0u);
     BOOST_TEST(!ec);
+}
+
+BOOST_AUTO_TEST_CASE(holes_of_the_file_are_not_stored_and_zero) {
+    constexpr std::size_t much = 0x400000;
+    core_64 parts;
+    parts.rest = numbered(0x10000);
+    parts.add(0x1000000, much, 0, much);
+    parts.add(0x8000000, much, 0, much);  // the same bytes, as in no real file
+    const test::scratch_directory directory;
+    test::write_file(directory / "core", parts.bytes());
+    std::filesystem::resize_file(directory / "core", core_64::data_offset + much);
+    std::fstream(directory / "core", std::ios::in | std::ios::out | std::ios::binary)
+        .seekp(core_64::data_offset + much / 2)
+        .put('x');
+    const core_memory core = core_memory::open(directory / "core");
+    const std::vector<address_range> stored = core.stored();
+    BOOST_TEST(
+        (core.ranges() == std::vector<address_range>{{0x1000000, 0x1000000 + much}, {0x8000000, 0x8000000 + much}}));
+    BOOST_REQUIRE(stored.size() == 3u);
+    BOOST_TEST(stored[0].contains(address_range(0x1000000, 0x1010000)));
+    BOOST_TEST(stored[0].end() <= 0x1000000 + much / 4);
+    BOOST_TEST(stored[1].contains(0x1000000 + much / 2));
+    BOOST_TEST(stored[1].size() <= much / 4);
+    BOOST_TEST((stored[2] == address_range(0x8000000, 0x8000000 + much)));
+    BOOST_TEST((read_some(core, 0x1000000 + much / 2, 2) == std::vector{std::byte{'x'}, std::byte{0}}));
 }
 
 BOOST_AUTO_TEST_CASE(memory_that_a_segment_lacks_is_a_gap_and_not_zeros) {

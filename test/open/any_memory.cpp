@@ -18,6 +18,7 @@
 #include <vmio/memory_device.hpp>
 #include <vmio/memory_search.hpp>
 #include <vmio/memory_stream.hpp>
+#include <vmio/page_map.hpp>
 #include <vmio/process_memory.hpp>
 #include <vmio/process_snapshot.hpp>
 #include <vmio/write_core.hpp>
@@ -25,6 +26,7 @@
 #include "processes/child.hpp"
 #include "support/error_of.hpp"
 #include "support/files.hpp"
+#include "support/mapped.hpp"
 #include "support/pages.hpp"
 #include "support/scratch.hpp"
 
@@ -184,6 +186,79 @@ BOOST_AUTO_TEST_CASE(gaps_of_a_process_are_its_mappings_that_cannot_be_read) {
     BOOST_TEST(found);
     BOOST_TEST(!covers(memory.ranges(), hidden));
     ::mprotect(some.data() + page, page, PROT_READ | PROT_WRITE);
+}
+
+BOOST_AUTO_TEST_CASE(a_window_is_all_that_a_memory_is_known_to_have_that_does_not_know) {
+    const address_range window(10, 20);
+    const any_memory memory = any_memory(letters()).within(window);
+    BOOST_TEST((memory.ranges() == std::vector{window}));
+    BOOST_TEST(memory.within({20, 30}).ranges().empty());
+    BOOST_TEST(vmio::search(memory, vmio::byte_pattern::text("lmn")) == std::vector<address>{11},
+               boost::test_tools::per_element());
+    const any_memory live = process_memory(process::self());
+    BOOST_TEST(live.within({8, 16}).ranges().empty());  // of a process it is known
+}
+
+BOOST_AUTO_TEST_CASE(mappings_are_those_of_the_process_and_of_what_was_kept_of_it) {
+    const pages some(4);
+    const test::child_process child;
+    const test::scratch_directory directory;
+    const std::string core = (directory / "core");
+    vmio::write_core(process(child.id()), core);
+    const any_memory memories[]{process_memory(process(child.id())), vmio::core_memory::open(core),
+                                vmio::process_snapshot::capture(process(child.id())),
+                                vmio::cached_memory(process_memory(process(child.id())))};
+    const auto expected = vmio::memory_map::load(process(child.id()));
+    for (const any_memory& memory : memories) {
+        BOOST_TEST_CONTEXT(memory.name()) {
+            const vmio::memory_map map = memory.map();
+            const vmio::mapping* const found = map.find(some.page(2));
+            BOOST_REQUIRE(found != nullptr);
+            BOOST_TEST(found->range.contains(some.range()));
+            BOOST_TEST((found->perms == expected.find(some.page(2))->perms));
+            BOOST_TEST(expected.find(map.begin()->range.start()) != nullptr);
+            const vmio::memory_map part = memory.within({some.page(1), some.page(3)}).map();
+            BOOST_REQUIRE(part.size() == 1u);
+            BOOST_TEST((part.begin()->range == address_range(some.page(1), some.page(3))));
+        }
+    }
+    BOOST_TEST(any_memory(letters()).map().empty());
+    const test::mapped file(3, MAP_PRIVATE, test::unnamed_file(3).get());
+    const any_memory self = process_memory(process::self());
+    BOOST_TEST(self.within({file.page(1), file.page(2)}).map().begin()->offset == page);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_of_a_file_may_be_in_disorder) {
+    struct lists_nonsense {
+        std::size_t read_some(address, std::span<std::byte>, std::error_code& ec) const noexcept {
+            return ec.clear(), 0;
+        }
+        std::vector<vmio::mapping> mappings() const {
+            std::vector<vmio::mapping> all(4);
+            all[0].range = {10, 20};
+            all[1].range = {15, 25};
+            all[2].range = {30, 30};
+            all[3].range = {20, 40};
+            return all;
+        }
+    };
+    const vmio::memory_map map = any_memory(lists_nonsense()).map();
+    BOOST_TEST(map.size() == 2u);
+    BOOST_TEST((map.find(25)->range == address_range(20, 40)));
+    std::byte byte;
+    BOOST_TEST(test::error_of([&] { any_memory(lists_nonsense()).read(5, std::span(&byte, 1)); }) == EFAULT);
+}
+
+BOOST_AUTO_TEST_CASE(a_search_makes_no_page_of_a_process_present) {
+    const test::mapped reserved(std::size_t{1} << 20);
+    std::memcpy(reserved.data(100), "a needle", 8);
+    const test::child_process child;
+    const any_memory memory = any_memory(process_memory(process(child.id()))).within(reserved.range());
+    const auto found = vmio::search(memory, vmio::byte_pattern::text("needle"));
+    BOOST_TEST(found == std::vector<address>{reserved.page(100) + 2}, boost::test_tools::per_element());
+    BOOST_TEST(vmio::search(memory, vmio::byte_pattern::text("needle"), 4).empty());
+    const auto present = vmio::scan_pages(process(child.id()), reserved.range(), vmio::page_state::present);
+    BOOST_TEST(present.size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(the_memory_below_is_had_by_its_type) {

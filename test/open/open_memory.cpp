@@ -83,6 +83,24 @@ BOOST_AUTO_TEST_CASE(one_program_reads_a_process_its_core_and_its_snapshot) {
     BOOST_TEST(open_memory(snapshot).as<vmio::process_snapshot>() != nullptr);
 }
 
+BOOST_AUTO_TEST_CASE(a_process_is_opened_without_its_memory) {
+    const named_processes who("vmio-d");
+    const test::child_process child([&] { who.rename(); });
+    const std::string id = std::to_string(child.id());
+    for (const std::string& spelling : {id, "pid:" + id, "/proc/" + id, "comm:" + who.name()}) {
+        const auto found = vmio::open_process(spelling);
+        BOOST_REQUIRE(found.has_value());
+        BOOST_TEST(found->id() == child.id());
+    }
+    BOOST_TEST(vmio::open_process("proc:/proc/" + id)->alive());
+    BOOST_TEST(vmio::open_process("self")->id() == ::getpid());
+    for (const char* other : {"core:x", "snapshot:x", "raw:x", "gdb:127.0.0.1:1", "./x", "core:x#1-2"})
+        BOOST_TEST(!vmio::open_process(other).has_value());
+    BOOST_CHECK_THROW(vmio::open_process(id + "#0x1000+4K"), std::invalid_argument);
+    BOOST_CHECK_THROW(vmio::open_process("cor:x"), std::invalid_argument);
+    BOOST_TEST(error_of([] { vmio::open_process("comm:no such program"); }) == ESRCH);
+}
+
 BOOST_AUTO_TEST_CASE(a_name_of_several_processes_is_refused_with_their_ids) {
     const named_processes who("vmio-b");
     const test::child_process one([&] { who.rename(); });

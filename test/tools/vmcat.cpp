@@ -335,6 +335,6 @@ BOOST_AUTO_TEST_CASE(wrong_usage_has_an_exit_status_of_its_own) {
     const program_result help = vmcat({"--help"});
     BOOST_TEST(help.status == 0);
     BOOST_TEST(help.err == "");
-    BOOST_TEST(help.out.starts_with("usage: vmcat [OPTION...] PID RANGE\n"));
+    BOOST_TEST(help.out.starts_with("usage: vmcat [OPTION...] MEMORY RANGE\n"));
     BOOST_TEST(help.out.find("exit status: 0") != std::string::npos);
 }

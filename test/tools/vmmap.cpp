@@ -337,7 +337,7 @@ BOOST_AUTO_TEST_CASE(wrong_usage_has_an_exit_status_of_its_own) {
     const program_result help = vmmap({"--help"});
     BOOST_TEST(help.status == 0);
     BOOST_TEST(help.err == "");
-    BOOST_TEST(help.out.starts_with("usage: vmmap [--picture | --json] PID\n"));
+    BOOST_TEST(help.out.starts_with("usage: vmmap [--picture | --json] MEMORY\n"));
     BOOST_TEST(help.out.find("exit status: 0") != std::string::npos);
 }
 

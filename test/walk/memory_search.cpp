@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -55,6 +56,34 @@ struct text_memory {
 };
 
 }  // namespace
+
+BOOST_AUTO_TEST_CASE(what_is_known_to_be_zero_is_not_read_unless_zeros_match) {
+    struct sparse_text {
+        std::size_t read_some(address where, std::span<std::byte> to, std::error_code& ec) const noexcept {
+            *read += to.size();
+            return text.read_some(where, to, ec);
+        }
+        std::vector<address_range> ranges() const { return text.ranges(); }
+        std::vector<address_range> stored() const { return {{100, 103}, {500, 501}, {999, 1000}}; }
+        text_memory text;
+        std::size_t* read;
+    };
+    std::size_t read = 0;
+    std::string text(1000, '\0');
+    text.replace(100, 3, "abc").replace(500, 1, "b").replace(999, 1, "b");
+    const sparse_text memory{{text}, &read};
+    const auto found = [&](std::string_view what) { return search(memory, byte_pattern::text(what)); };
+    using namespace std::string_view_literals;
+    BOOST_TEST(found("abc") == addresses{100}, boost::test_tools::per_element());
+    BOOST_TEST(found("\0\0a"sv) == addresses{98}, boost::test_tools::per_element());
+    BOOST_TEST(found("\0b\0"sv) == addresses{499}, boost::test_tools::per_element());
+    BOOST_TEST(found("c\0\0"sv) == addresses{102}, boost::test_tools::per_element());
+    BOOST_TEST((found("\0b"sv) == addresses{499, 998}));
+    BOOST_TEST(read < 100u);
+    const auto summary = search(memory, byte_pattern::text("nothing"), [](address) { return true; });
+    BOOST_TEST(summary.searched == 1000u);
+    BOOST_TEST(found("\0\0\0\0"sv).size() == 97u + 394u + 495u);
+}
 
 BOOST_AUTO_TEST_CASE(a_captured_process_is_searched) {
     const words some;

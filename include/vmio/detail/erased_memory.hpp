@@ -23,6 +23,7 @@
 #include <vmio/fwd.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/memory_gap.hpp>
+#include <vmio/memory_map.hpp>
 
 namespace vmio {
 
@@ -34,6 +35,8 @@ namespace detail {
 /// @cond
 VMIO_EXPORT std::vector<address_range> readable_ranges(const process_memory&);
 VMIO_EXPORT std::vector<memory_gap> unreadable_ranges(const process_memory&);
+VMIO_EXPORT memory_map map_of(const process_memory&);
+VMIO_EXPORT memory_map map_of(std::span<const mapping>);
 VMIO_EXPORT unsigned word_size_of(const process_memory&);
 VMIO_EXPORT unsigned word_size_of(const process_snapshot&);
 
@@ -41,6 +44,19 @@ template <class M>
 inline constexpr bool is_cache = false;
 template <class M>
 inline constexpr bool is_cache<cached_memory<M>> = true;
+
+template <class M>
+concept has_map = requires(const M& m) {
+    { m.map() } -> std::convertible_to<memory_map>;
+};
+template <class M>
+concept has_mappings = requires(const M& m) {
+    std::span<const mapping>(m.mappings());
+};
+template <class M>
+concept has_maps_text = requires(const M& m) {
+    { m.maps_text() } -> std::convertible_to<std::string>;
+};
 
 /// The attributes of a memory beyond its bytes, for those that have them.
 template <class M>
@@ -57,6 +73,16 @@ struct memory_attributes {
             return {};
         }
     }
+    static std::vector<address_range> stored(const M& m) {
+        if constexpr (requires { std::span<const address_range>(m.stored()); }) {
+            const auto& all = m.stored();
+            return {all.begin(), all.end()};
+        } else if constexpr (is_cache<M>) {
+            return memory_attributes<std::remove_cvref_t<decltype(m.memory())>>::stored(m.memory());
+        } else {
+            return ranges(m);
+        }
+    }
     static std::vector<memory_gap> gaps(const M& m) {
         if constexpr (std::same_as<M, process_memory>) {
             return unreadable_ranges(m);
@@ -65,6 +91,21 @@ struct memory_attributes {
             return {all.begin(), all.end()};
         } else if constexpr (is_cache<M>) {
             return memory_attributes<std::remove_cvref_t<decltype(m.memory())>>::gaps(m.memory());
+        } else {
+            return {};
+        }
+    }
+    static memory_map map(const M& m) {
+        if constexpr (std::same_as<M, process_memory>) {
+            return map_of(m);
+        } else if constexpr (has_map<M>) {
+            return m.map();
+        } else if constexpr (has_mappings<M>) {
+            return map_of(m.mappings());
+        } else if constexpr (has_maps_text<M>) {
+            return memory_map::from_text(m.maps_text());
+        } else if constexpr (is_cache<M>) {
+            return memory_attributes<std::remove_cvref_t<decltype(m.memory())>>::map(m.memory());
         } else {
             return {};
         }
@@ -111,7 +152,9 @@ struct VMIO_EXPORT erased_memory {
     virtual std::size_t write_some(address, std::span<const std::byte>, std::error_code&) const noexcept = 0;
     virtual bool writable() const noexcept = 0;
     virtual std::vector<address_range> ranges() const = 0;
+    virtual std::vector<address_range> stored() const = 0;
     virtual std::vector<memory_gap> gaps() const = 0;
+    virtual memory_map map() const = 0;
     virtual pid_t process_id() const noexcept = 0;
     virtual const char* read_operation() const noexcept = 0;
     virtual const char* write_operation() const noexcept = 0;
@@ -149,7 +192,9 @@ struct held_memory final : erased_memory {
     }
     bool writable() const noexcept override { return memory_writer<M>; }
     std::vector<address_range> ranges() const override { return attributes::ranges(memory); }
+    std::vector<address_range> stored() const override { return attributes::stored(memory); }
     std::vector<memory_gap> gaps() const override { return attributes::gaps(memory); }
+    memory_map map() const override { return attributes::map(memory); }
     pid_t process_id() const noexcept override { return process_id_of(memory); }
     const char* read_operation() const noexcept override { return read_operation_of(memory); }
     const char* write_operation() const noexcept override { return write_operation_of(memory); }
