@@ -2,6 +2,7 @@
 /// Reading the ELF header and the program headers of a core file: elf(5).
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct core_note_segment {
 struct core_headers {
     unsigned machine = 0;
     unsigned word_size = 8;
+    std::endian byte_order = std::endian::native;
     unsigned register_alignment = 8;     // of the general registers in NT_PRSTATUS
     bool cut_off = false;                // the file is truncated and lacks the number of segments
     std::vector<core_segment> segments;  // by address, none empty, without overlap

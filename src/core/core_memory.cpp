@@ -70,6 +70,7 @@ struct VMIO_HIDDEN core_memory::state {
     detail::file_descriptor file;
     unsigned machine = 0;
     unsigned word_size = 0;
+    std::endian byte_order = std::endian::native;
     bool cut_off = false;
     detail::core_notes process;
     std::vector<stored> data;  // by address
@@ -82,6 +83,7 @@ core_memory::state::state(detail::input_file&& from) {
     const detail::core_headers headers = detail::read_core_headers(from);
     machine = headers.machine;
     word_size = headers.word_size;
+    byte_order = headers.byte_order;
     cut_off = headers.cut_off;
     process = detail::read_core_notes(from, headers, cut_off);
     mapping_maker mapping_of(from.size());
@@ -196,6 +198,9 @@ unsigned core_memory::machine() const noexcept {
 }
 unsigned core_memory::word_size() const noexcept {
     return state_->word_size;
+}
+std::endian core_memory::byte_order() const noexcept {
+    return state_->byte_order;
 }
 
 }  // namespace vmio

@@ -285,7 +285,7 @@ BOOST_AUTO_TEST_CASE(headers_that_make_no_sense_are_refused) {
     core_64 parts;
     BOOST_TEST(parts.error() == 0);  // of nothing
     core_64 other = parts;
-    other.header.e_ident[EI_DATA] = ELFDATA2MSB;
+    other.header.e_ident[EI_DATA] = ELFDATANONE;
     BOOST_TEST(other.error() == EOPNOTSUPP);
     other = parts;
     other.header.e_ident[EI_CLASS] = 7;
