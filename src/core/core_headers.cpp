@@ -6,8 +6,10 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <span>
 
 #include <elf.h>
+#include <sys/types.h>
 
 #include "base/byte_order.hpp"
 
@@ -19,14 +21,6 @@ namespace vmio::detail {
 namespace {
 
 constexpr std::size_t headers_at_once = 512;
-
-/// Whether these are the first bytes of a compressed file: gzip, zstd, xz or lz4.
-bool is_compressed(const unsigned char* magic) {
-    constexpr unsigned char known[][4]{{0x28, 0xb5, 0x2f, 0xfd}, {0xfd, '7', 'z', 'X'}, {0x04, 0x22, 0x4d, 0x18}};
-    return (magic[0] == 0x1f && magic[1] == 0x8b) ||
-           std::any_of(std::begin(known), std::end(known),
-                       [&](const auto& k) { return std::memcmp(k, magic, 4) == 0; });
-}
 
 /// Sorts the segments and removes overlaps: shared addresses belong to the segment that begins first.
 void put_in_order(std::vector<core_segment>& segments) {
@@ -155,6 +149,7 @@ core_headers read(const input_file& from, std::endian order) {
     }
     if (!from.holds(header.e_phoff, count * sizeof(Segment)))
         from.fail(EBADMSG, "its end is missing, and all of its memory");
+    if (count * sizeof(Segment) > from.size_to_keep()) from.fail(EBADMSG, "its program headers make no sense");
     core_headers headers{
         header.e_machine, sizeof header.e_entry, order, register_alignment(header), is_count_lost, {}, {}};
     headers.segments.reserve(static_cast<std::size_t>(count));
@@ -169,22 +164,67 @@ core_headers read(const input_file& from, std::endian order) {
     return headers;
 }
 
-}  // namespace
+/// See core_content_end().
+template <class Header, class Segment, class Section>
+std::optional<std::uint64_t> content_end(const input_file& first_bytes, std::endian order) {
+    constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
+    Header header;
+    if (!read_header(first_bytes, order, 0, header)) return std::nullopt;
+    std::uint64_t count = header.e_phnum;
+    if (count == PN_XNUM) {
+        Section section;
+        if (header.e_shoff != 0 && read_header(first_bytes, order, header.e_shoff, section))
+            count = section.sh_info;
+        else if (count = counted<Segment>(first_bytes, order, header.e_phoff);
+                 !first_bytes.holds(header.e_phoff, (count + 1) * sizeof(Segment)))
+            return std::nullopt;
+    }
+    if (!first_bytes.holds(header.e_phoff, count * sizeof(Segment))) return std::nullopt;
+    std::uint64_t end = header.e_phoff + count * sizeof(Segment);
+    if (header.e_shoff != 0) {
+        const std::uint64_t sections = std::max<std::uint64_t>(header.e_shnum, 1) * header.e_shentsize;
+        end = std::max(end, std::min<std::uint64_t>(header.e_shoff, most) + sections);
+    }
+    std::vector<Segment> some(headers_at_once);
+    for (std::uint64_t i = 0; i < count; i += some.size()) {
+        some.resize(static_cast<std::size_t>(std::min<std::uint64_t>(count - i, headers_at_once)));
+        if (!read_headers(first_bytes, order, header.e_phoff + i * sizeof(Segment), std::span(some)))
+            return std::nullopt;
+        for (const Segment& s : some)
+            end = std::max(end, std::min<std::uint64_t>(s.p_offset, most) + std::min<std::uint64_t>(s.p_filesz, most));
+    }
+    return end;
+}
 
-core_headers read_core_headers(const input_file& from) {
+/// Calls read<Header, Segment, Section>(byte order) for the ELF file's own.
+template <class Read>
+auto read_elf(const input_file& from, Read read) {
     unsigned char identification[EI_NIDENT]{};
-    const bool whole = from.read_one(0, identification);
-    if (whole && is_compressed(identification)) from.fail(EINVAL, "it is compressed: unpack it first");
-    if (!whole || std::memcmp(identification, ELFMAG, SELFMAG) != 0) from.fail(EINVAL, "it is not an ELF file");
+    if (!from.read_one(0, identification) || std::memcmp(identification, ELFMAG, SELFMAG) != 0)
+        from.fail(EINVAL, "it is not an ELF file");
     const unsigned char order_mark = identification[EI_DATA];
     if (order_mark != ELFDATA2LSB && order_mark != ELFDATA2MSB)
         from.fail(EOPNOTSUPP, "it is neither of a little-endian nor of a big-endian machine");
     const auto order = order_mark == ELFDATA2LSB ? std::endian::little : std::endian::big;
     switch (identification[EI_CLASS]) {
-        case ELFCLASS64: return read<Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr>(from, order);
-        case ELFCLASS32: return read<Elf32_Ehdr, Elf32_Phdr, Elf32_Shdr>(from, order);
+        case ELFCLASS64: return read.template operator()<Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr>(order);
+        case ELFCLASS32: return read.template operator()<Elf32_Ehdr, Elf32_Phdr, Elf32_Shdr>(order);
         default: from.fail(EOPNOTSUPP, "it is neither of a 32-bit nor of a 64-bit machine");
     }
+}
+
+}  // namespace
+
+core_headers read_core_headers(const input_file& from) {
+    return read_elf(from, [&]<class Header, class Segment, class Section>(std::endian order) {
+        return read<Header, Segment, Section>(from, order);
+    });
+}
+
+std::optional<std::uint64_t> core_content_end(const input_file& first_bytes) {
+    return read_elf(first_bytes, [&]<class Header, class Segment, class Section>(std::endian order) {
+        return content_end<Header, Segment, Section>(first_bytes, order);
+    });
 }
 
 }  // namespace vmio::detail

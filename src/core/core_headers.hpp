@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <vmio/address.hpp>
@@ -38,5 +39,9 @@ struct core_headers {
 
 /// Errors: file_error, see core_memory::open().
 core_headers read_core_headers(const input_file&);
+
+/// Returns: the end of what the headers of a core file speak of; nothing if they are not all among its first bytes.
+/// Errors: file_error, if it is no ELF file.
+std::optional<std::uint64_t> core_content_end(const input_file& first_bytes);
 
 }  // namespace vmio::detail

@@ -153,7 +153,7 @@ bool read_notes(const input_file& from, const core_note_segment& where, const co
 
 core_notes read_core_notes(const input_file& from, const core_headers& headers, bool& cut_off) {
     core_notes process;
-    std::uint64_t room = std::min(most_note_bytes, from.size());  // notes do not overlap
+    std::uint64_t room = std::min(most_note_bytes, from.size_to_keep());  // notes do not overlap
     for (const core_note_segment& where : headers.notes)
         if (!read_notes(from, where, headers, room, process)) cut_off = true;
     if (process.process_id == 0 && !process.threads.empty()) process.process_id = process.threads.front().id;

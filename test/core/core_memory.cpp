@@ -270,7 +270,8 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_no_core_is_refused_with_a_reason) {
     test::write_file(directory / "empty", {});
     BOOST_TEST(error_of_opening(directory / "empty") == EINVAL);
     BOOST_TEST(error_of_opening("/proc/self/exe") == EINVAL);
-    test::write_file(directory / "packed", std::vector<std::byte>{std::byte{0x1f}, std::byte{0x8b}});
+    constexpr unsigned char xz[]{0xfd, '7', 'z', 'X', 'Z'};
+    test::write_file(directory / "packed", std::as_bytes(std::span(xz)));
     std::filesystem::resize_file(directory / "packed", 100);
     try {
         core_memory::open(directory / "packed");
