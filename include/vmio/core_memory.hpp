@@ -34,14 +34,14 @@ namespace vmio {
 /// (gap_reason::cut_off).
 ///
 /// A file may be packed. One in frames of zstd with a table of them (packing_ostream, `vmdump --pack`, zstd's seekable
-/// format) is unpacked as it is read: a read unpacks the frames that it touches, of 256 KiB with packing_ostream, and at
-/// most 16 MiB of them are kept. Other zstd and gzip files are unpacked when they are opened, into an unnamed file in
-/// TMPDIR or /tmp, or in memory, with holes for zeros, but no further than the program headers say. Damaged data is an
-/// error, and so is packed data that lacks its end. A build of the library may lack libzstd or zlib: EOPNOTSUPP.
+/// format) is unpacked as it is read: a read unpacks the frames that it touches, of 256 KiB with packing_ostream, and
+/// at most 16 MiB of them are kept. Other zstd and gzip files are unpacked when they are opened, into an unnamed file
+/// in TMPDIR or /tmp, or in memory, with holes for zeros, but no further than the program headers say. Damaged data is
+/// an error, and so is packed data that lacks its end. A build of the library may lack libzstd or zlib: EOPNOTSUPP.
 ///
 /// The file is not trusted: whatever it contains, the effect is at most a wrong answer; memory and time are bounded by
-/// its size, if it is packed by that of its content. It is read at the time of each call; a file that shrinks later gives
-/// EIO.
+/// its size, if it is packed by that of its content. It is read at the time of each call; a file that shrinks later
+/// gives EIO.
 class VMIO_EXPORT core_memory {
 public:
     /// Opens a file; reads its headers and notes, not its memory.

@@ -114,14 +114,14 @@ private:
 packed_format format_of(std::span<const std::byte> first) noexcept {
     struct known {
         std::array<unsigned char, 4> magic;
-        std::size_t size;
         packed_format format;
+        std::size_t size;  // of the magic number
     };
-    constexpr known all[]{{{0x1f, 0x8b}, 2, packed_format::gzip},
-                          {{0x28, 0xb5, 0x2f, 0xfd}, 4, packed_format::zstd},
-                          {{0xfd, '7', 'z', 'X'}, 4, packed_format::other},
-                          {{0x04, 0x22, 0x4d, 0x18}, 4, packed_format::other},
-                          {{'B', 'Z', 'h'}, 3, packed_format::other}};
+    constexpr known all[]{{{0x1f, 0x8b}, packed_format::gzip, 2},
+                          {{0x28, 0xb5, 0x2f, 0xfd}, packed_format::zstd, 4},
+                          {{0xfd, '7', 'z', 'X'}, packed_format::other, 4},
+                          {{0x04, 0x22, 0x4d, 0x18}, packed_format::other, 4},
+                          {{'B', 'Z', 'h'}, packed_format::other, 3}};
     for (const known& k : all)
         if (first.size() >= k.size && std::memcmp(first.data(), k.magic.data(), k.size) == 0) return k.format;
     return packed_format::none;

@@ -59,7 +59,7 @@ struct seekable_zstd::workplace {
 
 #endif
 
-seekable_zstd::seekable_zstd(std::shared_ptr<const byte_source> file, std::vector<frame_start> starts) noexcept
+seekable_zstd::seekable_zstd(std::shared_ptr<const byte_source> file, std::vector<frame_start>&& starts) noexcept
     : file_(std::move(file)), starts_(std::move(starts)) {}
 
 seekable_zstd::~seekable_zstd() = default;

@@ -21,7 +21,7 @@ namespace vmio::detail {
 class seekable_zstd final : public byte_source {
 public:
     /// `starts`: see read_seek_table().
-    seekable_zstd(std::shared_ptr<const byte_source> file, std::vector<frame_start> starts) noexcept;
+    seekable_zstd(std::shared_ptr<const byte_source> file, std::vector<frame_start>&& starts) noexcept;
     ~seekable_zstd() override;
 
     std::uint64_t size() const noexcept { return starts_.back().content; }
