@@ -100,7 +100,8 @@ public:
     buffer_type* rdbuf() const noexcept { return const_cast<buffer_type*>(&buffer_); }
 
     /// The read() of std::istream, which takes what is buffered at a fraction of the price.
-    std::istream& read(char* to, std::streamsize size) requires std::derived_from<Stream, std::istream> {
+    template <class Input = Stream>  // clang 14 instantiates other members although they do not meet their constraints
+    requires std::derived_from<Input, std::istream> std::istream& read(char* to, std::streamsize size) {
         if (size >= 0 && take_buffered(to, static_cast<std::size_t>(size))) [[likely]]
             return *this;
         return Stream::read(to, size);
@@ -153,7 +154,8 @@ public:
     /// Returns: the bytes before the NUL, or `limit` bytes if none of them is NUL: then the position is behind them.
     /// Where memory ends before, the bytes that are left, with eofbit and failbit; badbit if it cannot be read from the
     /// start.
-    std::string read_string(std::size_t limit) requires std::derived_from<Stream, std::istream> {
+    template <class Input = Stream>
+    requires std::derived_from<Input, std::istream> std::string read_string(std::size_t limit) {
         std::string text;
         const std::istream::sentry ready(*this, true);
         if (!ready) return text;
