@@ -21,6 +21,7 @@
 #include <boost/iostreams/filtering_stream.hpp>
 #include <boost/iostreams/stream.hpp>
 
+#include <vmio/packing_stream.hpp>
 #include <vmio/write_core.hpp>
 
 #include "memory_argument.hpp"
@@ -77,29 +78,49 @@ struct strict_sink {
     std::ostream* to;
 };
 
-/// Packed on the way, from the first byte to the last.
-vmio::core_summary write_packed(const vmio::process& target, std::ostream& to, const vmio::core_options& how) {
+enum class packed_by { nothing, gzip, zstd };
+
+/// In frames that can be read one by one.
+vmio::core_summary write_frames(const vmio::process& target, std::ostream& to, const vmio::core_options& how) {
+    vmio::packing_ostream out(to);
+    out.exceptions(std::ios::badbit);
+    vmio::core_summary summary = vmio::write_core(target, out, how);
+    out.finish();
+    return summary;
+}
+
+/// From the first byte to the last.
+vmio::core_summary write_gzip(const vmio::process& target, std::ostream& to, const vmio::core_options& how) {
     boost::iostreams::filtering_ostream out;
     out.push(boost::iostreams::gzip_compressor(boost::iostreams::gzip::best_speed));
     out.push(strict_sink{&to});
     out.exceptions(std::ios::badbit);
     vmio::core_summary summary = vmio::write_core(target, out, how);
     out.reset();  // writes the end
+    return summary;
+}
+
+vmio::core_summary write_packed(const vmio::process& target, std::ostream& to, packed_by format,
+                                const vmio::core_options& how) {
+    vmio::core_summary summary =
+        format == packed_by::zstd ? write_frames(target, to, how) : write_gzip(target, to, how);
     if (!to.flush()) throw std::runtime_error("cannot write all of it: a full disk?");
     return summary;
 }
 
-vmio::core_summary write(const vmio::process& target, const std::string& path, bool packed,
+vmio::core_summary write(const vmio::process& target, const std::string& path, packed_by format,
                          const vmio::core_options& how) {
-    if (path == "-") return packed ? write_packed(target, std::cout, how) : vmio::write_core(target, std::cout, how);
+    const bool packed = format != packed_by::nothing;
+    if (path == "-")
+        return packed ? write_packed(target, std::cout, format, how) : vmio::write_core(target, std::cout, how);
     if (!packed) return vmio::write_core(target, std::filesystem::path(path), how);
     if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
         std::ofstream device(path, std::ios::binary);
         if (!device) throw std::runtime_error("cannot open " + path);
-        return write_packed(target, device, how);
+        return write_packed(target, device, format, how);
     }
     new_file file(path);
-    vmio::core_summary summary = write_packed(target, file.stream(), how);
+    vmio::core_summary summary = write_packed(target, file.stream(), format, how);
     file.put_in_place();
     return summary;
 }
@@ -124,7 +145,8 @@ int main(int argc, char** argv) {
                              "is paused meanwhile and then resumed. Zeros take no\nroom on the disk.\n"};
     vmdump.argument("PROCESS", tool::options::value<std::string>()->required());
     vmdump.argument("FILE", tool::options::value<std::string>());
-    vmdump.offered.add_options()("gzip,z", "pack it: core.PID.gz")                                                   //
+    vmdump.offered.add_options()("pack,p", "pack it by zstd, for reading as it is: core.PID.zst")                    //
+        ("gzip,z", "pack it by gzip: core.PID.gz")                                                                   //
         ("frozen,f", "let the process run: write a copy of it, which it makes while it is paused for milliseconds")  //
         ("running,r", "let the process run: no registers, and memory of many moments")                               //
         ("anonymous,a", "leave out what is mapped from files: the debugger finds it there")                          //
@@ -133,13 +155,19 @@ int main(int argc, char** argv) {
     return tool::run(std::move(vmdump), argc, argv, [](const tool::options::variables_map& given) {
         if (given.count("frozen") != 0 && given.count("running") != 0)
             throw tool::usage_error("--frozen and --running exclude each other");
+        if (given.count("gzip") != 0 && given.count("pack") != 0)
+            throw tool::usage_error("--pack and --gzip: choose one");
         const vmio::process target =
             tool::require_process(given["PROCESS"].as<std::string>(), "is not dumped: give a process that runs");
         const pid_t id = target.id();
-        const bool packed = given.count("gzip") != 0;
+        const packed_by format = given.count("pack") != 0   ? packed_by::zstd
+                                 : given.count("gzip") != 0 ? packed_by::gzip
+                                                            : packed_by::nothing;
+        constexpr const char* endings[]{"", ".gz", ".zst"};
         const bool quiet = given.count("quiet") != 0;
-        const std::string path = given.count("FILE") != 0 ? given["FILE"].as<std::string>()
-                                                          : "core." + std::to_string(id) + (packed ? ".gz" : "");
+        const std::string path = given.count("FILE") != 0
+                                     ? given["FILE"].as<std::string>()
+                                     : "core." + std::to_string(id) + endings[static_cast<int>(format)];
         vmio::core_summary summary;
         {
             tool::progress_bar bar(!quiet);
@@ -150,7 +178,7 @@ int main(int argc, char** argv) {
             if (given.count("anonymous") != 0)
                 how.wanted = [](const vmio::mapping& m) { return !m.file_backed() || m.perms.write; };
             if (bar.shown()) how.progress = [&bar](std::uint64_t done, std::uint64_t total) { bar.draw(done, total); };
-            summary = write(target, path, packed, how);
+            summary = write(target, path, format, how);
         }
         if (!quiet)
             std::cerr << path << ": " << tool::size_text(summary.size) << ", " << summary.threads << " threads, "

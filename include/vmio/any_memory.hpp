@@ -18,6 +18,7 @@
 #include <vmio/detail/config.hpp>
 #include <vmio/detail/erased_memory.hpp>
 #include <vmio/detail/read_all.hpp>
+#include <vmio/detail/read_values.hpp>
 #include <vmio/memory.hpp>
 #include <vmio/memory_gap.hpp>
 #include <vmio/memory_map.hpp>
@@ -57,6 +58,24 @@ public:
     template <class T>
     T read_value(address from) const {
         return detail::read_value<T>(*this, from);
+    }
+    /// @}
+    /// Reads trivially copyable values: see process_memory::read_values().
+    /// @{
+    template <detail::readable_value T>
+    void read_values(address from, std::span<T> to) const {
+        read(from, std::as_writable_bytes(to));
+    }
+    template <detail::readable_value T, std::size_t Size>
+    void read_values(address from, std::span<T, Size> to) const {
+        read(from, std::as_writable_bytes(to));
+    }
+    template <detail::readable_value T>
+    std::vector<T> read_values(address from, std::size_t count) const {
+        return detail::read_in_parts<T>(count, [&](std::size_t done, std::span<T> to) {
+            read(from + done * sizeof(T), std::as_writable_bytes(to));
+            return true;
+        });
     }
     /// @}
     /// Writes all bytes.

@@ -68,6 +68,9 @@ struct search_progress;
 struct search_options;
 struct search_summary;
 
+struct packing_options;
+class packing_ostream;
+
 class snapshot;
 class cow_view;
 class mutable_view;

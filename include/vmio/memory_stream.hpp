@@ -8,12 +8,16 @@
 #include <ios>
 #include <istream>
 #include <ostream>
+#include <span>
+#include <string>
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <vmio/detail/ios_flags.hpp>
 #include <vmio/detail/memory_device_core.hpp>
+#include <vmio/detail/read_values.hpp>
 #include <vmio/memory_streambuf.hpp>
 
 namespace vmio {
@@ -95,20 +99,72 @@ public:
     /// The stream's own buffer, as std::fstream gives it.
     buffer_type* rdbuf() const noexcept { return const_cast<buffer_type*>(&buffer_); }
 
+    /// The read() of std::istream, which takes what is buffered at a fraction of the price.
+    template <class Input = Stream>  // clang 14 instantiates other members although they do not meet their constraints
+    requires std::derived_from<Input, std::istream> std::istream& read(char* to, std::streamsize size) {
+        if (size >= 0 && take_buffered(to, static_cast<std::size_t>(size))) [[likely]]
+            return *this;
+        return Stream::read(to, size);
+    }
+
     /// Reads a trivially copyable value at the position as read() would get its bytes, gcount() included.
     /// Returns: the value; all zeros where that fails and sets the state.
     template <class T>
     requires std::derived_from<Stream, std::istream> T read_value() {
         static_assert(std::is_trivially_copyable_v<T>, "only the bytes of a value can be moved");
         alignas(T) char value[sizeof(T)];
-        if constexpr (requires { this->_M_gcount; }) {  // libstdc++: without the price of read()
-            if (state_.good() && state_.tie() == nullptr && buffer_.take_buffered(value, sizeof(T))) [[likely]] {
-                this->_M_gcount = sizeof(T);
-                return __builtin_bit_cast(T, value);
-            }
-        }
-        if (!this->read(value, sizeof(T))) std::memset(value, 0, sizeof(T));
+        if (!read(value, sizeof(T))) std::memset(value, 0, sizeof(T));
         return __builtin_bit_cast(T, value);
+    }
+
+    /// Reads trivially copyable values at the position in the same way.
+    /// Returns: the number of whole values; the bytes of those behind are zeros.
+    /// @{
+    template <detail::readable_value T>
+    requires std::derived_from<Stream, std::istream> std::size_t read_values(std::span<T> to) {
+        const std::span<std::byte> bytes = std::as_writable_bytes(to);
+        if (read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()))) return to.size();
+        const std::size_t whole = static_cast<std::size_t>(this->gcount()) / sizeof(T);
+        const auto rest = bytes.subspan(whole * sizeof(T));
+        std::memset(rest.data(), 0, rest.size());
+        return whole;
+    }
+    template <detail::readable_value T, std::size_t Size>
+    requires std::derived_from<Stream, std::istream> std::size_t read_values(std::span<T, Size> to) {
+        return read_values(std::span<T>(to));
+    }
+    /// @}
+
+    /// Reads `count` values into a vector, whose memory grows with what has been read.
+    /// Returns: the values; fewer where that fails and sets the state.
+    /// Errors: std::length_error, with more bytes than a vector can hold.
+    template <detail::readable_value T>
+    requires std::derived_from<Stream, std::istream> std::vector<T> read_values(std::size_t count) {
+        std::size_t whole = 0;
+        std::vector<T> values = detail::read_in_parts<T>(count, [&](std::size_t, std::span<T> to) {
+            const std::size_t got = read_values(to);
+            whole += got;
+            return got == to.size();
+        });
+        values.resize(whole);
+        return values;
+    }
+
+    /// Reads a string that ends with a NUL, and the NUL, which is not part of it.
+    /// Returns: the bytes before the NUL, or `limit` bytes if none of them is NUL: then the position is behind them.
+    /// Where memory ends before, the bytes that are left, with eofbit and failbit; badbit if it cannot be read from the
+    /// start.
+    template <class Input = Stream>
+    requires std::derived_from<Input, std::istream> std::string read_string(std::size_t limit) {
+        std::string text;
+        const std::istream::sentry ready(*this, true);
+        if (!ready) return text;
+        try {
+            if (!buffer_.take_string(text, limit)) this->setstate(std::ios_base::eofbit | std::ios_base::failbit);
+        } catch (const memory_error& failure) {
+            buffer_.raise(failure);
+        }
+        return text;
     }
 
     /// Writes the bytes of a trivially copyable value at the position as write() would.
@@ -120,6 +176,17 @@ public:
     }
 
 private:
+    /// Takes bytes as read() would if they are in the buffer, and nothing else is to be done.
+    bool take_buffered([[maybe_unused]] char* to, [[maybe_unused]] std::size_t size) {
+        if constexpr (requires { this->_M_gcount; }) {  // libstdc++
+            if (state_.good() && state_.tie() == nullptr && buffer_.take_buffered(to, size)) [[likely]] {
+                this->_M_gcount = static_cast<std::streamsize>(size);
+                return true;
+            }
+        }
+        return false;
+    }
+
     buffer_type buffer_;
     const std::ios& state_ = *this;  // the virtual base, found once
 };

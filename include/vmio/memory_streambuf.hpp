@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <streambuf>
+#include <string>
 #include <system_error>
 
 #include <vmio/detail/ios_flags.hpp>
@@ -109,6 +110,11 @@ public:
         this->gbump(static_cast<int>(size));
         return true;
     }
+
+    /// Appends the next bytes to `text`, up to a NUL, which is taken but not appended, or `limit` bytes.
+    /// Returns: false if the data ends before.
+    /// Errors: memory_error if nothing can be read from the start.
+    bool take_string(std::string& text, std::size_t limit);
 
     /// Puts `size` bytes into the buffer if it is being written and has room for them.
     bool put_buffered(const void* from, std::size_t size) noexcept {

@@ -27,7 +27,7 @@ struct open_options {
 /// | `self` | this process |
 /// | `comm:NAME` | the only process whose program has this name: its first 15 bytes, as in /proc/PID/comm |
 /// | `proc:/host/proc/1234` | a process of another /proc: process::in_proc() |
-/// | `core:FILE` | an ELF core file: core_memory |
+/// | `core:FILE` | an ELF core file, which may be packed by zstd or gzip: core_memory |
 /// | `snapshot:FILE` | a saved process_snapshot |
 /// | `raw:FILE@ADDRESS` | the bytes of any file, the first of which has that address; without `@ADDRESS` it is 0 |
 /// | `gdb:HOST:PORT`, `gdb:/path/of/socket`, `gdb:\|command` | the target of a debugging server: gdb_remote_memory |

@@ -13,6 +13,7 @@
 #include <vmio/address.hpp>
 #include <vmio/detail/config.hpp>
 #include <vmio/detail/read_all.hpp>
+#include <vmio/detail/read_values.hpp>
 #include <vmio/error.hpp>
 #include <vmio/memory_gap.hpp>
 #include <vmio/process.hpp>
@@ -136,6 +137,27 @@ public:
     template <class T>
     void write_value(address to, const T& value) const {
         detail::write_value(*this, to, value);
+    }
+    /// @}
+
+    /// Reads trivially copyable values by read() into existing objects, or as many as `count` says into a vector, whose
+    /// memory grows with what has been read: a wrong count is an error, and not a lack of memory.
+    /// Errors: also std::length_error, with more bytes than a vector can hold.
+    /// @{
+    template <detail::readable_value T>
+    void read_values(address from, std::span<T> to) const {
+        read(from, std::as_writable_bytes(to));
+    }
+    template <detail::readable_value T, std::size_t Size>
+    void read_values(address from, std::span<T, Size> to) const {
+        read(from, std::as_writable_bytes(to));
+    }
+    template <detail::readable_value T>
+    std::vector<T> read_values(address from, std::size_t count) const {
+        return detail::read_in_parts<T>(count, [&](std::size_t done, std::span<T> to) {
+            read(from + done * sizeof(T), std::as_writable_bytes(to));
+            return true;
+        });
     }
     /// @}
 

@@ -35,6 +35,7 @@
 #include <vmio/memory_walk.hpp>
 #include <vmio/mutable_view.hpp>
 #include <vmio/open_memory.hpp>
+#include <vmio/packing_stream.hpp>
 #include <vmio/page_map.hpp>
 #include <vmio/page_state.hpp>
 #include <vmio/pause_guard.hpp>

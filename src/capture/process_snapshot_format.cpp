@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/crc32.hpp"
-#include "base/little_endian.hpp"
+#include "base/byte_order.hpp"
 #include "base/range_set.hpp"
 
 namespace vmio::detail::process_snapshot_format {

@@ -6,10 +6,9 @@
 #include <limits>
 #include <string_view>
 
-#include <unistd.h>
-
 #include <vmio/memory.hpp>
 
+#include "base/byte_source.hpp"
 #include "base/data_extents.hpp"
 #include "base/input_file.hpp"
 #include "base/range_set.hpp"
@@ -17,6 +16,7 @@
 #include "base/system_error.hpp"
 #include "core/core_headers.hpp"
 #include "core/core_note_reader.hpp"
+#include "packed/packed_file.hpp"
 #include "proc/maps_text.hpp"
 
 namespace vmio {
@@ -69,9 +69,10 @@ struct VMIO_HIDDEN core_memory::state {
 
     void add(const detail::core_segment&, std::uint64_t size_of_file);
 
-    detail::file_descriptor file;
+    std::shared_ptr<const detail::byte_source> content;
     unsigned machine = 0;
     unsigned word_size = 0;
+    std::endian byte_order = std::endian::native;
     bool cut_off = false;
     detail::core_notes process;
     std::vector<stored_range> data;  // by address
@@ -84,9 +85,10 @@ core_memory::state::state(detail::input_file&& from) {
     const detail::core_headers headers = detail::read_core_headers(from);
     machine = headers.machine;
     word_size = headers.word_size;
+    byte_order = headers.byte_order;
     cut_off = headers.cut_off;
     process = detail::read_core_notes(from, headers, cut_off);
-    mapping_maker mapping_of(from.size());
+    mapping_maker mapping_of(from.size_to_keep());
     auto file_at = process.files.begin();
     // Adds the parts of mapped files below `end` that are in no segment.
     address at = 0;
@@ -112,7 +114,7 @@ core_memory::state::state(detail::input_file&& from) {
     }
     add_files_without_segment(std::numeric_limits<address>::max());
     process.files = {};  // no longer needed: copied to the mappings
-    file = from.take_file();
+    content = from.take_content();
 }
 
 void core_memory::state::add(const detail::core_segment& s, std::uint64_t size_of_file) {
@@ -136,7 +138,8 @@ void core_memory::state::add(const detail::core_segment& s, std::uint64_t size_o
 }
 
 core_memory core_memory::open(const std::filesystem::path& path) {
-    return core_memory(std::make_shared<const state>(detail::input_file(path, "open of core file")));
+    return core_memory(std::make_shared<const state>(
+        detail::unpacked(detail::input_file(path, "open of core file"), detail::core_content_end)));
 }
 
 std::size_t core_memory::read_some(address where, std::span<std::byte> to, std::error_code& ec) const noexcept {
@@ -152,15 +155,17 @@ std::size_t core_memory::read_some(address where, std::span<std::byte> to, std::
             break;
         }
         const auto size = std::min<std::uint64_t>(part->range.end() - at, to.size() - done);
-        const auto offset = static_cast<off_t>(part->offset + (at - part->range.start()));
-        const ssize_t got =
-            detail::sys::pread(state_->file.get(), to.data() + done, static_cast<std::size_t>(size), offset);
-        if (got < 0 && detail::last_system_error().value() == EINTR) continue;
-        if (got <= 0) {  // 0: the file has become shorter
-            if (done == 0) ec = got < 0 ? detail::last_system_error() : detail::system_error_of(EIO);
+        const std::uint64_t offset = part->offset + (at - part->range.start());
+        const std::size_t got =
+            state_->content->read_some(offset, to.subspan(done, static_cast<std::size_t>(size)), ec);
+        if (got == 0) {
+            if (done > 0)
+                ec.clear();
+            else if (!ec)
+                ec = detail::system_error_of(EIO);  // the file has become shorter
             break;
         }
-        done += static_cast<std::size_t>(got);
+        done += got;
         if (where + done == part->range.end()) ++part;
     }
     return done;
@@ -172,13 +177,15 @@ const std::vector<address_range>& core_memory::ranges() const noexcept {
 std::vector<address_range> core_memory::stored() const {
     std::vector<address_range> parts;
     std::uint64_t looked_at = 0;  // in the file
+    const int file = state_->content->descriptor();
     for (const stored_range& s : state_->data) {
         const std::uint64_t end = s.offset + s.range.size();
-        const bool is_told = s.offset >= looked_at;  // segments that share bytes, of hostile files only, are data
+        const bool is_told =
+            file >= 0 && s.offset >= looked_at;  // segments that share bytes, of hostile files only, are data
         looked_at = std::max(looked_at, end);
         if (!is_told) detail::append(parts, s.range);
         if (is_told)
-            for (const address_range& e : detail::data_extents(state_->file.get(), s.range.size(), s.offset))
+            for (const address_range& e : detail::data_extents(file, s.range.size(), s.offset))
                 detail::append(parts, s.range.part(e.start(), e.size()));
     }
     return parts;
@@ -212,6 +219,9 @@ unsigned core_memory::machine() const noexcept {
 }
 unsigned core_memory::word_size() const noexcept {
     return state_->word_size;
+}
+std::endian core_memory::byte_order() const noexcept {
+    return state_->byte_order;
 }
 
 }  // namespace vmio

@@ -9,9 +9,11 @@ namespace vmio::detail {
 
 /// Offsets in NT_PRSTATUS. The size of the registers depends on the machine: it is the rest of the note.
 struct core_note_layout {
-    /// `alignment`: of the registers; 8 also in some programs with 4-byte words.
+    /// `alignment`: of the registers; 8 also in some programs with 4-byte words, 2 where words have no more (m68k).
     constexpr core_note_layout(unsigned word_size, unsigned alignment) noexcept
-        : thread_id(word_size == 8 ? 32 : 24), registers(word_size == 8 ? 112 : 72), after_registers(alignment) {}
+        : thread_id((alignment < 4 ? 14 : 16) + std::size_t{2} * word_size),    // after the signal and two masks
+          registers(thread_id + 4 * sizeof(int) + std::size_t{8} * word_size),  // after four ids and four times
+          after_registers(alignment < 4 ? 4 : alignment) {}
 
     static constexpr std::size_t signal = 12;
     std::size_t thread_id;

@@ -8,6 +8,7 @@
 
 #include <elf.h>
 
+#include "base/byte_order.hpp"
 #include "core/core_note_layout.hpp"
 
 namespace vmio::detail {
@@ -19,28 +20,23 @@ constexpr std::uint64_t most_note_bytes = std::uint64_t{1} << 30;
 /// Reads words of the program's word size, one after the other.
 class word_reader {
 public:
-    word_reader(std::span<const std::byte> from, unsigned word_size) noexcept : rest_(from), word_size_(word_size) {}
+    word_reader(std::span<const std::byte> from, const core_headers& headers) noexcept
+        : rest_(from), word_size_(headers.word_size), order_(headers.byte_order) {}
 
     std::size_t left() const noexcept { return rest_.size() / word_size_; }
     std::span<const std::byte> rest() const noexcept { return rest_; }
 
     /// Precondition: left() > 0.
     std::uint64_t next() noexcept {
-        const std::uint64_t value = word_size_ == 8 ? at<std::uint64_t>(rest_, 0) : at<std::uint32_t>(rest_, 0);
+        const std::byte* const word = rest_.data();
         rest_ = rest_.subspan(word_size_);
-        return value;
-    }
-
-    template <class T>
-    static T at(std::span<const std::byte> from, std::size_t offset) noexcept {
-        T value;
-        std::memcpy(&value, from.data() + offset, sizeof value);
-        return value;
+        return word_size_ == 8 ? get_integer<std::uint64_t>(word, order_) : get_integer<std::uint32_t>(word, order_);
     }
 
 private:
     std::span<const std::byte> rest_;
     unsigned word_size_;
+    std::endian order_;
 };
 
 /// The text of a character field, up to a NUL or the end of the field.
@@ -52,14 +48,15 @@ std::string text_at(std::span<const std::byte> from, std::size_t offset, std::si
 }
 
 /// Decodes NT_FILE: count, unit of the offsets; start, end and offset of each; then the names.
-std::vector<core_mapped_file> mapped_files(std::span<const std::byte> note, unsigned word_size) {
+std::vector<core_mapped_file> mapped_files(std::span<const std::byte> note, const core_headers& headers) {
     std::vector<core_mapped_file> files;
-    word_reader words(note, word_size);
+    word_reader words(note, headers);
     if (words.left() < 2) return files;
     const std::uint64_t count = words.next();
     const std::uint64_t unit = words.next();
     if (count > words.left() / 3) return files;
-    const std::span<const std::byte> text = words.rest().subspan(static_cast<std::size_t>(count) * 3 * word_size);
+    const std::span<const std::byte> text =
+        words.rest().subspan(static_cast<std::size_t>(count) * 3 * headers.word_size);
     std::string_view names(reinterpret_cast<const char*>(text.data()), text.size());
     for (std::uint64_t i = 0; i < count; ++i) {
         const std::uint64_t start = words.next();
@@ -82,18 +79,19 @@ std::vector<core_mapped_file> mapped_files(std::span<const std::byte> note, unsi
     return files;
 }
 
-void add_thread(core_notes& process, std::span<const std::byte> note, const core_note_layout& layout) {
+void add_thread(core_notes& process, std::span<const std::byte> note, const core_headers& headers) {
+    const core_note_layout layout(headers.word_size, headers.register_alignment);
     if (note.size() < layout.registers + layout.after_registers) return;
     thread_registers& thread = process.threads.emplace_back();
-    thread.id = word_reader::at<std::int32_t>(note, layout.thread_id);
-    thread.signal = word_reader::at<std::int16_t>(note, layout.signal);
+    thread.id = get_integer<std::int32_t>(&note[layout.thread_id], headers.byte_order);
+    thread.signal = get_integer<std::int16_t>(&note[layout.signal], headers.byte_order);
     const auto general = note.subspan(layout.registers, note.size() - layout.registers - layout.after_registers);
     thread.sets.push_back({NT_PRSTATUS, {general.begin(), general.end()}});
 }
 
-void take_process(core_notes& process, std::span<const std::byte> note) {
+void take_process(core_notes& process, std::span<const std::byte> note, std::endian order) {
     if (note.size() < process_note::from_end_of_id) return;
-    process.process_id = word_reader::at<std::int32_t>(note, note.size() - process_note::from_end_of_id);
+    process.process_id = get_integer<std::int32_t>(&note[note.size() - process_note::from_end_of_id], order);
     process.program = text_at(note, note.size() - process_note::from_end_of_name, process_note::name_size);
     process.arguments = text_at(note, note.size() - process_note::arguments_size, process_note::arguments_size);
 }
@@ -105,12 +103,11 @@ bool is_of_whole_process(std::uint32_t type) {
 }
 
 void take(core_notes& process, std::uint32_t type, std::vector<std::byte>&& note, const core_headers& headers) {
-    const unsigned word_size = headers.word_size;
     switch (type) {
-        case NT_PRSTATUS: return add_thread(process, note, core_note_layout(word_size, headers.register_alignment));
-        case NT_PRPSINFO: return take_process(process, note);
+        case NT_PRSTATUS: return add_thread(process, note, headers);
+        case NT_PRPSINFO: return take_process(process, note, headers.byte_order);
         case NT_AUXV: process.auxiliary_vector = std::move(note); return;
-        case NT_FILE: process.files = mapped_files(note, word_size); return;
+        case NT_FILE: process.files = mapped_files(note, headers); return;
         default:  // belongs to the preceding thread
             if (!process.threads.empty() && !is_of_whole_process(type))
                 process.threads.back().sets.push_back({type, std::move(note)});
@@ -128,6 +125,7 @@ bool read_notes(const input_file& from, const core_note_segment& where, const co
     Elf64_Nhdr header;  // the same for 32 bits
     for (std::uint64_t at = 0; where.size - at >= sizeof header;) {
         if (!from.read_one(where.offset + at, header)) return false;
+        to_native(headers.byte_order, header.n_namesz, header.n_descsz, header.n_type);
         if (sizeof header > room) return true;
         room -= sizeof header;
         const std::uint64_t left = where.size - at - sizeof header;
@@ -155,7 +153,7 @@ bool read_notes(const input_file& from, const core_note_segment& where, const co
 
 core_notes read_core_notes(const input_file& from, const core_headers& headers, bool& cut_off) {
     core_notes process;
-    std::uint64_t room = std::min(most_note_bytes, from.size());  // notes do not overlap
+    std::uint64_t room = std::min(most_note_bytes, from.size_to_keep());  // notes do not overlap
     for (const core_note_segment& where : headers.notes)
         if (!read_notes(from, where, headers, room, process)) cut_off = true;
     if (process.process_id == 0 && !process.threads.empty()) process.process_id = process.threads.front().id;

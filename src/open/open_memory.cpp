@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "capture/process_snapshot_format.hpp"
 #include "open/memory_spelling.hpp"
 #include "open/raw_image.hpp"
+#include "packed/stream_decoder.hpp"
 #include "process/program_name.hpp"
 
 namespace vmio {
@@ -49,7 +51,9 @@ any_memory open_file(const memory_spelling& what, const std::string& name) {
     const auto size = std::min<std::uint64_t>(file.size(), magic.size());
     if (!file.read(0, std::span(magic).first(static_cast<std::size_t>(size)))) file.fail(EIO, "it has become shorter");
     if (detail::process_snapshot_format::is_magic(magic)) return {process_snapshot::load(what.text), name};
-    if (std::memcmp(magic.data(), ELFMAG, SELFMAG) != 0)
+    const bool is_packed =
+        detail::format_of(std::span(magic).first(static_cast<std::size_t>(size))) != detail::packed_format::none;
+    if (!is_packed && std::memcmp(magic.data(), ELFMAG, SELFMAG) != 0)
         file.fail(EINVAL, "neither a core file nor a saved snapshot; 'raw:FILE@ADDRESS' opens any file");
     return {core_memory::open(what.text), name};
 }

@@ -23,7 +23,7 @@
 #include <vmio/address.hpp>
 
 #include "base/crc32.hpp"
-#include "base/little_endian.hpp"
+#include "base/byte_order.hpp"
 
 namespace vmio::detail::snapshot_format {
 

@@ -13,7 +13,7 @@
 #include <boost/sort/pdqsort/pdqsort.hpp>
 
 #include "base/cancellation.hpp"
-#include "base/huge_buffer.hpp"
+#include "transfer/huge_buffer.hpp"
 #include "base/system_error.hpp"
 #include "base/worker_thread.hpp"
 #include "transfer/iovec_batch.hpp"

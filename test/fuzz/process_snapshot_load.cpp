@@ -11,7 +11,7 @@
 #include <vmio/process_snapshot.hpp>
 
 #include "base/crc32.hpp"
-#include "base/little_endian.hpp"
+#include "base/byte_order.hpp"
 #include "capture/process_snapshot_format.hpp"
 #include "fuzzing.hpp"
 

@@ -17,7 +17,7 @@ g++ -std=c++20 -Wall -Werror main.cpp -o by_pkg_config $(pkg-config --cflags --l
 ldd by_pkg_config | grep -q libvmio.so.0
 ./by_pkg_config
 
-g++ -std=c++20 main.cpp -o static_one /usr/lib/*/libvmio.a
+g++ -std=c++20 main.cpp -o static_one /usr/lib/*/libvmio.a -lzstd -lz
 if ldd static_one | grep libvmio; then exit 1; fi
 ./static_one
 

@@ -75,7 +75,7 @@ root_of() {
         mmdebstrap --quiet --architectures="$1" --variant=extract --skip=check/qemu \
             --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --dpkgopt='path-exclude=/usr/share/doc/*' \
             --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-            --include="dash,coreutils,grep,sed,util-linux,python3,gdb,binutils,btrfs-progs,procps,kmod,mount,mawk,libc-bin,busybox-static,$libraries" \
+            --include="dash,coreutils,grep,sed,util-linux,python3,gdb,gzip,zstd,binutils,btrfs-progs,procps,kmod,mount,mawk,libc-bin,busybox-static,$libraries" \
             "$release" "$kept.part" "deb $mirror $release main" >&2
         mv "$kept.part" "$kept"
     fi

@@ -43,6 +43,20 @@ gunzip -c "core.$pid.gz" >unpacked
 is_core unpacked
 [ "$(stat -c %s unpacked)" = "$(stat -c %s streamed)" ] || fail "packed is not the same as streamed"
 "$vmdump" -qz "$pid" - | gunzip -t || fail "a packed stream is bad"
+if "$vmdump" --pack -q "$pid" 2>words; then
+    [ "$(stat -c %a "core.$pid.zst")" = 600 ] || fail "others may read the frames"
+    zstd -qt "core.$pid.zst" || fail "frames that zstd does not read"
+    zstd -qdc "core.$pid.zst" | cmp - streamed || fail "what is unpacked is not the same as streamed"
+    zstd -lv "core.$pid.zst" 2>/dev/null | grep -q 'Skippable Frames: 1' || fail "there is no table of the frames"
+    "$vmdump" -qp "$pid" - | zstd -qt || fail "a stream of frames is bad"
+    "$vmdump" -qp "$pid" /dev/full 2>words && fail "a full disk is not told when frames are written"
+    grep -q '^vmdump: ' words || fail "no reason: $(cat words)"
+    rm "core.$pid.zst"
+else
+    grep -q 'built without zstd' words || fail "no frames: $(cat words)"
+fi
+"$vmdump" -qpz "$pid" 2>/dev/null
+[ $? = 2 ] || fail "two ways to pack are not refused"
 "$vmdump" -qra "$pid" small || fail "cannot write while it runs"
 [ "$(stat -c %s small)" -lt "$(stat -c %s streamed)" ] || fail "files are not left out"
 

@@ -2,9 +2,12 @@
 /// The public members and overriders of vmio/memory_streambuf.hpp; include that.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include <vmio/detail/memory_streambuf_area.hpp>
@@ -63,6 +66,22 @@ void memory_streambuf<Device, Base>::detach() {
     if (failure) throw memory_error(*failure);
 }
 
+template <class Device, class Base>
+bool memory_streambuf<Device, Base>::take_string(std::string& text, std::size_t limit) {
+    for (std::size_t left = limit; left > 0;) {
+        if (traits_type::eq_int_type(this->sgetc(), traits_type::eof())) return false;
+        const char* const first = this->gptr();
+        const std::size_t size = std::min(left, static_cast<std::size_t>(this->egptr() - first));
+        const auto* const nul = static_cast<const char*>(std::memchr(first, 0, size));
+        const std::size_t taken = nul != nullptr ? static_cast<std::size_t>(nul - first) : size;
+        text.append(first, taken);
+        this->gbump(static_cast<int>(nul != nullptr ? taken + 1 : taken));
+        if (nul != nullptr) break;
+        left -= taken;
+    }
+    return true;
+}
+
 // ---- the overriders ----
 
 template <class Device, class Base>
@@ -92,6 +111,8 @@ auto memory_streambuf<Device, Base>::next(bool hole_is_end) -> int_type {
 
 template <class Device, class Base>
 std::streamsize memory_streambuf<Device, Base>::xsgetn(char* s, std::streamsize n) {
+    if (n > 0 && take_buffered(s, static_cast<std::size_t>(n))) [[likely]]
+        return n;
     std::streamsize done = take_some_buffered(s, n);
     if (done >= n || !begin_reading()) return done;
     std::error_code ec;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "base/huge_buffer.hpp"
+#include "transfer/huge_buffer.hpp"
 
 #include <cstdint>
 #include <limits>
