@@ -13,9 +13,9 @@
 #include <boost/sort/pdqsort/pdqsort.hpp>
 
 #include "base/cancellation.hpp"
-#include "transfer/huge_buffer.hpp"
 #include "base/system_error.hpp"
 #include "base/worker_thread.hpp"
+#include "transfer/huge_buffer.hpp"
 #include "transfer/iovec_batch.hpp"
 
 namespace vmio {
