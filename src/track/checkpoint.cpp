@@ -116,9 +116,9 @@ void checkpoint::advance() {
     take_written();
     const detail::write_log& log = detail::tracker_access::log_of(tracker_);
     const std::vector<address_range> changed = detail::united(detail::united(pending_, elsewhere_), log.untracked());
-    process_snapshot next = detail::capture_access::capture_changes(pause, memory_, selection(), base_, changed);
+    const process_snapshot next = detail::capture_access::capture_changes(pause, memory_, selection(), base_, changed);
     pause.check();
-    base_ = std::move(next);
+    base_ = next;
     pending_.clear();
     elsewhere_.clear();
 }

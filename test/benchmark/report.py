@@ -23,7 +23,7 @@ def medians(paths):
     for run in (run for path in paths for run in json.loads(path.read_text())["benchmarks"]):
         if run.get("aggregate_name") != "median" or run.get("error_occurred"):
             continue
-        name = run["run_name"].removesuffix("/real_time")
+        name = run["run_name"].removesuffix("/real_time").removesuffix("/manual_time").removesuffix("/iterations:3")
         times[name] = run["real_time"] * unit[run["time_unit"]]
         counters[name] = run
     return times, counters
@@ -98,6 +98,15 @@ def claims(t, counters):
     yield at_most("256 MiB view, 1 % changed: take_snapshot against a full copy", "snapshot/take", "snapshot/full_copy", 0.1)
     yield at_least("1 GiB: readv into a bounce buffer and pwrite, against process_snapshot::capture",
                    "capture/bounce_buffer", "capture/process_snapshot", 0.9)
+    for pages, bound in ((16, 500), (1000, 40)):
+        yield at_least(f"256 MiB, {pages} pages changed: write_back by comparing against checkpoint::restore",
+                       f"checkpoint/write_back/{pages}", f"checkpoint/restore/{pages}", bound)
+    yield at_most("64 MiB, 1 page changed: checkpoint::restore against a pause alone", "checkpoint/one_page",
+                  "checkpoint/pause_alone", 3)
+    yield at_least("1 GiB, 8 threads that write it: the pause of a paused capture against that of a frozen copy",
+                   "freeze/paused_capture", "freeze/frozen_copy", 20)
+    yield at_most("the same: the pause of a frozen copy against the target's own fork", "freeze/frozen_copy",
+                  "freeze/own_fork", 1.5)
     yield at_least("1 GiB: one thread against threads = 2", f"read/memory/{GIB}", f"read/memory_two_threads/{GIB}", 1.6)
     yield at_least("64 MiB of a private file mapping, all changed: seek and read a page against region_reader",
                    "regions/dirty_file/seek_and_read", "regions/dirty_file/reader", 2)

@@ -8,9 +8,6 @@
 #include <functional>
 #include <string>
 
-#include <fcntl.h>
-#include <linux/userfaultfd.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,7 +16,6 @@
 #include <vmio/pause_guard.hpp>
 
 #include "processes/child.hpp"
-#include "support/skip.hpp"
 
 namespace test {
 
@@ -101,16 +97,5 @@ private:
     int to_ = -1;
     int from_ = -1;
 };
-
-/// Whether writes are tracked by write protection here.
-inline boost::test_tools::assertion_result can_write_protect(boost::unit_test::test_unit_id) {
-    const auto fd = static_cast<int>(::syscall(SYS_userfaultfd, O_CLOEXEC | 1));
-    uffdio_api api{};
-    api.api = UFFD_API;
-    api.features = 1u << 15;  // UFFD_FEATURE_WP_ASYNC
-    const bool can = fd >= 0 && ::ioctl(fd, UFFDIO_API, &api) == 0;
-    if (fd >= 0) ::close(fd);
-    return unless_missing(can, "asynchronous write protection by userfaultfd");
-}
 
 }  // namespace test

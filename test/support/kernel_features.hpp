@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -65,6 +66,17 @@ inline bool tells_zero_page() {
 
 inline boost::test_tools::assertion_result has_pagemap_scan(boost::unit_test::test_unit_id) {
     return unless_missing(scans_page_tables(), "PAGEMAP_SCAN (Linux 6.7)");
+}
+
+/// Whether writes are tracked by write protection here.
+inline boost::test_tools::assertion_result can_write_protect(boost::unit_test::test_unit_id) {
+    const auto fd = static_cast<int>(::syscall(SYS_userfaultfd, O_CLOEXEC | 1));
+    uffdio_api api{};
+    api.api = UFFD_API;
+    api.features = 1u << 15;  // UFFD_FEATURE_WP_ASYNC
+    const bool can = fd >= 0 && ::ioctl(fd, UFFDIO_API, &api) == 0;
+    if (fd >= 0) ::close(fd);
+    return unless_missing(can, "asynchronous write protection by userfaultfd");
 }
 
 }  // namespace test

@@ -23,6 +23,7 @@
 #include "processes/child.hpp"
 #include "processes/stepped_process.hpp"
 #include "support/error_of.hpp"
+#include "support/kernel_features.hpp"
 #include "support/mapped.hpp"
 #include "support/pages.hpp"
 

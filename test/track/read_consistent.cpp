@@ -17,6 +17,7 @@
 #include "processes/numbering_process.hpp"
 #include "processes/stepped_process.hpp"
 #include "support/error_of.hpp"
+#include "support/kernel_features.hpp"
 #include "support/mapped.hpp"
 #include "support/sanitized.hpp"
 
