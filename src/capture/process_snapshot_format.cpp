@@ -5,8 +5,8 @@
 #include <cstring>
 #include <string>
 
-#include "base/crc32.hpp"
 #include "base/byte_order.hpp"
+#include "base/crc32.hpp"
 #include "base/range_set.hpp"
 
 namespace vmio::detail::process_snapshot_format {

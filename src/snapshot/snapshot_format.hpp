@@ -22,8 +22,8 @@
 
 #include <vmio/address.hpp>
 
-#include "base/crc32.hpp"
 #include "base/byte_order.hpp"
+#include "base/crc32.hpp"
 
 namespace vmio::detail::snapshot_format {
 
