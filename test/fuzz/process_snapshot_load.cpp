@@ -10,8 +10,8 @@
 #include <vmio/file_error.hpp>
 #include <vmio/process_snapshot.hpp>
 
-#include "base/crc32.hpp"
 #include "base/byte_order.hpp"
+#include "base/crc32.hpp"
 #include "capture/process_snapshot_format.hpp"
 #include "fuzzing.hpp"
 
