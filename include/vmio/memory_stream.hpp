@@ -126,7 +126,7 @@ public:
         if (read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()))) return to.size();
         const std::size_t whole = static_cast<std::size_t>(this->gcount()) / sizeof(T);
         const auto rest = bytes.subspan(whole * sizeof(T));
-        std::memset(rest.data(), 0, rest.size());
+        if (!rest.empty()) std::memset(rest.data(), 0, rest.size());
         return whole;
     }
     template <detail::readable_value T, std::size_t Size>

@@ -103,9 +103,9 @@ public:
     /// Sets the owner's badbit and throws if its exceptions() ask for that. Precondition: there is an owner.
     void raise(const memory_error& failure);
 
-    /// Takes the next `size` bytes if they are in the buffer.
+    /// Takes the next `size` bytes if they are in the buffer and not none.
     bool take_buffered(void* to, std::size_t size) noexcept {
-        if (static_cast<std::size_t>(this->egptr() - this->gptr()) < size) return false;
+        if (size == 0 || static_cast<std::size_t>(this->egptr() - this->gptr()) < size) return false;
         std::memcpy(to, this->gptr(), size);
         this->gbump(static_cast<int>(size));
         return true;
