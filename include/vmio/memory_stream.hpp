@@ -129,6 +129,7 @@ public:
         if (!rest.empty()) std::memset(rest.data(), 0, rest.size());
         return whole;
     }
+    /// The same for a span of fixed size.
     template <detail::readable_value T, std::size_t Size>
     requires std::derived_from<Stream, std::istream> std::size_t read_values(std::span<T, Size> to) {
         return read_values(std::span<T>(to));
