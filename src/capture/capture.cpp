@@ -16,6 +16,7 @@
 #include "capture/process_snapshot_state.hpp"
 #include "freeze/frozen_target.hpp"
 #include "process/opening_error.hpp"
+#include "process/pause_access.hpp"
 #include "process/proc_file.hpp"
 #include "process/process_info.hpp"
 
@@ -44,7 +45,6 @@ detail::capture_record begun(const process& target, const pause_guard* pause) {
 /// Captures the target itself, under a pause if that is asked for.
 captured capture_once(const process_memory& memory, const capture_options& options, std::vector<address_range> served) {
     const detail::held_pages none;
-    const auto began = std::chrono::steady_clock::now();
     std::optional<pause_guard> pause;
     if (options.pause) pause.emplace(memory.target(), options.pause_limits);
     const pause_guard* const held = pause ? &*pause : nullptr;
@@ -53,7 +53,7 @@ captured capture_once(const process_memory& memory, const capture_options& optio
     walk.run();
     if (pause) {
         pause->resume();
-        record.pause_time = std::chrono::steady_clock::now() - began;
+        record.pause_time = detail::pause_access::duration(*pause);
     }
     return walk.finish(std::move(record));
 }

@@ -2,7 +2,6 @@
 #include <vmio/write_core.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <optional>
 #include <string>
@@ -21,6 +20,7 @@
 #include "freeze/held_pages.hpp"
 #include "maps/query_mapping.hpp"
 #include "process/check_program.hpp"
+#include "process/pause_access.hpp"
 #include "process/proc_file.hpp"
 #include "process/process_info.hpp"
 #include "walk/region_reader_state.hpp"
@@ -186,14 +186,13 @@ private:
 
 core_summary write_directly(const process& target, detail::core_sink& out, const core_options& options) {
     const detail::held_pages none;
-    const auto began = std::chrono::steady_clock::now();
     std::optional<pause_guard> pause;
     if (options.pause) pause.emplace(target, options.pause_limits);
     const pause_guard* const held = pause ? &*pause : nullptr;
     core_summary summary = writing(target, options, held, detail::read_process_info(target, held), none).to(out);
     if (pause) {
         pause->resume();
-        summary.pause_time = std::chrono::steady_clock::now() - began;
+        summary.pause_time = detail::pause_access::duration(*pause);
     }
     return summary;
 }

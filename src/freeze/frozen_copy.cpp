@@ -27,8 +27,6 @@ namespace {
 
 constexpr const char* copying = "frozen copy of a process";
 
-using clock = std::chrono::steady_clock;
-
 const char* advice_for(int error) noexcept {
     switch (error) {
         case EAGAIN: return "it may not make another process: RLIMIT_NPROC, or pids.max of its control group";
@@ -106,6 +104,11 @@ void frozen_copy::make(const pause_guard& pause) {
     });
 }
 
+std::chrono::nanoseconds frozen_copy::release() noexcept {
+    pause_->resume();
+    return pause_access::duration(*pause_);
+}
+
 remote_call frozen_copy::call_that_reaps() const noexcept {
     return {SYS_wait4, {static_cast<std::uint64_t>(id_there_), 0, __WALL | WNOHANG, 0}};
 }
@@ -136,13 +139,11 @@ bool frozen_copy::reap(std::chrono::nanoseconds& paused) {
     // While this says so, the parent's id has not been recycled.
     if (read_proc_stat(copy_->proc_directory(), "stat", status) || status.parent != target_.id()) return true;
     if (ec) return false;
-    const auto began = clock::now();
-    {
-        const pause_guard pause(parent, limits_);
-        with_injected_calls(parent, pause, std::nullopt,
-                            [this](injected_thread& thread) { thread.call(call_that_reaps()); });
-    }
-    paused += clock::now() - began;
+    pause_guard pause(parent, limits_);
+    with_injected_calls(parent, pause, std::nullopt,
+                        [this](injected_thread& thread) { thread.call(call_that_reaps()); });
+    pause.resume();
+    paused += pause_access::duration(pause);
     return true;
 }
 

@@ -34,7 +34,8 @@ public:
     ~frozen_copy();
 
     /// Lets the target run.
-    void release() noexcept { pause_->resume(); }
+    /// Returns: for how long it was paused.
+    std::chrono::nanoseconds release() noexcept;
 
     /// Precondition: before end().
     const process& copy() const noexcept { return *copy_; }

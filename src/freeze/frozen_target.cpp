@@ -18,7 +18,6 @@ std::unique_ptr<frozen_target> frozen_target::make(const process& target, const 
         return nullptr;
     }
     std::unique_ptr<frozen_target> frozen(new frozen_target(target));
-    const auto began = std::chrono::steady_clock::now();
     pause_guard pause(target, limits);
     frozen->time_ = std::chrono::system_clock::now();
     frozen->info_ = read_process_info(target, &pause);
@@ -30,8 +29,7 @@ std::unique_ptr<frozen_target> frozen_target::make(const process& target, const 
         refusal = e.what();
         return nullptr;
     }
-    frozen->copy_->release();
-    frozen->paused_ = std::chrono::steady_clock::now() - began;
+    frozen->paused_ = frozen->copy_->release();
     return frozen;
 }
 

@@ -77,6 +77,9 @@ public:
 
     const std::vector<pid_t>& threads() const noexcept { return ids_; }
 
+    /// See pause_access::duration().
+    clock::duration duration() const noexcept { return ended_ - began_; }
+
     bool holds() const noexcept { return thread_.joinable() && !over_; }
 
     void check() const {
@@ -151,6 +154,7 @@ private:
         std::error_code ec;
         std::vector<pid_t> ids;
         std::string explanation;
+        began_ = clock::now();
         try {
             ec = threads_.stop_all();
             if (ec) explanation = threads_.explain(ec);
@@ -173,6 +177,7 @@ private:
         over_ = true;
         answer();
         threads_.let_go();
+        ended_ = clock::now();
         let_go_ = true;
         changed_.notify_all();
         lock.unlock();
@@ -213,6 +218,8 @@ private:
     bool finished_ = false;
     bool released_ = false;
     bool let_go_ = false;
+    clock::time_point began_;
+    clock::time_point ended_;
     std::function<void()> afterwards_;  // not changed once let_go_ is set
     std::atomic<bool> over_{false};
     std::atomic<bool> waited_for_{false};
@@ -272,6 +279,10 @@ std::vector<thread_registers> pause_guard::registers(std::span<const std::uint32
 
 bool detail::pause_access::run(const pause_guard& pause, const std::function<void()>& work) {
     return !pause.tracer_->belongs_to_another_process() && pause.tracer_->run_there(work);
+}
+
+std::chrono::nanoseconds detail::pause_access::duration(const pause_guard& pause) noexcept {
+    return pause.tracer_->duration();
 }
 
 bool detail::pause_access::run_afterwards(const pause_guard& pause, std::function<void()> work) {
