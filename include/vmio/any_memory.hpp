@@ -72,10 +72,7 @@ public:
     }
     template <detail::readable_value T>
     std::vector<T> read_values(address from, std::size_t count) const {
-        return detail::read_in_parts<T>(count, [&](std::size_t done, std::span<T> to) {
-            read(from + done * sizeof(T), std::as_writable_bytes(to));
-            return true;
-        });
+        return detail::read_values<T>(*this, from, count);
     }
     /// @}
     /// Writes all bytes.

@@ -89,7 +89,7 @@ private:
         dontdump = detail::made_set(std::move(dontdump));
         for (const mapping& m : image_.mappings) {
             const bool held = detail::overlaps(held_.ranges(), m.range);
-            const bool any = m.perms.read || held || (!ec && holds_data(pages, m));
+            const bool any = m.perms.read || (held ? held_.has_bytes_in(m.range) : !ec && holds_data(pages, m));
             if (!any || !detail::is_region(target_, m, sources)) {
                 leave_out({m.range, m.perms.read ? gap_reason::input_output : gap_reason::no_permission});
             } else if (detail::overlaps(dontdump, m.range) || (options_.wanted && !options_.wanted(m))) {

@@ -2,6 +2,7 @@
 /// Memory that a copy made by fork(2) does not have as its original has it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -53,18 +54,29 @@ public:
     /// What of ranges() could not be read, by address. What is in no run either is zero.
     const std::vector<memory_gap>& gaps() const noexcept { return gaps_; }
 
+    /// Whether some byte of `range` is in a run.
+    bool has_bytes_in(const address_range& range) const noexcept {
+        const auto r = first_above(range.start());
+        return r != runs_.end() && r->start < range.end();
+    }
+
     /// Calls each(address, std::span<const std::byte>) for the bytes of `range`, by address.
     template <class F>
     void bytes_of(const address_range& range, F&& each) const {
-        for (const run& r : runs_) {
-            const address_range part = range.intersection({r.start, r.start + r.bytes.size()});
-            if (part.empty()) continue;
-            each(part.start(), std::span(r.bytes).subspan(static_cast<std::size_t>(part.start() - r.start),
-                                                          static_cast<std::size_t>(part.size())));
+        for (auto r = first_above(range.start()); r != runs_.end() && r->start < range.end(); ++r) {
+            const address_range part = range.intersection({r->start, r->start + r->bytes.size()});
+            each(part.start(), std::span(r->bytes).subspan(static_cast<std::size_t>(part.start() - r->start),
+                                                           static_cast<std::size_t>(part.size())));
         }
     }
 
 private:
+    /// The first run that ends above `a`.
+    std::vector<run>::const_iterator first_above(address a) const noexcept {
+        return std::partition_point(runs_.begin(), runs_.end(),
+                                    [a](const run& r) { return r.start + r.bytes.size() <= a; });
+    }
+
     std::vector<mapping> mappings_;
     std::vector<address_range> ranges_;
     std::vector<address_range> dontdump_;

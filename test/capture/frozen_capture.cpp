@@ -47,6 +47,11 @@ std::vector<std::byte> bytes_of(const auto& memory, const address_range& range) 
     return bytes;
 }
 
+bool holds_pattern(const auto& memory, const address_range& range) {
+    const std::vector<std::byte> bytes = bytes_of(memory, range);
+    return bytes.size() == range.size() && test::is_pattern(range.start(), bytes);
+}
+
 core_memory written_core(const process& target, const std::filesystem::path& path, vmio::core_options options) {
     options.frozen_copy = true;
     const vmio::core_summary summary = vmio::write_core(target, path, options);
@@ -102,7 +107,7 @@ BOOST_AUTO_TEST_CASE(a_target_runs_while_its_frozen_copy_is_captured) {
     };
     const process_snapshot s = process_snapshot::capture(process(target.id()), options);
     BOOST_TEST(steps == 4);
-    BOOST_TEST(test::is_pattern(area.start(), bytes_of(s, area.range())));
+    BOOST_TEST(holds_pattern(s, area.range()));
     BOOST_TEST(!test::is_pattern(area.start(), test::peek(target.id(), area.start(), area.size())));
 }
 
@@ -122,13 +127,11 @@ BOOST_AUTO_TEST_CASE(memory_that_a_fork_does_not_copy_is_captured_during_the_pau
     const core_memory core = written_core(process(target.id()), directory / "core", {});
     for (const pages* p : {&left_out, &cleared, &beside}) {
         BOOST_TEST(s.map().find(p->start()) != nullptr);
-        BOOST_TEST(bytes_of(s, p->range()).size() == p->size());
-        BOOST_TEST(test::is_pattern(p->start(), bytes_of(s, p->range())));
-        BOOST_TEST(bytes_of(core, p->range()).size() == p->size());
-        BOOST_TEST(test::is_pattern(p->start(), bytes_of(core, p->range())));
+        BOOST_TEST(holds_pattern(s, p->range()));
+        BOOST_TEST(holds_pattern(core, p->range()));
     }
     BOOST_TEST((part.ranges().size() == 1u && part.ranges().front() == left_out.range()));
-    BOOST_TEST(test::is_pattern(left_out.start(), bytes_of(part, left_out.range())));
+    BOOST_TEST(holds_pattern(part, left_out.range()));
 }
 
 BOOST_AUTO_TEST_CASE(memory_that_is_neither_forked_nor_to_be_dumped_is_left_out) {
@@ -147,8 +150,19 @@ BOOST_AUTO_TEST_CASE(memory_that_is_neither_forked_nor_to_be_dumped_is_left_out)
     BOOST_TEST(bytes_of(s, area.range()).empty());
     BOOST_TEST(bytes_of(written_core(handle, directory / "without", {}), area.range()).empty());
     const core_memory with = written_core(handle, directory / "with", {.skip_dontdump = false});
-    BOOST_TEST(bytes_of(with, area.range()).size() == area.size());
-    BOOST_TEST(test::is_pattern(area.start(), bytes_of(with, area.range())));
+    BOOST_TEST(holds_pattern(with, area.range()));
+}
+
+BOOST_AUTO_TEST_CASE(a_reserve_that_is_neither_forked_nor_readable_takes_no_room_in_a_core) {
+    const mapped reserve(std::size_t{1} << 18);
+    test::must(::mprotect(reserve.data(), reserve.size(), PROT_NONE) == 0, "mprotect");
+    stepped_process target(
+        [&](int) { test::must(::madvise(reserve.data(), reserve.size(), MADV_DONTFORK) == 0, "madvise"); });
+    target.step();
+    const test::scratch_directory directory;
+    const core_memory core = written_core(process(target.id()), directory / "core", {});
+    BOOST_TEST(bytes_of(core, reserve.range()).empty());
+    BOOST_TEST(std::filesystem::file_size(directory / "core") < reserve.size());
 }
 
 BOOST_AUTO_TEST_CASE(shared_memory_is_of_the_moment_only_if_that_is_asked_for) {
@@ -178,7 +192,7 @@ BOOST_AUTO_TEST_CASE(a_target_that_cannot_be_copied_is_paused, *boost::unit_test
     BOOST_TEST(!s.frozen_copy());
     BOOST_TEST(s.paused());
     BOOST_TEST(s.frozen_copy_refusal().find("RLIMIT_NPROC") != std::string::npos);
-    BOOST_TEST(test::is_pattern(area.start(), bytes_of(s, area.range())));
+    BOOST_TEST(holds_pattern(s, area.range()));
     const test::scratch_directory directory;
     const vmio::core_summary summary =
         vmio::write_core(process(target.id()), directory / "core", {.frozen_copy = true});

@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <vector>
 
+#include <vmio/address.hpp>
+
 namespace vmio::detail {
 
 /// Values that can be moved by their bytes into existing objects.
@@ -31,6 +33,15 @@ std::vector<T> read_in_parts(std::size_t count, Read read) {
         if (!read(done, std::span(values).subspan(done))) break;
     }
     return values;
+}
+
+/// The same from `from` on, by m.read().
+template <readable_value T, class M>
+std::vector<T> read_values(const M& m, address from, std::size_t count) {
+    return read_in_parts<T>(count, [&](std::size_t done, std::span<T> to) {
+        m.read(from + done * sizeof(T), std::as_writable_bytes(to));
+        return true;
+    });
 }
 
 }  // namespace vmio::detail
