@@ -98,6 +98,9 @@ struct memory_difference;
 struct memory_diff_options;
 struct open_options;
 
+enum class object_layout;
+struct object_limits;
+
 enum class tracking_method;
 struct tracker_options;
 class write_tracker;

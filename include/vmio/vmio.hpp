@@ -34,6 +34,7 @@
 #include <vmio/memory_view.hpp>
 #include <vmio/memory_walk.hpp>
 #include <vmio/mutable_view.hpp>
+#include <vmio/object_limits.hpp>
 #include <vmio/open_memory.hpp>
 #include <vmio/packing_stream.hpp>
 #include <vmio/page_map.hpp>
@@ -47,6 +48,7 @@
 #include <vmio/protection.hpp>
 #include <vmio/query_mapping.hpp>
 #include <vmio/read_consistent.hpp>
+#include <vmio/read_object.hpp>
 #include <vmio/read_past_gaps.hpp>
 #include <vmio/region_reader.hpp>
 #include <vmio/remote_ptr.hpp>
@@ -57,4 +59,5 @@
 #include <vmio/source_options.hpp>
 #include <vmio/thread_registers.hpp>
 #include <vmio/write_core.hpp>
+#include <vmio/write_object.hpp>
 #include <vmio/write_tracker.hpp>

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include <vmio/detail/word_size.hpp>
 #include <vmio/error.hpp>
 #include <vmio/memory_map.hpp>
 #include <vmio/process_memory.hpp>
@@ -22,24 +23,6 @@ namespace vmio {
 namespace {
 
 /// Whether an auxiliary vector of such words has an entry of this machine's page size.
-template <class Word>
-bool has_page_size(std::span<const std::byte> vector) {
-    constexpr Word at_page_size = 6;  // AT_PAGESZ of getauxval(3)
-    for (std::size_t at = 0; at + 2 * sizeof(Word) <= vector.size(); at += 2 * sizeof(Word)) {
-        Word entry[2];
-        std::memcpy(entry, vector.data() + at, sizeof entry);
-        if (entry[0] == at_page_size && entry[1] == page_size()) return true;
-    }
-    return false;
-}
-
-/// Returns: the size of the words of an auxiliary vector, whose entries are two words each. The entry of the page size,
-/// which each vector has, tells; that of this program if there is none.
-unsigned word_size_in(std::span<const std::byte> vector) {
-    if (has_page_size<std::uint64_t>(vector)) return 8;
-    return has_page_size<std::uint32_t>(vector) ? 4 : sizeof(void*);
-}
-
 /// A memory of which a part can be used.
 struct windowed_memory final : detail::erased_memory {
     windowed_memory(std::shared_ptr<const erased_memory> m, const address_range& w) : memory(std::move(m)) {
@@ -138,11 +121,7 @@ memory_map map_of(std::span<const mapping> mappings) {
 }
 
 unsigned word_size_of(const process_memory& memory) {
-    try {
-        return word_size_in(read_auxiliary_vector(memory.target()));
-    } catch (const memory_error&) {
-        return sizeof(void*);
-    }
+    return word_size_of(memory.target());
 }
 
 unsigned word_size_of(const process_snapshot& captured) {

@@ -2,12 +2,16 @@
 #include "process/process_info.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 
 #include <unistd.h>
 
+#include <vmio/address.hpp>
+#include <vmio/detail/word_size.hpp>
 #include <vmio/error.hpp>
 
 #include "base/system_call.hpp"
@@ -15,6 +19,7 @@
 #include "proc/proc_stat.hpp"
 #include "process/opening_error.hpp"
 #include "process/proc_file.hpp"
+#include "process/process_state.hpp"
 
 namespace vmio::detail {
 namespace {
@@ -84,10 +89,39 @@ process_numbers read_numbers(const process& target) {
     return numbers;
 }
 
+template <class Word>
+bool has_page_size(std::span<const std::byte> vector) {
+    constexpr Word at_page_size = 6;  // AT_PAGESZ of getauxval(3)
+    for (std::size_t at = 0; at + 2 * sizeof(Word) <= vector.size(); at += 2 * sizeof(Word)) {
+        Word entry[2];
+        std::memcpy(entry, vector.data() + at, sizeof entry);
+        if (entry[0] == at_page_size && entry[1] == page_size()) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 std::vector<std::byte> read_auxiliary_vector(const process& target) {
     return read_proc_file(target, "auxv");
+}
+
+// The entry of the page size, which each vector has, tells.
+unsigned word_size_in(std::span<const std::byte> auxiliary_vector) noexcept {
+    if (has_page_size<std::uint64_t>(auxiliary_vector)) return 8;
+    return has_page_size<std::uint32_t>(auxiliary_vector) ? 4 : sizeof(void*);
+}
+
+unsigned word_size_of(const process& target) noexcept {
+    std::atomic<unsigned>& known = process_access::state_of(target)->word_size;
+    if (known == 0) {
+        try {
+            known = word_size_in(read_auxiliary_vector(target));
+        } catch (const std::exception&) {
+            return sizeof(void*);
+        }
+    }
+    return known;
 }
 
 process_info read_process_info(const process& target, const pause_guard* pause) {

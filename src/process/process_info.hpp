@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,10 @@ struct process_info {
 /// Returns: the auxiliary vector: proc_pid_auxv(5).
 /// Errors: memory_error.
 std::vector<std::byte> read_auxiliary_vector(const process& target);
+
+/// Returns: the size of the words of an auxiliary vector, whose entries are two words each; that of this program if it
+/// has none.
+unsigned word_size_in(std::span<const std::byte> auxiliary_vector) noexcept;
 
 /// Reads the properties from /proc/PID, and the registers if the process is paused.
 /// Errors: memory_error.

@@ -21,7 +21,8 @@ struct VMIO_HIDDEN process::state {
     pid_t id = 0;
     detail::file_descriptor pidfd;
     detail::file_descriptor directory;
-    detail::kept_lookup lookup;  // of the descriptor of open_maps(), where the kernel has only the text
+    mutable std::atomic<unsigned> word_size{0};  // of the program, in bytes; 0: not known
+    detail::kept_lookup lookup;                  // of the descriptor of open_maps(), where the kernel has only the text
 
     /// Reads the values that exec(2) changes, and opens the files that cannot be opened later. Called once, before the
     /// state is shared.
