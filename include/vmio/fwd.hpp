@@ -98,6 +98,9 @@ struct memory_difference;
 struct memory_diff_options;
 struct open_options;
 
+struct child_options;
+class child_process;
+
 enum class object_layout;
 struct object_limits;
 

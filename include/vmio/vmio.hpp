@@ -13,6 +13,7 @@
 #include <vmio/cached_memory.hpp>
 #include <vmio/capture_options.hpp>
 #include <vmio/checkpoint.hpp>
+#include <vmio/child_process.hpp>
 #include <vmio/core_memory.hpp>
 #include <vmio/core_progress.hpp>
 #include <vmio/cow_view.hpp>

@@ -14,33 +14,33 @@
 namespace vmio::detail {
 namespace {
 
-sigset_t only_file_size_signal() noexcept {
+sigset_t only(int signal) noexcept {
     sigset_t set;
     ::sigemptyset(&set);
-    ::sigaddset(&set, SIGXFSZ);
+    ::sigaddset(&set, signal);
     return set;
 }
 
 }  // namespace
 
-file_size_signal_blocked::file_size_signal_blocked() noexcept {
-    const sigset_t set = only_file_size_signal();
+write_signal_blocked::write_signal_blocked(int signal, int error) noexcept : signal_(signal), error_(error) {
+    const sigset_t set = only(signal_);
     ::pthread_sigmask(SIG_BLOCK, &set, &before_);
     // A signal that was not blocked cannot have been pending: no need to check.
     sigset_t pending;
-    if (::sigismember(&before_, SIGXFSZ) == 1 && ::sigpending(&pending) == 0)
-        was_pending_ = ::sigismember(&pending, SIGXFSZ) == 1;
+    if (::sigismember(&before_, signal_) == 1 && ::sigpending(&pending) == 0)
+        was_pending_ = ::sigismember(&pending, signal_) == 1;
 }
 
-file_size_signal_blocked::~file_size_signal_blocked() {
-    if (::sigismember(&before_, SIGXFSZ) == 1) return;
-    const sigset_t set = only_file_size_signal();
+write_signal_blocked::~write_signal_blocked() {
+    if (::sigismember(&before_, signal_) == 1) return;
+    const sigset_t set = only(signal_);
     ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
-void file_size_signal_blocked::failed(const std::error_code& ec) noexcept {
-    if (ec.value() != EFBIG || was_pending_) return;
-    const sigset_t set = only_file_size_signal();
+void write_signal_blocked::failed(const std::error_code& ec) noexcept {
+    if (ec.value() != error_ || was_pending_) return;
+    const sigset_t set = only(signal_);
     constexpr timespec at_once{};
     const cancellation_disabled now;  // sigtimedwait(2) is a cancellation point
     while (::sigtimedwait(&set, nullptr, &at_once) < 0 && last_system_error().value() == EINTR) {

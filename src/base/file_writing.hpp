@@ -2,6 +2,7 @@
 /// Calls that make a file, or a memfd, larger.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -11,22 +12,31 @@
 
 namespace vmio::detail {
 
-/// While it exists, exceeding RLIMIT_FSIZE, which also holds for memfds, makes the calls of this thread fail with EFBIG
-/// and raises no SIGXFSZ, whose default action ends the process. The kernel sends the signal to the calling thread, so
-/// blocking it there and removing it when pending is enough.
-class file_size_signal_blocked {
+/// While it exists, a call of this thread that fails with the error raises no signal, whose default action ends the
+/// process. The kernel sends the signal to the calling thread, so blocking it there and removing it when pending is
+/// enough.
+class write_signal_blocked {
 public:
-    file_size_signal_blocked() noexcept;
-    file_size_signal_blocked(const file_size_signal_blocked&) = delete;
-    file_size_signal_blocked& operator=(const file_size_signal_blocked&) = delete;
-    ~file_size_signal_blocked();
+    /// `signal`: the one that comes with the errno `error`, such as SIGPIPE and EPIPE.
+    write_signal_blocked(int signal, int error) noexcept;
+    write_signal_blocked(const write_signal_blocked&) = delete;
+    write_signal_blocked& operator=(const write_signal_blocked&) = delete;
+    ~write_signal_blocked();
 
     /// To be called after a failed call: removes the pending signal that it may have raised.
     void failed(const std::error_code&) noexcept;
 
 private:
+    int signal_;
+    int error_;
     sigset_t before_;
     bool was_pending_ = false;  // before this object: the program's own signal, which is kept
+};
+
+/// Exceeding RLIMIT_FSIZE, which also holds for memfds: EFBIG and SIGXFSZ.
+class file_size_signal_blocked : public write_signal_blocked {
+public:
+    file_size_signal_blocked() noexcept : write_signal_blocked(SIGXFSZ, EFBIG) {}
 };
 
 /// pwrite(2) of all of `bytes`, resumed after signals and partial writes.

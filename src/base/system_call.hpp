@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -65,6 +66,12 @@ inline int fdatasync(int fd) noexcept {
 
 inline long getdents64(int fd, void* to, std::size_t size) noexcept {
     return ::syscall(SYS_getdents64, fd, to, size);
+}
+
+/// `limit`: how long to wait; null: without end.
+inline int ppoll(pollfd* files, nfds_t count, const timespec* limit) noexcept {
+    const cancellation_disabled now;
+    return ::ppoll(files, count, limit, nullptr);
 }
 
 inline int waitid(idtype_t type, id_t id, siginfo_t* info, int options) noexcept {
