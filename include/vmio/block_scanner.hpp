@@ -7,9 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iosfwd>
 #include <memory>
 #include <ranges>
 #include <span>
+#include <string>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -40,6 +42,22 @@ struct block_result {
     /// The bytes with their address; valid as long as the block_scan or a copy of it exists.
     memory_view view() const { return {start, bytes}; }
 };
+
+/// Returns: the address and the size: "16 bytes at 0x1000".
+VMIO_EXPORT std::string to_string(const memory_block&);
+/// Writes to_string().
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const memory_block& b) {
+    return out << to_string(b);
+}
+
+/// Returns: that, and what was not read: "16 bytes at 0x1000: 8 read, Bad address".
+VMIO_EXPORT std::string to_string(const block_result&);
+/// Writes to_string().
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const block_result& b) {
+    return out << to_string(b);
+}
 
 class block_scan;
 

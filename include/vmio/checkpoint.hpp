@@ -78,6 +78,10 @@ public:
     /// written while it was made: whole pages, sorted, neighbours joined.
     std::vector<address_range> changed() const;
 
+    /// Returns: the bytes of changed() that differ from the base, or cannot be read any more: sorted, neighbours
+    /// joined. Cost: reading these pages. Races: a running target goes on; pause it for an answer of one moment.
+    std::vector<address_range> differences() const;
+
     /// Makes the present memory the base, in a pause. It shares with the former base what was not written since, as
     /// long as the same memory is mapped and not much has changed: an eighth of it. Cost: some 5 microseconds for each
     /// run of pages that was written, and 2 for each mapping; else that of a capture. Errors: those of the constructor;
@@ -86,6 +90,9 @@ public:
 
     /// Returns: what restore() restores. Valid until advance() or the end of the checkpoint; a copy shares its memory.
     const process_snapshot& base() const noexcept { return base_; }
+
+    /// Returns: the memory of the target.
+    const process_memory& memory() const noexcept { return memory_; }
 
 private:
     capture_options selection() const;

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <iosfwd>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <vmio/detail/config.hpp>
@@ -22,6 +24,11 @@ struct changed_run {
 
     friend bool operator==(const changed_run&, const changed_run&) noexcept = default;  ///< member by member
 };
+
+/// Returns: the place: "8192 bytes at offset 4096".
+VMIO_EXPORT std::string to_string(const changed_run&);
+/// Writes to_string().
+VMIO_EXPORT std::ostream& operator<<(std::ostream&, const changed_run&);
 
 /// The criterion by which a page counts as changed.
 enum class change {

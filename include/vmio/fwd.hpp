@@ -112,5 +112,6 @@ struct consistent_result;
 struct checkpoint_options;
 struct restore_result;
 class checkpoint;
+class memory_check;
 
 }  // namespace vmio

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <iosfwd>
+#include <string>
 #include <vector>
 
 #include <vmio/address.hpp>
@@ -27,6 +29,11 @@ struct memory_difference {
     friend bool operator==(const memory_difference&,
                            const memory_difference&) noexcept = default;  ///< member by member
 };
+
+/// Returns: the range and the kind: "[0x1000, 0x1004): bytes", "only before", "only after".
+VMIO_EXPORT std::string to_string(const memory_difference&);
+/// Writes to_string().
+VMIO_EXPORT std::ostream& operator<<(std::ostream&, const memory_difference&);
 
 /// What is compared, and how.
 struct memory_diff_options {

@@ -2,6 +2,9 @@
 /// Ranges of memory that could not be read, and the reasons.
 #pragma once
 
+#include <iosfwd>
+#include <string>
+
 #include <vmio/address.hpp>
 #include <vmio/detail/config.hpp>
 
@@ -24,6 +27,8 @@ enum class gap_reason {
 
 /// Returns: a description of the reason, such as "a guard page".
 VMIO_EXPORT const char* description(gap_reason) noexcept;
+/// Writes description().
+VMIO_EXPORT std::ostream& operator<<(std::ostream&, gap_reason);
 
 /// A range that could not be read, for one reason.
 struct memory_gap {
@@ -32,6 +37,11 @@ struct memory_gap {
 
     friend bool operator==(const memory_gap&, const memory_gap&) noexcept = default;  ///< member by member
 };
+
+/// Returns: the range and the reason: "[0x1000, 0x2000): a guard page".
+VMIO_EXPORT std::string to_string(const memory_gap&);
+/// Writes to_string().
+VMIO_EXPORT std::ostream& operator<<(std::ostream&, const memory_gap&);
 
 /// Handling of the caller's buffer where memory cannot be read: set to zero, or leave unchanged.
 enum class gap_fill { zeros, keep };

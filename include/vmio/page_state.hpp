@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
+#include <string>
 
 #include <vmio/address.hpp>
+#include <vmio/detail/config.hpp>
 
 namespace vmio {
 
@@ -51,6 +54,11 @@ constexpr bool has(page_state state, page_state any_of) noexcept {
     return (state & any_of) != page_state::none;
 }
 
+/// Returns: the names of the flags: "present|data", or "none".
+VMIO_EXPORT std::string to_string(page_state);
+/// Writes to_string().
+VMIO_EXPORT std::ostream& operator<<(std::ostream&, page_state);
+
 /// Neighbouring pages of one state.
 struct page_run {
     address_range range;                  ///< whole pages
@@ -58,5 +66,10 @@ struct page_run {
 
     friend bool operator==(const page_run&, const page_run&) noexcept = default;  ///< member by member
 };
+
+/// Returns: the range and the state: "[0x1000, 0x2000): present|data".
+VMIO_EXPORT std::string to_string(const page_run&);
+/// Writes to_string().
+VMIO_EXPORT std::ostream& operator<<(std::ostream&, const page_run&);
 
 }  // namespace vmio

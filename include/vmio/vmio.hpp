@@ -20,11 +20,13 @@
 #include <vmio/error.hpp>
 #include <vmio/file_error.hpp>
 #include <vmio/file_offset.hpp>
+#include <vmio/format.hpp>
 #include <vmio/fwd.hpp>
 #include <vmio/gdb_remote_memory.hpp>
 #include <vmio/hex_dump.hpp>
 #include <vmio/mapping.hpp>
 #include <vmio/memory.hpp>
+#include <vmio/memory_check.hpp>
 #include <vmio/memory_device.hpp>
 #include <vmio/memory_diff.hpp>
 #include <vmio/memory_gap.hpp>

@@ -2,6 +2,7 @@
 #include <vmio/memory_gap.hpp>
 
 #include <algorithm>
+#include <ostream>
 #include <utility>
 
 #include "base/gap_set.hpp"
@@ -21,6 +22,18 @@ const char* description(gap_reason reason) noexcept {
         case gap_reason::cut_off: return "the core file ends too early";
     }
     return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& out, gap_reason reason) {
+    return out << description(reason);
+}
+
+std::string to_string(const memory_gap& gap) {
+    return to_string(gap.range) + ": " + description(gap.reason);
+}
+
+std::ostream& operator<<(std::ostream& out, const memory_gap& gap) {
+    return out << to_string(gap);
 }
 
 }  // namespace vmio

@@ -42,12 +42,7 @@ public:
         for_each_difference(start, a, b, [this](const address_range& run) { add(run); });
     }
 
-    /// Bytes between the last comparison and the next are unknown: runs are not joined across them.
-    void interrupt() noexcept { joinable_ = false; }
-
-    std::vector<address_range> take() noexcept { return std::move(runs_); }
-
-private:
+    /// Appends a run, which lies above all others.
     void add(const address_range& run) {
         if (joinable_ && !runs_.empty() && run.start() - runs_.back().end() <= join_within_)
             runs_.back() = {runs_.back().start(), run.end()};
@@ -56,6 +51,12 @@ private:
         joinable_ = true;
     }
 
+    /// Bytes between the last comparison and the next are unknown: runs are not joined across them.
+    void interrupt() noexcept { joinable_ = false; }
+
+    std::vector<address_range> take() noexcept { return std::move(runs_); }
+
+private:
     const std::uint64_t join_within_;
     std::vector<address_range> runs_;
     bool joinable_ = true;

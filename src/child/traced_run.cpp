@@ -2,18 +2,12 @@
 #include "child/traced_run.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstddef>
-#include <cstring>
 #include <span>
 #include <vector>
 
-#include <elf.h>
 #include <sys/ptrace.h>
-#include <sys/uio.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 
 #include <vmio/error.hpp>
@@ -21,35 +15,12 @@
 
 #include "base/system_call.hpp"
 #include "base/system_error.hpp"
+#include "child/breakpoint_instruction.hpp"
 #include "proc/thread_list.hpp"
 #include "process/process_state.hpp"
 
 namespace vmio::detail {
 namespace {
-
-#if defined __x86_64__
-constexpr std::array<unsigned char, 1> breakpoint{0xcc};  // int3; the thread stops behind it
-constexpr address advance = 1;
-using registers = user_regs_struct;
-auto& program_counter(registers& r) noexcept {
-    return r.rip;
-}
-#elif defined __aarch64__
-constexpr std::array<unsigned char, 4> breakpoint{0x00, 0x00, 0x20, 0xd4};  // brk #0; the thread stops at it
-constexpr address advance = 0;
-using registers = user_regs_struct;
-auto& program_counter(registers& r) noexcept {
-    return r.pc;
-}
-#else
-constexpr std::array<unsigned char, 1> breakpoint{};
-constexpr address advance = 0;
-struct registers {};
-address& program_counter(registers&) noexcept {
-    static address none;
-    return none;
-}
-#endif
 
 int event_of(int status) noexcept {
     return status >> 16;
@@ -63,11 +34,6 @@ int signal_of(int status) noexcept {
 /// Stopped by SIGSTOP and the like, as all threads of its process.
 bool in_group_stop(int status) noexcept {
     return event_of(status) == PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGTRAP;
-}
-
-bool registers_of(pid_t thread, registers& r) noexcept {
-    iovec all{&r, sizeof r};
-    return ::ptrace(PTRACE_GETREGSET, thread, NT_PRSTATUS, &all) == 0;
 }
 
 /// A trap whose signal has not come yet: the thread stopped between the two.
@@ -150,8 +116,7 @@ bool traced_run::set_back(pid_t id) const noexcept {
     registers r{};
     if (!registers_of(id, r)) return false;
     program_counter(r) = where_;
-    iovec all{&r, sizeof r};
-    return ::ptrace(PTRACE_SETREGSET, id, NT_PRSTATUS, &all) == 0;
+    return set_registers(id, r);
 }
 
 std::error_code traced_run::plant() {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <ostream>
 
 #include <vmio/memory_walk.hpp>
 
@@ -123,6 +124,17 @@ void diff(const any_memory& before, const any_memory& after, const std::function
         }
     }
     report.flush();
+}
+
+std::string to_string(const memory_difference& d) {
+    const char* const kind = d.kind == difference::bytes         ? "bytes"
+                             : d.kind == difference::only_before ? "only before"
+                                                                 : "only after";
+    return to_string(d.range) + ": " + kind;
+}
+
+std::ostream& operator<<(std::ostream& out, const memory_difference& d) {
+    return out << to_string(d);
 }
 
 }  // namespace vmio

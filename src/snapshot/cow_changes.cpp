@@ -2,6 +2,7 @@
 /// The changed pages of a view, and snapshots of a view.
 #include <algorithm>
 #include <cstring>
+#include <ostream>
 
 #include "base/range_set.hpp"
 #include "snapshot/anon_pages.hpp"
@@ -98,6 +99,14 @@ cow_view::mapping::content_pointer cow_view::mapping::copied(const std::vector<d
                 own.get(static_cast<std::size_t>(at), static_cast<std::size_t>(std::min(most, e.end() - at))));
     return std::make_shared<const detail::snapshot_data>(
         std::make_shared<const detail::sealed_memfd>(std::move(file), size()));
+}
+
+std::string to_string(const changed_run& run) {
+    return std::to_string(run.size) + " bytes at offset " + std::to_string(run.offset);
+}
+
+std::ostream& operator<<(std::ostream& out, const changed_run& run) {
+    return out << to_string(run);
 }
 
 }  // namespace vmio

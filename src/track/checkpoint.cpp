@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <span>
 #include <utility>
 
 #include <vmio/error.hpp>
@@ -11,6 +13,7 @@
 #include "base/range_set.hpp"
 #include "base/system_error.hpp"
 #include "capture/capture_access.hpp"
+#include "capture/diff_runs.hpp"
 #include "inject/restartable_sequence.hpp"
 #include "process/pause_access.hpp"
 #include "process/register_sets.hpp"
@@ -74,6 +77,28 @@ process_snapshot checkpoint::capture() const {
     options.pause = true;
     options.pause_limits = options_.pause_limits;
     return process_snapshot::capture(memory_, options);
+}
+
+std::vector<address_range> checkpoint::differences() const {
+    constexpr std::uint64_t step = 1 << 18;
+    std::vector<std::byte> before;
+    std::vector<std::byte> now;
+    detail::diff_runs runs(0);
+    for (const address_range& pages : changed())
+        for (address at = pages.start(); at < pages.end();) {
+            before.resize(static_cast<std::size_t>(std::min(step, pages.end() - at)));
+            now.resize(before.size());
+            std::error_code ec;
+            const std::size_t size = memory_.read_some(at, now, ec);
+            base_.read(at, before);
+            runs.compare(at, std::span(before).first(size), std::span(now).first(size));
+            at += size;
+            if (size == now.size()) continue;
+            const address next = std::min(next_boundary(at, page_size()), pages.end());  // it cannot be read
+            runs.add({at, next});
+            at = next;
+        }
+    return runs.take();
 }
 
 restore_result checkpoint::restore() {

@@ -19,6 +19,21 @@
 #include "transfer/iovec_batch.hpp"
 
 namespace vmio {
+
+std::string to_string(const memory_block& block) {
+    // The range of an empty block at its address has the text of the address.
+    const std::string range = to_string(address_range(block.start, block.start));
+    return std::to_string(block.size) + " bytes at " + range.substr(1, range.find(',') - 1);
+}
+
+std::string to_string(const block_result& result) {
+    std::string text = to_string(memory_block{result.start, result.size});
+    if (result.bytes.size() != result.size) text += ": " + std::to_string(result.bytes.size()) + " read";
+    if (result.truncated) text += ", the limit";
+    if (result.error) text += ", " + result.error.message();
+    return text;
+}
+
 namespace {
 
 constexpr std::size_t most_runs = detail::iovec_batch::max_pieces;
