@@ -7,8 +7,8 @@
 #include <vector>
 
 #include <vmio/query_mapping.hpp>
+#include <vmio/symbols.hpp>
 
-#include "function_symbol.hpp"
 #include "memory_argument.hpp"
 #include "text.hpp"
 #include "tool.hpp"
@@ -36,10 +36,17 @@ void show(const vmio::process_memory& memory, pid_t thread, const std::string& f
     std::cout.flush();
 }
 
+/// Where the function is, in whichever file that is mapped.
+std::optional<vmio::address> address_of(const vmio::process& target, const std::string& function) {
+    for (const vmio::symbol& s : vmio::symbols::load(target).find_all(function))
+        if (s.kind == vmio::symbol_kind::function) return s.start;
+    return std::nullopt;
+}
+
 /// Whether it was called.
 bool wait_for_call(tool::tracer& target, const std::string& function) {
     const vmio::process_memory memory{vmio::process(target.id())};
-    const auto where = tool::function_address(memory.target(), machine::elf_machine, function);
+    const auto where = address_of(memory.target(), function);
     if (!where) {
         target.cancel();
         throw std::runtime_error("no function '" + function + "' is there: 'nm FILE' or 'nm -D FILE' lists them");

@@ -35,7 +35,8 @@ struct child_options {
 
 /// A child of this process, with pipes to its standard input and from its standard output. It never outlives its
 /// object: it is killed and waited for by the destructor, and killed by the kernel when the **thread** that started it
-/// ends (PR_SET_PDEATHSIG), however that happens. What the child starts itself does not end with it.
+/// ends (PR_SET_PDEATHSIG), however that happens. It leads a process group of its own: what it starts, and leaves in
+/// that group, is killed with it by the destructor, if it has not ended before.
 ///
 /// As a test does:
 ///

@@ -114,4 +114,10 @@ struct restore_result;
 class checkpoint;
 class memory_check;
 
+enum class symbol_kind;
+struct symbol;
+struct symbols_options;
+struct skipped_symbols;
+class symbols;
+
 }  // namespace vmio

@@ -31,6 +31,7 @@ struct child_process::state {
     state& operator=(const state&) = delete;
     ~state() {
         if (ended) return;
+        ::kill(-started.id, SIGKILL);  // before it is reaped, the id is that of its group and no other's
         ::kill(started.id, SIGKILL);
         detail::reap_child(started.id);
     }

@@ -90,6 +90,7 @@ bool redirect(const preparation& p) noexcept {
 /// In the child.
 void prepare(preparation& p, int report) noexcept {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::setpgid(0, 0);                            // so that what it starts can be ended with it
     if (::getppid() != p.parent) ::_exit(127);  // it ended before
     sigset_t none;
     ::sigemptyset(&none);

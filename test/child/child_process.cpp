@@ -131,6 +131,18 @@ BOOST_AUTO_TEST_CASE(a_child_ends_with_its_object) {
     BOOST_TEST(!exists(id));
 }
 
+BOOST_AUTO_TEST_CASE(what_a_child_has_started_ends_with_its_object) {
+    pid_t id = 0;
+    {
+        child_process child({"sh", "-c", "sleep 1000 & echo $!; wait"});
+        id = std::atoi(child.read_line().value().c_str());
+        BOOST_TEST(exists(id));
+    }
+    for (int i = 0; i < 10000 && exists(id) && state_of(id) != 'Z'; ++i)
+        ::usleep(1000);  // adopted, it is reaped by others
+    BOOST_TEST((!exists(id) || state_of(id) == 'Z'));
+}
+
 BOOST_AUTO_TEST_CASE(a_child_ends_with_the_thread_that_started_it) {
     // A parent that is killed: its child is adopted, and ends nonetheless.
     child_process parent([] {

@@ -14,6 +14,8 @@ cd /srv
 apt-get install -y -qq -o Acquire::Retries=3 --no-install-recommends ./*.deb >/dev/null
 
 g++ -std=c++20 -Wall -Werror main.cpp -o by_pkg_config $(pkg-config --cflags --libs vmio)
+g++ -std=c++20 symbols.cpp -o with_symbols $(pkg-config --cflags --libs vmio-symbols)
+./with_symbols
 ldd by_pkg_config | grep -q libvmio.so.0
 ./by_pkg_config
 

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmio/symbols.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <ostream>
+#include <utility>
+
+#include <cxxabi.h>
+
+#include <vmio/error.hpp>
+#include <vmio/process_memory.hpp>
+
+#include "symbols/symbol_loader.hpp"
+
+namespace vmio {
+
+struct symbols::state {
+    explicit state(detail::symbol_loader& loader)
+        : loaded(std::move(loader.loaded)), skipped(std::move(loader.skipped)) {}
+
+    static symbol in_target(const detail::loaded_symbols& file, const detail::elf_symbol& s) {
+        return {std::string(file.table->name_of(s)), s.value + file.bias, s.size, s.kind, s.global, file.file};
+    }
+
+    std::vector<detail::loaded_symbols> loaded;
+    std::vector<skipped_symbols> skipped;
+};
+
+namespace {
+
+/// What is not a process is known by its mappings and by files that have their names here.
+template <class M>
+detail::symbol_loader loaded_by_name(const M& memory, const memory_map& map, const symbols_options& options) {
+    detail::symbol_loader loader(
+        detail::reading_from(memory), [&](const mapping& m) { return loader.open_by_name(map, m); }, options);
+    loader.load(map);
+    return loader;
+}
+
+}  // namespace
+
+std::string demangled(const symbol& s) {
+    constexpr std::size_t longest = 4096;  // of a damaged file, it may be any text
+    if (!s.name.starts_with("_Z") || s.name.size() > longest) return s.name;
+    int status = 0;
+    const std::unique_ptr<char, decltype(&std::free)> text(
+        abi::__cxa_demangle(s.name.c_str(), nullptr, nullptr, &status), &std::free);
+    return status == 0 && text ? std::string(text.get()) : s.name;
+}
+
+std::string to_string(const symbol& s) {
+    const address end = s.start + std::min(s.size, ~s.start);
+    return demangled(s) + ' ' + to_string(address_range(s.start, end)) + ' ' + s.file;
+}
+
+std::ostream& operator<<(std::ostream& out, const symbol& s) {
+    return out << to_string(s);
+}
+
+symbols symbols::load(const process& target, const symbols_options& options) {
+    const process_memory memory(target);
+    const auto open = [&target](const mapping& m) {
+        detail::symbol_file file;
+        backing_file mapped(target, m);
+        if (mapped)
+            file.mapped = std::move(mapped);
+        else
+            file.reason = description(mapped.refusal());
+        return file;
+    };
+    detail::symbol_loader loader(detail::reading_from(memory), open, options);
+    loader.load(memory_map::load(target));
+    return symbols(std::make_shared<state>(loader));
+}
+
+symbols symbols::load(const process_snapshot& captured, const symbols_options& options) {
+    detail::symbol_loader loader = loaded_by_name(captured, captured.map(), options);
+    return symbols(std::make_shared<state>(loader));
+}
+
+symbols symbols::load(const core_memory& core, const symbols_options& options) {
+    return load(any_memory(core), options);
+}
+
+symbols symbols::load(const any_memory& memory, const symbols_options& options) {
+    if (const auto* const live = memory.as<process_memory>()) return load(live->target(), options);
+    detail::symbol_loader loader = loaded_by_name(memory, memory.map(), options);
+    return symbols(std::make_shared<state>(loader));
+}
+
+std::optional<symbol> symbols::find(std::string_view name) const {
+    std::optional<symbol> local;
+    for (const detail::loaded_symbols& file : state_->loaded) {
+        const detail::elf_symbol* first = nullptr;
+        file.table->for_each(name, [&](const detail::elf_symbol& s) { first = first != nullptr ? first : &s; });
+        if (first == nullptr) continue;
+        if (first->global) return state::in_target(file, *first);
+        if (!local) local = state::in_target(file, *first);
+    }
+    return local;
+}
+
+std::vector<symbol> symbols::find_all(std::string_view name) const {
+    std::vector<symbol> all;
+    for (const detail::loaded_symbols& file : state_->loaded)
+        file.table->for_each(name, [&](const detail::elf_symbol& s) { all.push_back(state::in_target(file, s)); });
+    return all;
+}
+
+std::optional<symbol> symbols::at(address a) const {
+    for (const detail::loaded_symbols& file : state_->loaded) {
+        if (std::none_of(file.mapped.begin(), file.mapped.end(),
+                         [a](const address_range& part) { return part.contains(a); }))
+            continue;
+        if (const detail::elf_symbol* const s = file.table->at(a - file.bias)) return state::in_target(file, *s);
+    }
+    return std::nullopt;
+}
+
+std::size_t symbols::size() const noexcept {
+    std::size_t count = 0;
+    for (const detail::loaded_symbols& file : state_->loaded) count += file.table->size();
+    return count;
+}
+
+std::span<const skipped_symbols> symbols::skipped() const noexcept {
+    return state_->skipped;
+}
+
+}  // namespace vmio
