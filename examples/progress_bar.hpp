@@ -27,12 +27,14 @@ public:
 
     /// In bytes.
     void draw(std::uint64_t done, std::uint64_t total) {
-        constexpr std::size_t width = 40;
+        constexpr std::size_t beside = 24;  // the brackets, the numbers
+        const std::size_t columns = terminal_columns();
+        const std::size_t width = std::min<std::size_t>(40, columns > beside ? columns - beside : 0);
         const auto time = std::chrono::steady_clock::now();
         if (!shown_ || time - drawn_at_ < std::chrono::milliseconds(100)) return;
         drawn_at_ = time;
         const double part = total > 0 ? std::min(1.0, double(done) / double(total)) : 1;
-        std::string bar(static_cast<std::size_t>(part * width), '#');
+        std::string bar(static_cast<std::size_t>(part * double(width)), '#');
         bar.resize(width, '.');
         std::cerr << "\r[" << bar << "] " << int(part * 100) << " % of " << size_text(total) << clear_line
                   << std::flush;

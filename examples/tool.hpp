@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <charconv>
 #include <clocale>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <stdexcept>
 #include <string>
@@ -18,6 +18,13 @@
 #include <unistd.h>
 
 #include <boost/program_options.hpp>
+
+#include "standard_streams.hpp"
+#include "text.hpp"
+
+#ifndef VMIO_VERSION  // of the build
+#define VMIO_VERSION "of an unknown version"
+#endif
 
 namespace tool {
 
@@ -71,12 +78,14 @@ inline void print_usage(std::string_view name, std::string_view usage) {
 /// main() of a tool: calls body(options::variables_map), which returns the exit status, and tells what went wrong.
 template <class Body>
 int run(command c, int argc, char** argv, Body&& body) {
-    std::signal(SIGPIPE, SIG_DFL);  // the parent may have told us to ignore it
+    open_standard_descriptors();
+    set_write_signals();
     std::setlocale(LC_CTYPE, "");
     std::ios::sync_with_stdio(false);
     const std::string_view name = own_name(argv[0]);
+    standard_output output;
     try {
-        c.offered.add_options()("help,h", "show this text");
+        c.offered.add_options()("help,h", "show this text")("version,V", "show the version");
         options::options_description all;
         all.add(c.offered).add(c.arguments);
         options::variables_map given;
@@ -85,11 +94,13 @@ int run(command c, int argc, char** argv, Body&& body) {
         if (given.count("help") != 0) {
             print_usage(name, c.usage);
             std::cout << c.text << '\n' << c.offered << "\nexit status: " << c.statuses << '\n';
+        } else if (given.count("version") != 0) {
+            std::cout << name << " (vmio) " << VMIO_VERSION << '\n';
         } else {
             options::notify(given);
             status = body(std::as_const(given));
         }
-        if (!std::cout.flush()) throw std::runtime_error("cannot write to the standard output: closed, or a full disk");
+        if (!std::cout.flush()) throw std::runtime_error(output.problem());
         return status;
     } catch (const options::required_option& e) {
         const std::string missing = e.get_option_name();
@@ -97,10 +108,11 @@ int run(command c, int argc, char** argv, Body&& body) {
                   << " is missing\nTry '" << name << " --help'.\n";
         return misused;
     } catch (const options::error& e) {
-        std::cerr << name << ": " << e.what() << "\nTry '" << name << " --help'.\n";
+        std::cerr << name << ": " << printable_message(e.what()) << "\nTry '" << name << " --help'.\n";
         return misused;
     } catch (const std::exception& e) {
-        std::cerr << name << ": " << e.what() << '\n';
+        // What wrote to it knows only that it failed.
+        std::cerr << name << ": " << printable_message(output.error() ? output.problem() : e.what()) << '\n';
         return c.failure;
     }
 }
@@ -133,10 +145,15 @@ inline std::string size_text(std::uint64_t bytes) {
     return text;
 }
 
-/// How many columns the terminal has that the output goes to; 80 if it goes elsewhere.
+/// How many columns the terminal has: that of the output, or where that goes elsewhere, such as into a pager, of the
+/// errors or the input; else COLUMNS of the environment, else 80.
 inline std::size_t terminal_columns() {
     winsize size{};
-    return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+    for (const int fd : {STDOUT_FILENO, STDERR_FILENO, STDIN_FILENO})
+        if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    const char* const set = std::getenv("COLUMNS");
+    const unsigned long columns = set != nullptr ? std::strtoul(set, nullptr, 10) : 0;
+    return columns > 0 && columns <= 1000 ? columns : 80;
 }
 
 }  // namespace tool

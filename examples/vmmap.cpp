@@ -182,11 +182,21 @@ void print_json(const findings& found) {
 void print_picture(const findings& found) {
     const usage& all = found.total;
     tool::memory_picture(found.map, found.pages, {tool::terminal_columns(), tool::locale_is_utf8()}).draw(std::cout);
-    std::cout << found.map.size() << " mappings of " << tool::size_text(all.size);
-    if (!found.pages_refused)
-        std::cout << ": " << tool::size_text(all.resident) << " resident, " << tool::size_text(all.changed)
-                  << " changed, " << tool::size_text(all.swapped) << " swapped";
-    std::cout << '\n';
+    std::string line = std::to_string(found.map.size()) + " mappings of " + tool::size_text(all.size);
+    const auto add = [&](const std::string& part) {
+        if (line.size() + part.size() > tool::terminal_columns()) {
+            std::cout << line.substr(0, line.find_last_not_of(' ') + 1) << '\n';
+            line = "  ";
+        }
+        line += part;
+    };
+    if (!found.pages_refused) {
+        line += ": ";
+        add(tool::size_text(all.resident) + " resident, ");
+        add(tool::size_text(all.changed) + " changed, ");
+        add(tool::size_text(all.swapped) + " swapped");
+    }
+    std::cout << line << '\n';
 }
 
 }  // namespace

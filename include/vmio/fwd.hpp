@@ -13,6 +13,9 @@ enum class errc;
 class memory_error;
 class file_error;
 
+enum class existing_file;
+class atomic_ofstream;
+
 enum class gap_reason;
 enum class gap_fill;
 struct memory_gap;

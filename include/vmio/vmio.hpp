@@ -6,6 +6,7 @@
 #include <vmio/access.hpp>
 #include <vmio/address.hpp>
 #include <vmio/any_memory.hpp>
+#include <vmio/atomic_ofstream.hpp>
 #include <vmio/backing_file.hpp>
 #include <vmio/block_scanner.hpp>
 #include <vmio/build_id.hpp>
@@ -18,6 +19,7 @@
 #include <vmio/core_progress.hpp>
 #include <vmio/cow_view.hpp>
 #include <vmio/error.hpp>
+#include <vmio/existing_file.hpp>
 #include <vmio/file_error.hpp>
 #include <vmio/file_offset.hpp>
 #include <vmio/format.hpp>

@@ -8,6 +8,7 @@
 
 #include <vmio/core_progress.hpp>
 #include <vmio/detail/config.hpp>
+#include <vmio/existing_file.hpp>
 #include <vmio/mapping.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/process.hpp>
@@ -36,6 +37,8 @@ struct core_options {
     std::function<bool(const mapping&)> wanted{};
     /// Reports progress; may be empty.
     core_progress progress{};
+    /// If there is a file at the path already; of write_core() to a path only.
+    existing_file existing = existing_file::replace;
 };
 
 /// Writes an ELF core file, for gdb, core_memory and any program that reads the kernel's core files. It contains the
@@ -54,8 +57,8 @@ struct core_options {
 VMIO_EXPORT core_summary write_core(const process&, std::ostream& out, const core_options& = {});
 
 /// Writes the core file to `path`: readable by its owner only, with a hole for each page of zeros. An existing file is
-/// replaced as by snapshot::save(), once all bytes are written and the target has resumed; after an error it is
-/// unchanged.
+/// replaced as by snapshot::save(), or as core_options::existing says, once all bytes are written and the target has
+/// resumed; after an error it is unchanged.
 /// Errors: also file_error.
 VMIO_EXPORT core_summary write_core(const process&, const std::filesystem::path&, const core_options& = {});
 

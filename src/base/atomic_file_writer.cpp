@@ -2,6 +2,7 @@
 #include "base/atomic_file_writer.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <string>
 
 #include <fcntl.h>
@@ -33,21 +34,36 @@ file_descriptor new_nameless_file(int directory, mode_t mode) {
 
 }  // namespace
 
-atomic_file_writer::atomic_file_writer(const fs::path& path, const char* operation, mode_t mode)
-    : asked_(path), operation_(operation) {
+atomic_file_writer::atomic_file_writer(const fs::path& path, const char* operation, mode_t mode, existing_file existing)
+    : asked_(path), operation_(operation), existing_(existing) {
+    const bool follows = existing == existing_file::replace;
     struct stat status;
-    if (::stat(path.c_str(), &status) == 0) {
+    if ((follows ? ::stat(path.c_str(), &status) : ::lstat(path.c_str(), &status)) == 0) {
+        if (S_ISLNK(status.st_mode))
+            throw file_error(operation_, asked_, system_error_of(EINVAL), "it is a symbolic link");
         if (!S_ISREG(status.st_mode))
             throw file_error(operation_, asked_, system_error_of(EINVAL), "it is not a regular file");
+        if (existing == existing_file::refuse) throw file_error(operation_, asked_, system_error_of(EEXIST));
         mode &= status.st_mode;  // no user gains access by the replacement
         replaces_ = true;
     } else if (const std::error_code ec = last_system_error(); ec.value() != ENOENT) {
         throw file_error(operation_, asked_, ec);  // fails before anything is written
     }
+    find_place(path);
+    file_ = new_nameless_file(directory_.get(), mode);
+    if (!file_)
+        take_temporary_name([&](const char* name) {
+            file_ = file_descriptor(sys::openat(directory_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+            return file_ ? std::error_code() : last_system_error();
+        });
+    if (replaces_) keep_group(status.st_gid);
+}
+
+void atomic_file_writer::find_place(const fs::path& path) {
     fs::path place = path;
     std::error_code ec;
-    // The target of a symbolic link is replaced, not the link. stat(2) above has excluded a loop.
-    while (fs::is_symlink(fs::symlink_status(place, ec))) {
+    // The target of a symbolic link is replaced, not the link. stat(2) has excluded a loop.
+    while (existing_ == existing_file::replace && fs::is_symlink(fs::symlink_status(place, ec))) {
         const fs::path next = fs::read_symlink(place, ec);
         if (ec) throw file_error(operation_, asked_, ec);
         place = place.parent_path() / next;
@@ -57,13 +73,6 @@ atomic_file_writer::atomic_file_writer(const fs::path& path, const char* operati
     const fs::path parent = place.has_parent_path() ? place.parent_path() : ".";
     directory_ = file_descriptor(sys::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!directory_) throw file_error(operation_, asked_, last_system_error());
-    file_ = new_nameless_file(directory_.get(), mode);
-    if (!file_)
-        take_temporary_name([&](const char* name) {
-            file_ = file_descriptor(sys::openat(directory_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-            return file_ ? std::error_code() : last_system_error();
-        });
-    if (replaces_) keep_group(status.st_gid);
 }
 
 /// The permissions of the group apply to the old file's group, or are dropped.
@@ -101,6 +110,7 @@ void atomic_file_writer::set_size(std::uint64_t size) {
 void atomic_file_writer::put_in_place() {
     // A file system may commit the new name before the new bytes; a power failure would then lose both files.
     if (replaces_ && sys::fdatasync(file_.get()) != 0) throw file_error(operation_, asked_, last_system_error());
+    if (existing_ == existing_file::refuse) return give_new_name();
     // linkat(2) does not replace an existing file; renameat(2) does.
     const std::string link = own_link(file_.get());
     if (temporary_.empty())
@@ -111,6 +121,22 @@ void atomic_file_writer::put_in_place() {
     if (::renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str()) != 0)
         throw file_error(operation_, asked_, last_system_error());
     temporary_.clear();
+}
+
+/// A name that no file has.
+void atomic_file_writer::give_new_name() {
+    const std::string link = own_link(file_.get());
+    int done = -1;
+    if (temporary_.empty()) {
+        done = ::linkat(AT_FDCWD, link.c_str(), directory_.get(), name_.c_str(), AT_SYMLINK_FOLLOW);
+    } else {
+        done = ::renameat2(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str(), RENAME_NOREPLACE);
+        if (done == 0) return temporary_.clear();
+        // A file system may not know that; the temporary name is then removed by the destructor.
+        if (last_system_error().value() == EINVAL)
+            done = ::linkat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str(), 0);
+    }
+    if (done != 0) throw file_error(operation_, asked_, last_system_error());
 }
 
 }  // namespace vmio::detail

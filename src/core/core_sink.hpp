@@ -45,7 +45,8 @@ private:
 /// begin(), before anything is read or written, if the file system cannot hold a file of that size.
 class file_core_sink final : public core_sink {
 public:
-    explicit file_core_sink(const std::filesystem::path& path) : file_(path, "write of core file", 0600) {}
+    explicit file_core_sink(const std::filesystem::path& path, existing_file existing = existing_file::replace)
+        : file_(path, "write of core file", 0600, existing) {}
 
     void begin(std::uint64_t size) override { file_.set_size(size); }
     void write(std::span<const std::byte>) override;

@@ -233,7 +233,7 @@ core_summary write_core(const process& target, std::ostream& out, const core_opt
 }
 
 core_summary write_core(const process& target, const std::filesystem::path& path, const core_options& options) {
-    detail::file_core_sink file(path);
+    detail::file_core_sink file(path, options.existing);
     core_summary summary = write_to(target, file, options);
     file.finish();
     return summary;

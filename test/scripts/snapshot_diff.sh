@@ -82,7 +82,10 @@ grep -qv '^captured' words && fail "a reader that goes away makes noise: $(cat w
 
 "$snapshot_diff" -f saved "$pid" >/dev/full 2>words
 [ $? = 2 ] || fail "a full disk is not told"
-grep -q 'full disk' words || fail "no reason: $(cat words)"
+grep -q 'No space left on device' words || fail "no reason: $(cat words)"
+timeout 60 "$snapshot_diff" "$pid" <&- >out 2>words
+[ $? = 2 ] || fail "a closed input is not told"
+grep -q 'without an Enter' words || fail "a closed input is not an empty one: $(cat words)"
 expect 2 "a place that is not there" -s /nowhere/saved "$pid"
 grep -q /nowhere/saved words || fail "the place is not named: $(cat words)"
 expect 2 "a file of something else" -f words "$pid"

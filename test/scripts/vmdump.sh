@@ -34,7 +34,10 @@ rm frozen
 gunzip -t "core.$pid.gz" || fail "badly packed"
 echo old >over.gz
 chmod 644 over.gz
-"$vmdump" -qz "$pid" over.gz || fail "cannot pack over a file"
+"$vmdump" -qz "$pid" over.gz 2>words && fail "a file is replaced without a word"
+grep -q 'over.gz exists: --force replaces it' words || fail "no reason: $(cat words)"
+[ "$(cat over.gz)" = old ] || fail "the old file is lost"
+"$vmdump" -qz --force "$pid" over.gz || fail "cannot pack over a file"
 [ "$(stat -c %a over.gz)" = 600 ] || fail "others may read what was packed over a file"
 echo old >kept.gz
 "$vmdump" -qz 2147483647 kept.gz 2>/dev/null && fail "no error for a process that is not there"

@@ -57,6 +57,21 @@ BOOST_AUTO_TEST_CASE(a_character_that_the_locale_can_print_is_printed,
     BOOST_TEST(printable("\xff\xc2\x9b\xe2\x82") == R"(\377\302\233\342\202)");
 }
 
+BOOST_AUTO_TEST_CASE(what_deceives_a_reader_is_escaped_on_a_terminal_and_in_json,
+                     *boost::unit_test::precondition(test::has_utf8_locale)) {
+    const utf8_locale set;
+    // U+0085 of C1, U+00AD, U+200B without a width, U+202E and U+2066 of direction, U+FEFF, U+E0041, a tag.
+    const std::string all = "a\xc2\x85\xc2\xad\xe2\x80\x8b\xe2\x80\xae\xe2\x81\xa6\xef\xbb\xbf\xf3\xa0\x81\x81z";
+    BOOST_TEST(printable(all) ==
+               R"(a\302\205\302\255\342\200\213\342\200\256\342\201\246\357\273\277\363\240\201\201z)");
+    BOOST_TEST(json_string(all) == R"("a\u0085\u00ad\u200b\u202e\u2066\ufeff\udb40\udc41z")");
+}
+
+BOOST_AUTO_TEST_CASE(a_message_keeps_its_lines_and_backslashes) {
+    BOOST_TEST(tool::printable_message("") == "");
+    BOOST_TEST(tool::printable_message("a\n\x1b[2J\\\n\nz\n") == "a\n\\033[2J\\\n\nz\n");
+}
+
 BOOST_AUTO_TEST_CASE(printed_text_keeps_to_its_columns, *boost::unit_test::precondition(test::has_utf8_locale)) {
     BOOST_TEST(printable("abc", 3) == "abc");
     BOOST_TEST(printable("abcd", 3) == "abc");

@@ -270,7 +270,7 @@ BOOST_FIXTURE_TEST_CASE(a_reader_that_has_gone_ends_it_quietly_and_a_full_disk_d
             test::must(::dup2(::open("/dev/full", O_WRONLY), STDOUT_FILENO) >= 0, "/dev/full");
         });
         BOOST_TEST(full.status == 1);
-        BOOST_TEST(full.err == "vmcat: cannot write to the standard output: closed, or a full disk\n");
+        BOOST_TEST(full.err == "vmcat: cannot write to the standard output: No space left on device\n");
     }
     const program_result closed = vmcat({"-w", id, range}, [] { ::close(STDIN_FILENO); });
     BOOST_TEST(closed.status == 1);
