@@ -2,9 +2,12 @@
 /// Shows the next call of a function in a process, which then runs on as if nothing had been.
 #include <iostream>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include <unistd.h>
 
 #include <vmio/query_mapping.hpp>
 #include <vmio/symbols.hpp>
@@ -17,23 +20,24 @@
 namespace {
 
 /// The call, its caller, and what may be its arguments, with the text that they lead to.
-void show(const vmio::process_memory& memory, pid_t thread, const std::string& function) {
-    const machine::registers r = tool::registers_of(thread);
+std::string call_text(const vmio::process_memory& memory, pid_t thread, const machine::registers& r,
+                      const std::string& function) {
+    std::ostringstream out;
     const auto caller = machine::caller(r, memory);
     const auto from = vmio::query_mapping(memory.target(), caller).value_or(vmio::mapping{});
-    std::cout << "thread " << thread << " calls " << function << " from " << tool::hex(caller, 12) << ' '
-              << tool::printable(from.name) << '\n';
+    out << "thread " << thread << " calls " << function << " from " << tool::hex(caller, 12) << ' '
+        << tool::printable(from.name) << '\n';
     int number = 0;
     for (const std::uint64_t value : machine::arguments(r)) {
         std::string text(64, '\0');
         std::error_code ec;
         text.resize(memory.read_some(value, std::as_writable_bytes(std::span(text)), ec));
         text.resize(std::min(text.size(), text.find('\0')));
-        std::cout << "  argument " << ++number << "  0x" << tool::hex(value);
-        if (!text.empty() && tool::printable(text) == text) std::cout << "  \"" << text << '"';
-        std::cout << '\n';
+        out << "  argument " << ++number << "  0x" << tool::hex(value);
+        if (!text.empty() && tool::printable(text) == text) out << "  \"" << text << '"';
+        out << '\n';
     }
-    std::cout.flush();
+    return out.str();
 }
 
 /// Where the function is, in whichever file that is mapped.
@@ -46,11 +50,20 @@ std::optional<vmio::address> address_of(const vmio::process& target, const std::
 /// Whether it was called.
 bool wait_for_call(tool::tracer& target, const std::string& function) {
     const vmio::process_memory memory{vmio::process(target.id())};
-    const auto where = address_of(memory.target(), function);
+    // Its files and its memory are as slow as it likes: what reads them can be interrupted.
+    const auto found = target.await([target = memory.target(), function] { return address_of(target, function); });
+    if (!found) return false;
+    const auto where = *found;
     if (!where) {
         target.cancel();
         throw std::runtime_error("no function '" + function + "' is there: 'nm FILE' or 'nm -D FILE' lists them");
     }
+    const auto bring_code = [memory, where] {
+        std::byte code[sizeof machine::trap];
+        std::error_code ignored;
+        return memory.read_some(*where, code, ignored);
+    };
+    if (!target.await(bring_code)) return false;
     const tool::trap trap(memory.target(), *where);
     const auto let_go = [&] {
         trap.remove();
@@ -62,7 +75,14 @@ bool wait_for_call(tool::tracer& target, const std::string& function) {
                   << std::endl;
         target.resume_all();
         while (const auto now = target.next()) {
-            if (trap.met_by(*now)) return show(memory, now->thread, function), let_go(), true;
+            if (trap.met_by(*now)) {
+                const auto text = target.await([=, r = tool::registers_of(now->thread), thread = now->thread] {
+                    return call_text(memory, thread, r, function);
+                });
+                let_go();
+                std::cout << text.value_or("") << std::flush;
+                return text.has_value();
+            }
             if (now->event() == PTRACE_EVENT_EXEC) break;
             target.resume(*now);
         }
@@ -102,8 +122,13 @@ int main(int argc, char** argv) {
              : target.emplace(given["PROGRAM"].as<std::vector<std::string>>());
         const auto function = given["FUNCTION"].as<std::string>();
         const bool called = wait_for_call(*target, function);
-        target->wait_for_end();
+        const bool interrupted = target->interrupted();
+        if (!interrupted) target->wait_for_end();
         if (called) return tool::done;
-        throw std::runtime_error(function + " was not called: the process ended, or called exec, or we were stopped");
+        const std::string why = " was not called: the process ended, or called exec, or we were stopped";
+        if (!interrupted) throw std::runtime_error(function + why);
+        target.reset();
+        std::cerr << "breakpoint: " << tool::printable(function) << why << std::endl;
+        ::_exit(tool::failed);  // a thread may still read
     });
 }

@@ -4,15 +4,20 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -22,6 +27,8 @@
 #include <unistd.h>
 
 #include <vmio/error.hpp>
+
+#include "awaited_signals.hpp"
 
 namespace tool {
 
@@ -39,7 +46,7 @@ struct trace_event {
 };
 
 /// The tracer of a process that it starts, or finds. Its threads stand still until resume_all(), and run when the
-/// tracer has gone. While it exists, SIGINT and SIGTERM to us do no more than end next().
+/// tracer has gone. While it exists, SIGINT and SIGTERM to us do no more than end its waits: interrupted().
 class tracer {
 public:
     /// Called with each process that is forked, a copy of this one, before it runs untraced; it must not throw.
@@ -58,6 +65,7 @@ public:
             const auto now = next();
             if (now && now->event() == PTRACE_EVENT_EXEC) return;
             if (now) resume(*now);
+            if (signals_.interrupted()) cancel(), throw std::runtime_error("interrupted at the start of the program");
         }
         wait_for_end();
         throw std::runtime_error("cannot start " + command.front() + ": is it there, and a program?");
@@ -70,10 +78,13 @@ public:
         // What the seized ones start is traced from its beginning: in the end there are no others.
         for (bool more = true; std::exchange(more, false);)
             for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+                if (signals_.interrupted()) break;
                 const pid_t thread = std::stoi(task.path().filename());
                 if (threads_.count(thread) == 0) more |= seize(thread);
             }
         stop_all();
+        // The threads run on when this program ends, those that could not be stopped too.
+        if (signals_.interrupted()) throw std::runtime_error("interrupted while it stopped the process");
     }
 
     tracer(const tracer&) = delete;
@@ -82,12 +93,29 @@ public:
 
     pid_t id() const { return id_; }
     bool gone() const { return threads_.empty(); }
+    /// Whether SIGINT or SIGTERM has come for us.
+    bool interrupted() const { return signals_.interrupted(); }
+
+    /// Returns: what f() does, which may take as long as the target likes; nothing if it is still at it when a signal
+    /// comes for us. It runs in another thread, so it must own what it uses and not call ptrace(2).
+    template <class F>
+    auto await(F f) -> std::optional<std::invoke_result_t<F>> {
+        std::packaged_task<std::invoke_result_t<F>()> task(std::move(f));
+        auto result = task.get_future();
+        std::thread([task = std::move(task)]() mutable {
+            task();
+            ::kill(::getpid(), SIGCHLD);
+        }).detach();
+        while (result.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+            if (!signals_.wait()) return std::nullopt;
+        return result.get();
+    }
 
     /// The next thread that stops; nothing if a signal has come for us, or the process has ended.
     std::optional<trace_event> next() {
         while (!gone()) {
             if (const auto now = poll()) return now;
-            if (!gone() && signals_.wait() != SIGCHLD) break;
+            if (!gone() && !signals_.wait()) break;
         }
         return std::nullopt;
     }
@@ -107,7 +135,8 @@ public:
     void release(Settle&& settle) {
         stop_all();
         for (const auto& [thread, status] : std::exchange(threads_, {}))
-            ::ptrace(PTRACE_DETACH, thread, 0, std::invoke(settle, trace_event{thread, *status}));
+            if (status)  // the others are let go when this program ends
+                ::ptrace(PTRACE_DETACH, thread, 0, std::invoke(settle, trace_event{thread, *status}));
         signals_.unblock();
     }
 
@@ -122,28 +151,6 @@ public:
     }
 
 private:
-    /// Blocked, and waited for.
-    class signals {
-    public:
-        signals() {
-            ::sigemptyset(&awaited_);
-            for (const int s : {SIGCHLD, SIGINT, SIGTERM}) ::sigaddset(&awaited_, s);
-            std::signal(SIGCHLD, SIG_DFL);  // ignored ones do not come
-            ::sigprocmask(SIG_BLOCK, &awaited_, &before_);
-        }
-        ~signals() { unblock(); }
-        void unblock() const { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
-        int wait() const {
-            int which = 0;
-            ::sigwait(&awaited_, &which);
-            return which;
-        }
-
-    private:
-        sigset_t awaited_;
-        sigset_t before_;
-    };
-
     [[noreturn]] void fail(const char* call) const {
         const std::error_code why(errno, std::system_category());
         std::ifstream status("/proc/" + std::to_string(id_) + "/status");
@@ -178,16 +185,34 @@ private:
         for (const auto& [thread, status] : threads_)
             if (!status) ::ptrace(PTRACE_INTERRUPT, thread, 0, 0);
         const auto runs = [](const auto& thread) { return !thread.second; };
+        const auto can_stop = [&](const auto& thread) { return runs(thread) && !is_in_kernel(thread.first); };
         do {
-            while (std::any_of(threads_.begin(), threads_.end(), runs))
-                if (!poll()) signals_.wait();
+            while (std::any_of(threads_.begin(), threads_.end(), runs)) {
+                if (poll()) continue;
+                if (!signals_.interrupted())
+                    signals_.wait();
+                else if (std::none_of(threads_.begin(), threads_.end(), can_stop))
+                    return;
+                else
+                    signals_.wait_shortly();
+            }
             // Stopped between a trap and its signal, which would end it once it is not traced: let it get that far.
             for (auto& [thread, status] : threads_) {
-                if (trace_event{thread, *status}.event() == 0 || !has_pending_trap(thread)) continue;
+                if (!status || trace_event{thread, *status}.event() == 0 || !has_pending_trap(thread)) continue;
                 status.reset();
                 ::ptrace(PTRACE_CONT, thread, 0, 0);
             }
         } while (std::any_of(threads_.begin(), threads_.end(), runs));
+    }
+
+    /// For as long as what it waits for takes: the end of a child of vfork(2), a page of a file system that does not
+    /// answer.
+    bool is_in_kernel(pid_t thread) const {
+        std::ifstream stat("/proc/" + std::to_string(id_) + "/task/" + std::to_string(thread) + "/stat");
+        std::string text;
+        std::getline(stat, text);
+        const std::size_t name_end = text.rfind(')');
+        return name_end + 2 < text.size() && text[name_end + 2] == 'D';
     }
 
     static bool has_pending_trap(pid_t thread) {
@@ -239,7 +264,7 @@ private:
         return true;
     }
 
-    signals signals_;
+    mutable awaited_signals signals_;
     pid_t id_ = 0;
     bool started_ = false;
     std::map<pid_t, std::optional<int>> threads_;  // with the status of those that stand still

@@ -5,6 +5,9 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +28,13 @@ using test::run_program;
 
 namespace {
 
+bool is_traced(pid_t id) {
+    std::ifstream status("/proc/" + std::to_string(id) + "/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("TracerPid:")) return line != "TracerPid:\t0";
+    return true;
+}
+
 /// The target, and what it should say.
 struct running_target : piped_program {
     running_target() : piped_program({VMIO_BREAKPOINT_TARGET}) { expect("1 a\n", "0 97\n"); }
@@ -42,12 +52,7 @@ struct running_target : piped_program {
         return all;
     }
 
-    bool is_traced() const {
-        std::ifstream status("/proc/" + std::to_string(id()) + "/status");
-        for (std::string line; std::getline(status, line);)
-            if (line.starts_with("TracerPid:")) return line != "TracerPid:\t0";
-        return true;
-    }
+    bool is_traced() const { return ::is_traced(id()); }
 
     std::vector<std::string> debugger(const std::string& function) const {
         return {VMIO_BREAKPOINT, "--pid", std::to_string(id()), function};
@@ -213,4 +218,37 @@ BOOST_AUTO_TEST_CASE(wrong_usage_has_an_exit_status_of_its_own) {
     const program_result help = run_program({VMIO_BREAKPOINT, "--help"});
     BOOST_TEST(help.status == 0);
     BOOST_TEST(help.out.starts_with("usage: breakpoint FUNCTION PROGRAM [ARGUMENT...]\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_thread_that_cannot_be_stopped_does_not_keep_an_interrupted_breakpoint, *where_it_works) {
+    int go[2], back[2];
+    must(::pipe2(go, O_CLOEXEC) == 0 && ::pipe2(back, O_CLOEXEC) == 0, "pipe2");
+    const pid_t parent = ::fork();
+    must(parent >= 0, "fork");
+    char byte = 0;
+    if (parent == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::vfork() == 0) {  // its parent stands in the kernel until this ends
+            [[maybe_unused]] ssize_t told = ::write(back[1], "v", 1);
+            told = ::read(go[0], &byte, 1);
+            ::_exit(0);
+        }
+        [[maybe_unused]] const ssize_t told = ::write(back[1], "p", 1);
+        ::pause();
+        ::_exit(0);
+    }
+    must(::read(back[0], &byte, 1) == 1, "read");
+    for (const int signal : {SIGINT, SIGTERM}) {
+        piped_program debugger({VMIO_BREAKPOINT, "--pid", std::to_string(parent), "weigh"});
+        while (!is_traced(parent)) ::sched_yield();
+        must(::kill(debugger.id(), signal) == 0, "kill");
+        BOOST_TEST(debugger.hear_all() == "breakpoint: interrupted while it stopped the process\n");
+        BOOST_TEST(debugger.end() == 1);
+        BOOST_TEST(!is_traced(parent));
+    }
+    must(::write(go[1], "g", 1) == 1, "write");
+    BOOST_TEST(::read(back[0], &byte, 1) == 1);
+    BOOST_TEST(byte == 'p');  // it runs on
+    must(::kill(parent, SIGKILL) == 0 && ::waitpid(parent, nullptr, 0) == parent, "kill");
+    for (const int fd : {go[0], go[1], back[0], back[1]}) ::close(fd);
 }
