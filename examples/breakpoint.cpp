@@ -116,6 +116,10 @@ int main(int argc, char** argv) {
         const bool runs = given.count("pid") != 0;
         if (runs == (given.count("PROGRAM") != 0)) throw tool::usage_error("either a program, or --pid");
         if (!machine::known) throw std::runtime_error("it knows the breakpoint instructions of x86-64 and arm64 only");
+        if (!runs && tool::is_process_id(given["PROGRAM"].as<std::vector<std::string>>().front()) &&
+            ::access(given["PROGRAM"].as<std::vector<std::string>>().front().c_str(), X_OK) != 0)
+            throw tool::usage_error(given["PROGRAM"].as<std::vector<std::string>>().front() +
+                                    " is a process and no program: --pid waits in one that runs");
         std::optional<tool::tracer> target;
         runs ? target.emplace(
                    tool::require_process(given["pid"].as<std::string>(), "calls nothing: give a process").id())

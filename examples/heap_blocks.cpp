@@ -30,7 +30,9 @@ std::vector<vmio::memory_block> read_list(std::istream& list) {
         try {
             std::string size;
             if (!(words >> size)) throw tool::usage_error("");
-            blocks.push_back({tool::number(start), tool::number(size)});
+            const auto where = tool::address_in(start);
+            if (!where) throw tool::usage_error("");
+            blocks.push_back({*where, tool::size_in_bytes(size)});
         } catch (const tool::usage_error&) {
             throw tool::usage_error("line " + std::to_string(number) +
                                     " is not an address and a size: " + tool::printable(line));
@@ -85,8 +87,9 @@ int main(int argc, char** argv) {
             "Shows what is at many places of a process's memory, or of any other: the allocations that a heap "
             "profiler\n"
             "has listed, say.\n"
-            "LIST, or else the standard input, has lines of an address and a size, both hexadecimal after 0x; what\n"
-            "follows them, empty lines and lines that begin with # are passed by. Prints the first bytes of each.\n" +
+            "LIST, or else the standard input, has lines of an address, which is hexadecimal with or without 0x, and\n"
+            "a size, decimal or 0x..., which may end in K, M or G; what follows them, empty lines and lines that begin "
+            "with # are passed by. Prints the first bytes of each.\n" +
             tool::memory_text,
         .failure = tool::misused,
         .statuses = "0 all blocks could be read, 1 some could not, 2 it could not be done, or wrong usage"};

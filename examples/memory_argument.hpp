@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <vmio/core_memory.hpp>
+#include <vmio/error.hpp>
 #include <vmio/gdb_remote_memory.hpp>
 #include <vmio/memory_map.hpp>
 #include <vmio/open_memory.hpp>
@@ -29,24 +30,29 @@ inline const std::string memory_text =
     "  gdb:HOST:PORT             what gdbserver, qemu and others debug; also gdb:SOCKET, 'gdb:|COMMAND'\n"
     "with #START-END or #START+SIZE behind it: nothing outside of these addresses (0x...).\n";
 
-/// open(); a spelling that makes no sense is wrong usage.
+/// open(); a spelling that makes no sense is wrong usage, an id that is not there may be of another namespace.
 template <class Open>
-auto opened(Open&& open) {
+auto opened(const std::string& spelling, Open&& open) {
     try {
         return open();
     } catch (const std::invalid_argument& e) {
         const std::string why = e.what();
-        throw usage_error(why.substr(why.find(": ") + 2));
+        throw spelling_error(why.substr(why.find(": ") + 2), spelling);
+    } catch (const vmio::memory_error& e) {
+        if (e.code() != vmio::errc::no_such_process || e.process_id() == 0) throw;
+        throw std::runtime_error(e.what() +
+                                 std::string("; a process of another PID namespace, as of a container, has another id "
+                                             "here: NSpid in /proc/PID/status tells both"));
     }
 }
 
 inline vmio::any_memory open_memory(const std::string& spelling, const vmio::open_options& how = {}) {
-    return opened([&] { return vmio::open_memory(spelling, how); });
+    return opened(spelling, [&] { return vmio::open_memory(spelling, how); });
 }
 
 /// Nothing if it is a memory of another kind.
 inline std::optional<vmio::process> open_process(const std::string& spelling) {
-    return opened([&] { return vmio::open_process(spelling); });
+    return opened(spelling, [&] { return vmio::open_process(spelling); });
 }
 
 /// Null unless it is a process, all of it: what its mappings and page tables say is then true of the memory.
@@ -81,6 +87,16 @@ inline vmio::process require_process(const std::string& spelling, const std::str
 /// Refuses a memory whose regions have no names, which --region asks for.
 inline void require_names(const vmio::any_memory& memory) {
     if (memory.map().empty()) refuse(memory, "has no names for --region: use a window, MEMORY#START-END");
+}
+
+/// Addresses and ranges in it, by name too.
+inline places places_in(const vmio::any_memory& memory) {
+    const auto map = [&memory] {
+        vmio::memory_map names = memory.map();
+        if (names.empty()) refuse(memory, "has no names of regions: give addresses, START-END or START+SIZE");
+        return names;
+    };
+    return {map, memory.name()};
 }
 
 /// What is mapped. Of a memory that does not know: what can be read, without names.

@@ -45,7 +45,7 @@ bool demonstrate() {
     pid_t id = 0;
     vmio::address greeting = 0;
     vmio::address counter = 0;
-    if (std::sscanf(heard(target.get()).c_str(), "%d %lu %lu", &id, &greeting, &counter) != 3)
+    if (std::sscanf(heard(target.get()).c_str(), "%d %lx %lx", &id, &greeting, &counter) != 3)
         throw std::runtime_error(program.string() + " did not say where its memory is");
 
     for (int i = 0; i < 3; ++i) std::cout << "target says: " << heard(target.get()) << std::endl;
@@ -78,8 +78,8 @@ int main(int argc, char** argv) {
         .text =
             "Prints the line of text at ADDRESS in a process, or any other memory, or writes TEXT there.\n"
             "Without arguments: starts a target of its own, changes it, and checks that it changed.\n"
-            "ADDRESS may be hexadecimal (0x...). Before a TEXT that begins with a dash: --\n" +
-            tool::memory_text};
+            "Before a TEXT that begins with a dash: --\n" +
+            tool::place_text + tool::memory_text};
     poke.argument("MEMORY", tool::options::value<std::string>());
     poke.argument("ADDRESS", tool::options::value<std::string>());
     poke.argument("TEXT", tool::options::value<std::string>());
@@ -87,8 +87,8 @@ int main(int argc, char** argv) {
         if (given.empty()) return demonstrate() ? tool::done : tool::failed;
         if (given.count("MEMORY") == 0 || given.count("ADDRESS") == 0)
             throw tool::usage_error("MEMORY and ADDRESS go together");
-        const vmio::address where = tool::number(given["ADDRESS"].as<std::string>());
         const vmio::any_memory target = tool::open_memory(given["MEMORY"].as<std::string>());
+        const vmio::address where = tool::places_in(target).address(given["ADDRESS"].as<std::string>());
         if (given.count("TEXT") != 0 && !target.writable())
             tool::refuse(target, "cannot be written: give a process, or gdb:HOST:PORT");
         vmio::memory_stream<vmio::any_memory> memory(target, where);

@@ -14,8 +14,8 @@ volatile long counter = 0;
 }  // namespace
 
 int main() {
-    std::cout << ::getpid() << ' ' << reinterpret_cast<std::uintptr_t>(greeting) << ' '
-              << reinterpret_cast<std::uintptr_t>(&counter) << std::endl;
+    std::cout << ::getpid() << std::hex << " 0x" << reinterpret_cast<std::uintptr_t>(greeting) << " 0x"
+              << reinterpret_cast<std::uintptr_t>(&counter) << std::dec << std::endl;
     for (;;) {
         std::cout << counter << ' ';
         for (const volatile char* c = greeting; *c != '\0'; ++c) std::cout << *c;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <clocale>
 #include <cstdint>
 #include <cstdio>
@@ -19,8 +18,10 @@
 
 #include <boost/program_options.hpp>
 
+#include "place_argument.hpp"
 #include "standard_streams.hpp"
 #include "text.hpp"
+#include "usage_error.hpp"
 
 #ifndef VMIO_VERSION  // of the build
 #define VMIO_VERSION "of an unknown version"
@@ -35,11 +36,6 @@ enum exit_status {
     done = 0,
     failed = 1,   ///< it could not be done; the standard error says why, and what would help
     misused = 2,  ///< wrong usage
-};
-
-/// Arguments that make no sense, where the parser cannot know.
-struct usage_error : options::error {
-    using error::error;
 };
 
 /// What a command line may say.
@@ -107,6 +103,11 @@ int run(command c, int argc, char** argv, Body&& body) {
         std::cerr << name << ": " << missing.substr(std::min(missing.find_first_not_of('-'), missing.size()))
                   << " is missing\nTry '" << name << " --help'.\n";
         return misused;
+    } catch (const spelling_error& e) {
+        std::cerr << name << ": "
+                  << printable_message(e.what() + spelling_hint(e.spelling, {argv, static_cast<std::size_t>(argc)}))
+                  << "\nTry '" << name << " --help'.\n";
+        return misused;
     } catch (const options::error& e) {
         std::cerr << name << ": " << printable_message(e.what()) << "\nTry '" << name << " --help'.\n";
         return misused;
@@ -115,17 +116,6 @@ int run(command c, int argc, char** argv, Body&& body) {
         std::cerr << name << ": " << printable_message(output.error() ? output.problem() : e.what()) << '\n';
         return c.failure;
     }
-}
-
-/// The whole of `text` as a number; hexadecimal after 0x.
-inline std::uint64_t number(std::string_view text) {
-    std::uint64_t value = 0;
-    const bool hexadecimal = text.starts_with("0x");
-    const std::string_view digits = text.substr(hexadecimal ? 2 : 0);
-    const char* const last = digits.data() + digits.size();
-    const auto [end, error] = std::from_chars(digits.data(), last, value, hexadecimal ? 16 : 10);
-    if (error != std::errc() || end != last) throw usage_error('\'' + std::string(text) + "' is not a number");
-    return value;
 }
 
 inline std::string hex(std::uint64_t number, int digits = 1) {

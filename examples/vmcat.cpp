@@ -30,32 +30,6 @@ std::string text_of(const vmio::address_range& range) {
 
 // ---- which range ----
 
-/// Nothing if `text` is not a hexadecimal number, with or without 0x.
-std::optional<vmio::address> address_in(std::string text) {
-    if (text.starts_with("0x")) text.erase(0, 2);
-    if (text.empty() || text.find_first_not_of("0123456789abcdefABCDEF") != text.npos) return std::nullopt;
-    return tool::number("0x" + text);
-}
-
-vmio::address_range sized(vmio::address start, const std::string& length) {
-    const std::uint64_t size = tool::number(length);
-    if (size > ~start) throw tool::usage_error("the range goes past the top of the address space");
-    return vmio::address_range::of_size(start, size);
-}
-
-/// The first mapping that is called so, with those of the same name that follow it without a gap.
-std::optional<vmio::address_range> named(const vmio::memory_map& map, std::string_view name) {
-    const auto fits = [&](const vmio::mapping& m) {
-        return !name.empty() && (m.name == name || (m.name.starts_with('/') && m.name.ends_with(name) &&
-                                                    m.name[m.name.size() - name.size() - 1] == '/'));
-    };
-    const auto first = std::find_if(map.begin(), map.end(), fits);
-    if (first == map.end()) return std::nullopt;
-    auto last = first;
-    while (last + 1 != map.end() && last[1].range.start() == last->range.end() && last[1].name == first->name) ++last;
-    return vmio::address_range(first->range.start(), last->range.end());
-}
-
 std::optional<vmio::mapping> mapping_around(const vmio::any_memory& memory, vmio::address where) {
     if (const auto* const live = tool::process_in(memory)) return vmio::query_mapping(live->target(), where);
     const vmio::memory_map map = tool::mapped_in(memory);
@@ -64,27 +38,13 @@ std::optional<vmio::mapping> mapping_around(const vmio::any_memory& memory, vmio
 }
 
 vmio::address_range range_of(const vmio::any_memory& memory, const std::string& text) {
-    const std::size_t sign = text.find_first_of("-+");
-    if (const auto start = address_in(text.substr(0, sign))) {
-        if (sign == text.npos) {
-            const auto around = mapping_around(memory, *start);
-            if (around) return {*start, around->range.end()};
-            throw std::runtime_error("nothing is mapped at " + text + ": 'vmmap " + memory.name() + "' lists what is");
-        }
-        if (text[sign] == '+') return sized(*start, text.substr(sign + 1));
-        const auto end = address_in(text.substr(sign + 1));
-        if (!end) throw tool::usage_error('\'' + text + "' is no range");
-        if (*end < *start) throw tool::usage_error("the range ends before it starts");
-        return {*start, *end};
-    }
-    const vmio::memory_map map = memory.map();
-    if (map.empty()) tool::refuse(memory, "has no names of regions: give addresses, START-END or START+LENGTH");
-    if (const auto all = named(map, text)) return *all;
-    const std::size_t plus = text.rfind('+');  // names may have one too: libstdc++.so.6
-    const auto region = plus != text.npos ? named(map, std::string_view(text).substr(0, plus)) : std::nullopt;
-    if (region) return sized(region->start(), text.substr(plus + 1));
-    throw std::runtime_error("no region is called '" + tool::printable(text) + "': 'vmmap " + memory.name() +
-                             "' lists them");
+    tool::places places = tool::places_in(memory);
+    if (const auto range = places.range(text)) return *range;
+    const vmio::address start = places.address(text);
+    const auto around = mapping_around(memory, start);
+    if (around) return {start, around->range.end()};
+    throw std::runtime_error("nothing is mapped at 0x" + tool::hex(start) + ": 'vmmap " + memory.name() +
+                             "' lists what is");
 }
 
 // ---- what is done with it ----
@@ -220,18 +180,18 @@ int main(int argc, char** argv) {
         .text =
             "Copies a range of the memory of a process, or of any other, to the standard output: raw\n"
             "bytes, or a hexdump if that is a terminal. RANGE is one of\n"
-            "  START-END, START+LENGTH  an address is hexadecimal; a length is decimal, or 0x...\n"
-            "  START                    up to the end of the mapping that it lies in\n"
-            "  NAME, NAME+LENGTH        the region of that name: [stack], [heap], a file's path or\n"
-            "                           the last part of it; all of its mappings that follow each\n"
-            "                           other without a gap\n"
+            "  START-END, START+SIZE  an address is hexadecimal, a size decimal, or 0x...\n"
+            "  START                  up to the end of the mapping that it lies in\n"
+            "  NAME                   the region of that name, with all of its mappings that follow\n"
+            "                         each other without a gap\n"
+            "  NAME+SIZE              so much of it; NAME+OFFSET+SIZE\n"
             "Raw bytes end, with an error, before the first one that cannot be read: what came out is\n"
             "always the beginning of the range. A hexdump continues behind it: -- is a byte that cannot\n"
             "be read, and rows of nothing else are left out.\n"
             "Input (--write) may be shorter than the range, but not longer. After an error, what lies\n"
             "before the address that it names has been written. Core files, snapshots and raw images are\n"
             "only read.\n" +
-            tool::memory_text,
+            tool::place_text + tool::memory_text,
         .statuses = "0 all was read or written, 1 not all, or nothing: the standard error says why, 2 wrong usage"};
     vmcat.offered.add_options()("hex,x", "print a hexdump")("raw,r", "print raw bytes, even on a terminal")(
         "zero-gaps,z", "print zeros for what cannot be read, and go on; still the exit status is 1")(

@@ -261,7 +261,7 @@ BOOST_FIXTURE_TEST_CASE(what_a_kind_of_memory_cannot_do_is_said_in_a_sentence, s
     says({VMIO_VMCAT, snapshot(), "--write", range()},
          snapshot() + ": a snapshot cannot be written: give a process, or gdb:HOST:PORT");
     says({VMIO_VMCAT, raw(), "[stack]"},
-         raw() + ": a raw image has no names of regions: give addresses, START-END or START+LENGTH");
+         raw() + ": a raw image has no names of regions: give addresses, START-END or START+SIZE");
     says({VMIO_VMMAP, "--picture", file}, file + ": a core file has no resident pages to draw: leave out --picture");
     says({VMIO_SNAPSHOT_DIFF, core()},
          core() + ": a core file is not captured: give another memory to compare it with");

@@ -105,7 +105,7 @@ BOOST_FIXTURE_TEST_CASE(a_start_alone_means_up_to_the_end_of_its_mapping, with_a
     BOOST_TEST((rest.out == bytes(1, 2).substr(7)));
     const program_result none = vmcat({id, "10"});
     BOOST_TEST(none.status == 1);
-    BOOST_TEST(none.err == "vmcat: nothing is mapped at 10: 'vmmap " + id + "' lists what is\n");
+    BOOST_TEST(none.err == "vmcat: nothing is mapped at 0x10: 'vmmap " + id + "' lists what is\n");
 }
 
 BOOST_AUTO_TEST_CASE(a_region_goes_by_its_name) {
