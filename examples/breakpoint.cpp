@@ -15,7 +15,7 @@
 #include "memory_argument.hpp"
 #include "text.hpp"
 #include "tool.hpp"
-#include "trap.hpp"
+#include "tracing/trap.hpp"
 
 namespace {
 

@@ -135,6 +135,16 @@ inline std::string size_text(std::uint64_t bytes) {
     return text;
 }
 
+/// What --color asks for. NO_COLOR in the environment turns "auto" off.
+inline bool wants_color(const options::variables_map& given) {
+    const auto& when = given["color"].as<std::string>();
+    if (when != "auto" && when != "always" && when != "never")
+        throw usage_error("--color is always, never or auto, not " + in_quotes(when));
+    const char* const refused = std::getenv("NO_COLOR");
+    const bool allowed = refused == nullptr || *refused == '\0';
+    return when == "always" || (when == "auto" && allowed && ::isatty(STDOUT_FILENO) == 1);
+}
+
 /// How many columns the terminal has: that of the output, or where that goes elsewhere, such as into a pager, of the
 /// errors or the input; else COLUMNS of the environment, else 80.
 inline std::size_t terminal_columns() {

@@ -16,10 +16,10 @@
 
 #include <vmio/memory_map.hpp>
 
-#include "machine.hpp"
 #include "processes/piped_program.hpp"
 #include "processes/run_program.hpp"
 #include "support/pages.hpp"
+#include "tracing/machine.hpp"
 
 using test::must;
 using test::piped_program;

@@ -281,3 +281,45 @@ BOOST_AUTO_TEST_CASE(a_bar_is_drawn_on_a_terminal_and_gone_after) {
     BOOST_TEST(drawn({"--no-progress"}) == "");
     ::close(file);
 }
+
+BOOST_AUTO_TEST_CASE(text_is_found_in_any_case_in_utf16_and_from_a_file_in_several_processes) {
+    const test::scratch_directory directory;
+    const std::string name = directory / "searched";
+    const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    must(file >= 0 && ::ftruncate(file, static_cast<off_t>(page)) == 0, "open");
+    const test::mapped memory(1, MAP_SHARED, file);
+    put(memory.data(0) + 16, "Needle");
+    put(memory.data(0) + 32, "nEEDLE");
+    put(memory.data(0) + 48, std::string("n\0e\0e\0d\0l\0e\0", 12));
+    put(memory.data(0) + 80, "[haystack@");
+    put(memory.data(0) + 96, "{HAYSTACK`");  // differs in the bit of the case, but has no letters there
+    std::ofstream(directory / "patterns") << "Needle\n\nhaystack\n";
+    const test::child_process child, other;
+    const std::string id = std::to_string(child.id());
+    const auto count = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), {"--region", "searched", "-c"});
+        return vmgrep(arguments).out;
+    };
+    BOOST_TEST(count({id, "Needle"}) == "1\n");
+    BOOST_TEST(count({"-i", id, "needle"}) == "2\n");
+    BOOST_TEST(count({"-i", id, "[haystack@"}) == "1\n");
+    BOOST_TEST(count({"--utf16", id, "needle"}) == "1\n");
+    BOOST_TEST(count({"--utf16", "-i", id, "NEEDLE"}) == "1\n");
+    BOOST_TEST(count({"-e", "Needle", "-e", "nEEDLE", id}) == "2\n");
+    BOOST_TEST(count({"-f", directory / "patterns", id}) == "2\n");
+    const std::string second = std::to_string(other.id());
+    BOOST_TEST(count({"-e", "Needle", id, second}) == id + ": 1\n" + second + ": 1\n");
+    const program_result some = vmgrep({"--region", "searched", "-e", "Needle", "2147483647", id});
+    BOOST_TEST(some.status == 2);
+    BOOST_TEST(some.out.starts_with(id + ": "));
+    char start[32];
+    std::snprintf(start, sizeof start, "0x%lx", static_cast<unsigned long>(memory.start() + 16));
+    BOOST_TEST(vmgrep({"--region", "searched", "--json", id, "Needle"}).out ==
+               "{\"memory\": \"" + id + "\", \"address\": \"" + start +
+                   "\", \"size\": 6, \"permissions\": \"rw-s\", \"region\": \"" + name +
+                   "\", \"bytes\": \"4e6565646c65\"}\n");
+    const std::string lit = vmgrep({"--region", "searched", "--color=always", "-C0", id, "Needle"}).out;
+    BOOST_TEST(lit.find("\033[1;31m[4e 65 65 64 6c 65\033[m] |\033[1;31mNeedle\033[m|") != std::string::npos, lit);
+    BOOST_TEST(vmgrep({"--color=some", id, "x"}).status == 2);
+    ::close(file);
+}
