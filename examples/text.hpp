@@ -19,6 +19,14 @@ inline bool locale_is_utf8() {
     return std::strcmp(::nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
+/// Characters that are not seen, or change the order of others, so that a name could pass for another one: marks of
+/// direction, spaces and joiners of no width, separators of lines, tags.
+inline bool is_deceptive(char32_t c) {
+    return (c >= 0x80 && c < 0xa0) || c == 0xad || c == 0x61c || c == 0x180e || (c >= 0x200b && c <= 0x200f) ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
+           (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
+}
+
 /// What the locale cannot print, control characters, and backslashes as \ooo: printf '%b' undoes it. At most so many
 /// columns of a terminal.
 inline std::string printable(std::string_view bytes, std::size_t columns = std::numeric_limits<std::size_t>::max()) {
@@ -31,7 +39,9 @@ inline std::string printable(std::string_view bytes, std::size_t columns = std::
         const bool decoded = length >= 1 && length <= bytes.size();
         if (!decoded) length = 1;
         std::string shown(bytes.substr(0, length));
-        int width = decoded && character != L'\\' ? ::wcwidth(character) : -1;
+        int width = decoded && character != L'\\' && !is_deceptive(static_cast<char32_t>(character))
+                        ? ::wcwidth(character)
+                        : -1;
         if (width < 0) {
             shown.clear();
             for (const char byte : bytes.substr(0, length)) {
@@ -73,6 +83,29 @@ inline bool is_utf8(std::string_view text) {
     return true;
 }
 
+/// The character that `text`, whose length is that of utf8_length(), is.
+inline char32_t utf8_character(std::string_view text) {
+    const auto bits = [&](std::size_t i) { return static_cast<unsigned char>(text[i]) & 0x3fU; };
+    const auto first = static_cast<unsigned char>(text[0]);
+    switch (text.size()) {
+        case 2: return (first & 0x1fU) << 6 | bits(1);
+        case 3: return (first & 0xfU) << 12 | bits(1) << 6 | bits(2);
+        case 4: return (first & 7U) << 18 | bits(1) << 12 | bits(2) << 6 | bits(3);
+        default: return first;
+    }
+}
+
+/// As an escape of JSON, or a pair of them.
+inline std::string json_escape(char32_t c) {
+    char text[16];
+    if (c < 0x10000)
+        std::snprintf(text, sizeof text, "\\u%04x", static_cast<unsigned>(c));
+    else
+        std::snprintf(text, sizeof text, "\\u%04x\\u%04x", static_cast<unsigned>(0xd800 + ((c - 0x10000) >> 10)),
+                      static_cast<unsigned>(0xdc00 + ((c - 0x10000) & 0x3ff)));
+    return text;
+}
+
 /// As a string of JSON (RFC 8259), with U+FFFD for each byte that is not UTF-8.
 inline std::string json_string(std::string_view bytes) {
     std::string text = "\"";
@@ -83,10 +116,9 @@ inline std::string json_string(std::string_view bytes) {
         if (length == 0) {
             text += "\\ufffd";
             length = 1;
-        } else if (first < 0x20 || first == 0x7f) {
-            char escaped[8];
-            std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(first));
-            text += escaped;
+        } else if (const char32_t c = utf8_character(bytes.substr(0, length));
+                   c < 0x20 || c == 0x7f || is_deceptive(c)) {
+            text += json_escape(c);
         } else {
             if (first == '"' || first == '\\') text += '\\';
             text += bytes.substr(0, length);

@@ -3,21 +3,26 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <clocale>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <boost/program_options.hpp>
+
+#include <vmio/version.hpp>
 
 namespace tool {
 
@@ -68,15 +73,29 @@ inline void print_usage(std::string_view name, std::string_view usage) {
     }
 }
 
+/// Files that are opened must not become the standard ones because those are closed.
+inline void open_standard_files() {
+    for (const int wanted : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(wanted, F_GETFD) < 0)
+            ::open("/dev/null", wanted == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // as closed
+}
+
+/// The end of a message of what could not be written; errno is that of the call.
+inline std::string why_not_written() {
+    return errno != 0 ? std::string(": ") + std::strerror(errno) : ", closed, or a full disk";
+}
+
 /// main() of a tool: calls body(options::variables_map), which returns the exit status, and tells what went wrong.
 template <class Body>
 int run(command c, int argc, char** argv, Body&& body) {
-    std::signal(SIGPIPE, SIG_DFL);  // the parent may have told us to ignore it
+    open_standard_files();
+    std::signal(SIGPIPE, SIG_DFL);     // the parent may have told us to ignore it
+    std::signal(SIGXFSZ, [](int) {});  // a limit of the size of files is an error of the call
     std::setlocale(LC_CTYPE, "");
     std::ios::sync_with_stdio(false);
     const std::string_view name = own_name(argv[0]);
     try {
-        c.offered.add_options()("help,h", "show this text");
+        c.offered.add_options()("help,h", "show this text")("version,V", "show the version");
         options::options_description all;
         all.add(c.offered).add(c.arguments);
         options::variables_map given;
@@ -85,11 +104,14 @@ int run(command c, int argc, char** argv, Body&& body) {
         if (given.count("help") != 0) {
             print_usage(name, c.usage);
             std::cout << c.text << '\n' << c.offered << "\nexit status: " << c.statuses << '\n';
+        } else if (given.count("version") != 0) {
+            std::cout << name << " (vmio) " << VMIO_VERSION << '\n';
         } else {
             options::notify(given);
             status = body(std::as_const(given));
         }
-        if (!std::cout.flush()) throw std::runtime_error("cannot write to the standard output: closed, or a full disk");
+        errno = 0;
+        if (!std::cout.flush()) throw std::runtime_error("cannot write to the standard output" + why_not_written());
         return status;
     } catch (const options::required_option& e) {
         const std::string missing = e.get_option_name();
@@ -105,15 +127,22 @@ int run(command c, int argc, char** argv, Body&& body) {
     }
 }
 
-/// The whole of `text` as a number; hexadecimal after 0x.
+/// The whole of `text` as a number; hexadecimal after 0x, else it may be followed by K, M, G or T: of 1024.
 inline std::uint64_t number(std::string_view text) {
     std::uint64_t value = 0;
-    const bool hexadecimal = text.starts_with("0x");
-    const std::string_view digits = text.substr(hexadecimal ? 2 : 0);
+    const bool hexadecimal = text.starts_with("0x") || text.starts_with("0X");
+    std::string_view digits = text.substr(hexadecimal ? 2 : 0);
+    unsigned shift = 0;
+    if (const std::size_t unit = std::string_view("KMGT").find(digits.empty() ? ' ' : digits.back());
+        !hexadecimal && unit != std::string_view::npos) {
+        shift = 10 * (static_cast<unsigned>(unit) + 1);
+        digits.remove_suffix(1);
+    }
     const char* const last = digits.data() + digits.size();
     const auto [end, error] = std::from_chars(digits.data(), last, value, hexadecimal ? 16 : 10);
-    if (error != std::errc() || end != last) throw usage_error('\'' + std::string(text) + "' is not a number");
-    return value;
+    if (error != std::errc() || end != last || value << shift >> shift != value)
+        throw usage_error('\'' + std::string(text) + "' is not a number: 4096, 4K, or 0x1000");
+    return value << shift;
 }
 
 inline std::string hex(std::uint64_t number, int digits = 1) {

@@ -31,15 +31,20 @@
 namespace {
 
 /// A new file with mode 0600, which replaces an old one when all is written: it holds whatever the process
-/// knows.
+/// knows. Until then it has no name, where the file system can do that, so that nothing is left of it whatever ends us.
 class new_file {
 public:
     explicit new_file(std::filesystem::path path) : path_(std::move(path)) {
         if (std::filesystem::exists(path_)) path_ = std::filesystem::canonical(path_);  // a link is to stay one
-        name_ = path_.parent_path() / ".vmdump-XXXXXX";
-        const int descriptor = ::mkostemp(name_.data(), O_CLOEXEC);
+        const std::filesystem::path directory = path_.has_parent_path() ? path_.parent_path() : ".";
+        int descriptor = ::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+        if (descriptor < 0) {
+            name_ = named(directory);
+            descriptor = ::mkostemp(name_.data(), O_CLOEXEC);
+        }
         if (descriptor < 0) fail();
         file_.open(sink(descriptor, boost::iostreams::close_handle));
+        descriptor_ = descriptor;
     }
     new_file(const new_file&) = delete;
     new_file& operator=(const new_file&) = delete;
@@ -49,6 +54,8 @@ public:
 
     std::ostream& stream() { return file_; }
     void put_in_place() {
+        file_.flush();
+        if (name_.empty()) give_name();
         file_.close();
         if (::rename(name_.c_str(), path_.c_str()) != 0) fail();
         name_.clear();
@@ -59,9 +66,29 @@ private:
     [[noreturn]] void fail() const {
         throw std::system_error(errno, std::system_category(), "cannot write " + path_.string());
     }
+    static std::string named(const std::filesystem::path& directory) { return directory / ".vmdump-XXXXXX"; }
+
+    /// A name that no other has, which mkstemp(3) finds, and which is then free for an instant.
+    void give_name() {
+        const std::string open_file = "/proc/self/fd/" + std::to_string(descriptor_);
+        for (int attempt = 0; attempt < 100; ++attempt) {
+            std::string name = named(path_.has_parent_path() ? path_.parent_path() : ".");
+            const int found = ::mkstemp(name.data());
+            if (found < 0) fail();
+            ::close(found);
+            ::unlink(name.c_str());
+            if (::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+                name_ = name;
+                return;
+            }
+            if (errno != EEXIST) fail();
+        }
+        fail();
+    }
 
     std::filesystem::path path_;
-    std::string name_;
+    std::string name_;  // while it has one
+    int descriptor_ = -1;
     boost::iostreams::stream<sink> file_;
 };
 
@@ -72,7 +99,8 @@ struct strict_sink {
     using category = boost::iostreams::sink_tag;
 
     std::streamsize write(const char* bytes, std::streamsize size) {
-        if (!to->write(bytes, size)) throw std::runtime_error("cannot write all of it: a full disk?");
+        errno = 0;
+        if (!to->write(bytes, size)) throw std::runtime_error("cannot write all of it" + tool::why_not_written());
         return size;
     }
     std::ostream* to;
@@ -104,7 +132,8 @@ vmio::core_summary write_packed(const vmio::process& target, std::ostream& to, p
                                 const vmio::core_options& how) {
     vmio::core_summary summary =
         format == packed_by::zstd ? write_frames(target, to, how) : write_gzip(target, to, how);
-    if (!to.flush()) throw std::runtime_error("cannot write all of it: a full disk?");
+    errno = 0;
+    if (!to.flush()) throw std::runtime_error("cannot write all of it" + tool::why_not_written());
     return summary;
 }
 
@@ -142,7 +171,9 @@ int main(int argc, char** argv) {
                          .text =
                              "Writes the memory and registers of a process, given by its id or as comm:NAME, into a "
                              "core file for a debugger:\ncore.PID, or FILE, or - for the standard output. The process "
-                             "is paused meanwhile and then resumed. Zeros take no\nroom on the disk.\n"};
+                             "is paused meanwhile and then resumed. Zeros take no\nroom on the disk. A file of this "
+                             "name is replaced when "
+                             "all is written; without FILE, only a regular one.\n"};
     vmdump.argument("PROCESS", tool::options::value<std::string>()->required());
     vmdump.argument("FILE", tool::options::value<std::string>());
     vmdump.offered.add_options()("pack,p", "pack it by zstd, for reading as it is: core.PID.zst")                    //
@@ -168,6 +199,10 @@ int main(int argc, char** argv) {
         const std::string path = given.count("FILE") != 0
                                      ? given["FILE"].as<std::string>()
                                      : "core." + std::to_string(id) + endings[static_cast<int>(format)];
+        // The directory may be others', who may have put a link or a FIFO of this name there.
+        if (const auto status = std::filesystem::symlink_status(path);
+            given.count("FILE") == 0 && std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+            throw std::runtime_error(path + " is there, and is no regular file: name a FILE to write to");
         vmio::core_summary summary;
         {
             tool::progress_bar bar(!quiet);

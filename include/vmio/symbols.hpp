@@ -46,7 +46,10 @@ VMIO_EXPORT std::string demangled(const symbol&);
 /// Returns: the demangled name, its range and its file: "main [0x401136, 0x401150) /usr/bin/example".
 VMIO_EXPORT std::string to_string(const symbol&);
 /// Writes to_string().
-VMIO_EXPORT std::ostream& operator<<(std::ostream&, const symbol&);
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const symbol& value) {
+    return out << to_string(value);
+}
 
 /// Where symbols are looked for beside the mapped files, and limits.
 struct symbols_options {

@@ -61,6 +61,7 @@
 #include <vmio/snapshot_diff.hpp>
 #include <vmio/source_options.hpp>
 #include <vmio/thread_registers.hpp>
+#include <vmio/version.hpp>
 #include <vmio/write_core.hpp>
 #include <vmio/write_object.hpp>
 #include <vmio/write_tracker.hpp>

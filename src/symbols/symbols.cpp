@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <ostream>
 #include <utility>
 
 #include <cxxabi.h>
@@ -53,10 +52,6 @@ std::string demangled(const symbol& s) {
 std::string to_string(const symbol& s) {
     const address end = s.start + std::min(s.size, ~s.start);
     return demangled(s) + ' ' + to_string(address_range(s.start, end)) + ' ' + s.file;
-}
-
-std::ostream& operator<<(std::ostream& out, const symbol& s) {
-    return out << to_string(s);
 }
 
 symbols symbols::load(const process& target, const symbols_options& options) {
