@@ -82,7 +82,7 @@ inline void open_standard_files() {
 
 /// The end of a message of what could not be written; errno is that of the call.
 inline std::string why_not_written() {
-    return errno != 0 ? std::string(": ") + std::strerror(errno) : ", closed, or a full disk";
+    return errno != 0 ? std::string(": ") + std::strerror(errno) : ": closed, or a full disk";
 }
 
 /// main() of a tool: calls body(options::variables_map), which returns the exit status, and tells what went wrong.

@@ -358,7 +358,7 @@ BOOST_AUTO_TEST_CASE(a_reader_that_has_gone_ends_it_quietly_and_a_full_disk_does
     const program_result full =
         vmmap({self}, [] { test::must(::dup2(::open("/dev/full", O_WRONLY), STDOUT_FILENO) >= 0, "/dev/full"); });
     BOOST_TEST(full.status == 1);
-    BOOST_TEST(full.err == "vmmap: cannot write to the standard output: closed, or a full disk\n");
+    BOOST_TEST(full.err == "vmmap: cannot write to the standard output: No space left on device\n");
 }
 
 BOOST_AUTO_TEST_CASE(the_picture_is_as_wide_as_the_terminal) {
