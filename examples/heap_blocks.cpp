@@ -32,7 +32,7 @@ std::vector<vmio::memory_block> read_list(std::istream& list) {
             if (!(words >> size)) throw tool::usage_error("");
             const auto where = tool::address_in(start);
             if (!where) throw tool::usage_error("");
-            blocks.push_back({*where, tool::size_in_bytes(size)});
+            blocks.push_back({*where, tool::number(size)});
         } catch (const tool::usage_error&) {
             throw tool::usage_error("line " + std::to_string(number) +
                                     " is not an address and a size: " + tool::printable(line));

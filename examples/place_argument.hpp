@@ -23,8 +23,8 @@ namespace tool {
 /// For the text of a command.
 inline const std::string place_text =
     "\nAn address is hexadecimal, with or without 0x, as vmmap lists it, or NAME or NAME+OFFSET: [heap],\n"
-    "[stack], a file's path or the last part of it. A size is decimal, or hexadecimal after 0x, and may\n"
-    "end in K, M, G or T.\n";
+    "[stack], a file's path or the last part of it. A size is decimal and may end in K, M, G or T, or hexadecimal\n"
+    "after 0x.\n";
 
 inline std::string in_quotes(std::string_view text) {
     return '\'' + printable_message(text) + '\'';
@@ -37,21 +37,14 @@ inline std::optional<std::uint64_t> digits_in(std::string_view digits, int base)
     return error == std::errc() && end == last ? std::optional(value) : std::nullopt;
 }
 
-/// The whole of `text` as a number; hexadecimal after 0x.
+/// The whole of `text` as a number; hexadecimal after 0x, else it may end in K, M, G or T: of 1024.
 inline std::uint64_t number(std::string_view text) {
-    const auto value = text.starts_with("0x") ? digits_in(text.substr(2), 16) : digits_in(text, 10);
-    if (!value) throw usage_error(in_quotes(text) + " is not a number");
-    return *value;
-}
-
-/// A number that may end in a unit of 1024 bytes, 1024 * 1024, and so on.
-inline std::uint64_t size_in_bytes(std::string_view text) {
     constexpr std::string_view units = "KMGT";
     const std::size_t unit = text.empty() ? units.npos : units.find(text.back());
     const auto shift = unit == units.npos ? 0 : 10 * static_cast<unsigned>(unit + 1);
     const std::string_view digits = text.substr(0, text.size() - (shift > 0 ? 1 : 0));
-    const auto value = digits.starts_with("0x") ? digits_in(digits.substr(2), 16) : digits_in(digits, 10);
-    if (!value) throw usage_error(in_quotes(text) + " is not a size: a number, which may end in K, M, G or T");
+    const auto value = shift == 0 && text.starts_with("0x") ? digits_in(text.substr(2), 16) : digits_in(digits, 10);
+    if (!value) throw usage_error(in_quotes(text) + " is not a number: 4096, 4K, or 0x1000");
     if (*value > std::numeric_limits<std::uint64_t>::max() >> shift)
         throw usage_error(in_quotes(text) + " is more than 64 bits");
     return *value << shift;
@@ -130,7 +123,7 @@ private:
                                           rest.find_first_not_of(number_characters) == rest.npos);
     }
     static vmio::address_range sized(vmio::address start, std::string_view length) {
-        const std::uint64_t size = size_in_bytes(length);
+        const std::uint64_t size = number(length);
         if (size > ~start)
             throw usage_error("the range goes past the top of the address space: 0x" + hex_text(start) + " and " +
                               std::to_string(size) + " bytes");
@@ -149,7 +142,7 @@ private:
         const std::size_t plus = text.rfind('+');
         if (plus == text.npos) return std::nullopt;
         const auto start = find(text.substr(0, plus));
-        return start ? std::optional(*start + size_in_bytes(text.substr(plus + 1))) : std::nullopt;
+        return start ? std::optional(*start + number(text.substr(plus + 1))) : std::nullopt;
     }
     [[noreturn]] void fail(const std::string& text, const char* wanted) const {
         const bool is_digit = !text.empty() && text[0] >= '0' && text[0] <= '9';

@@ -195,7 +195,7 @@ int snapshot_diff(const tool::options::variables_map& given) {
     const choice wanted = [all = has("all"), part = file("region")](const mapping& m) {
         return (all || m.perms.write) && m.name.find(part) != m.name.npos;
     };
-    const std::uint64_t most = tool::size_in_bytes(file("bytes"));
+    const std::uint64_t most = tool::number(file("bytes"));
     if (has("to"))
         return compare(moment(process_snapshot::load(file("from"))), moment(process_snapshot::load(file("to"))), wanted,
                        most);

@@ -18,14 +18,12 @@
 
 #include <boost/program_options.hpp>
 
+#include <vmio/version.hpp>
+
 #include "place_argument.hpp"
 #include "standard_streams.hpp"
 #include "text.hpp"
 #include "usage_error.hpp"
-
-#ifndef VMIO_VERSION  // of the build
-#define VMIO_VERSION "of an unknown version"
-#endif
 
 namespace tool {
 

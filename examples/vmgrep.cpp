@@ -122,7 +122,7 @@ void print(const vmio::any_memory& memory, const regions& mapped, vmio::address 
 }
 
 std::uint64_t at_least(std::uint64_t least, const char* option, const tool::options::variables_map& given) {
-    const std::uint64_t value = tool::size_in_bytes(given[option].as<std::string>());
+    const std::uint64_t value = tool::number(given[option].as<std::string>());
     if (value < least) throw tool::usage_error(std::string("--") + option + " is at least " + std::to_string(least));
     return value;
 }

@@ -19,6 +19,7 @@
 
 namespace vmio {
 
+/// How a child_process is started, and how long it is waited for.
 struct child_options {
     /// NAME=VALUE: added to the environment of this process, or in place of what it has.
     std::vector<std::string> environment = {};
@@ -55,9 +56,9 @@ public:
     /// what that returns, without destructors and handlers of exit(3); with 99 after an exception, whose words it
     /// writes to standard error. Of the threads of this process, it has the calling one only.
     explicit child_process(const std::function<int()>& body, child_options options = {});
-    child_process(child_process&&) noexcept;
-    child_process& operator=(child_process&&) noexcept;
-    ~child_process();
+    child_process(child_process&&) noexcept;             ///< the child is the new object's
+    child_process& operator=(child_process&&) noexcept;  ///< ends the child that this object had
+    ~child_process();                                    ///< kills the child and waits for it
 
     /// Returns: its PID.
     pid_t id() const noexcept;

@@ -28,7 +28,10 @@ struct changed_run {
 /// Returns: the place: "8192 bytes at offset 4096".
 VMIO_EXPORT std::string to_string(const changed_run&);
 /// Writes to_string().
-VMIO_EXPORT std::ostream& operator<<(std::ostream&, const changed_run&);
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const changed_run& value) {
+    return out << to_string(value);
+}
 
 /// The criterion by which a page counts as changed.
 enum class change {

@@ -28,7 +28,7 @@ public:
     /// It holds.
     memory_check() noexcept = default;
     /// It does not: `why` is not empty.
-    explicit memory_check(std::string why) noexcept : why_(std::move(why)) {}
+    explicit memory_check(std::string&& why) noexcept : why_(std::move(why)) {}
 
     explicit operator bool() const noexcept { return why_.empty(); }  ///< whether it holds
     const std::string& message() const noexcept { return why_; }      ///< why it does not; empty if it does

@@ -33,7 +33,10 @@ struct memory_difference {
 /// Returns: the range and the kind: "[0x1000, 0x1004): bytes", "only before", "only after".
 VMIO_EXPORT std::string to_string(const memory_difference&);
 /// Writes to_string().
-VMIO_EXPORT std::ostream& operator<<(std::ostream&, const memory_difference&);
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const memory_difference& value) {
+    return out << to_string(value);
+}
 
 /// What is compared, and how.
 struct memory_diff_options {

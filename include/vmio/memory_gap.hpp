@@ -28,7 +28,10 @@ enum class gap_reason {
 /// Returns: a description of the reason, such as "a guard page".
 VMIO_EXPORT const char* description(gap_reason) noexcept;
 /// Writes description().
-VMIO_EXPORT std::ostream& operator<<(std::ostream&, gap_reason);
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, gap_reason value) {
+    return out << description(value);
+}
 
 /// A range that could not be read, for one reason.
 struct memory_gap {
@@ -41,7 +44,10 @@ struct memory_gap {
 /// Returns: the range and the reason: "[0x1000, 0x2000): a guard page".
 VMIO_EXPORT std::string to_string(const memory_gap&);
 /// Writes to_string().
-VMIO_EXPORT std::ostream& operator<<(std::ostream&, const memory_gap&);
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const memory_gap& value) {
+    return out << to_string(value);
+}
 
 /// Handling of the caller's buffer where memory cannot be read: set to zero, or leave unchanged.
 enum class gap_fill { zeros, keep };

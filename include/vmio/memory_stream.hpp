@@ -62,10 +62,10 @@ public:
     explicit basic_memory_stream(memory_type memory, address start = 0, std::size_t buffer_size = default_buffer_size);
     /// Over a window of a memory, which begins at position 0.
     basic_memory_stream(memory_type memory, const address_range& window, std::size_t buffer_size = default_buffer_size);
-    /// A std::ios::openmode is neither an address nor a buffer size.
+    /// A std::ios::openmode is neither an address nor a buffer size; a pointer is not, either.
     template <class... Args>
-    requires detail::with_ios_flag<Args...>
-    explicit basic_memory_stream(Args&&...) = delete;
+    requires detail::mistaken<Args...>
+    explicit basic_memory_stream(Args&&...) = delete;  // write address_of(pointer), open_process("comm:NAME").id()
 
     /// Opens as the constructors do, and clears the state of the stream.
     /// Errors: EBUSY if the stream is open already.
@@ -74,10 +74,10 @@ public:
     void open(memory_type memory, address start = 0, std::size_t buffer_size = default_buffer_size);
     /// Opens a window in the same way.
     void open(memory_type memory, const address_range& window, std::size_t buffer_size = default_buffer_size);
-    /// A std::ios::openmode is neither an address nor a buffer size.
+    /// A std::ios::openmode is neither an address nor a buffer size; a pointer is not, either.
     template <class... Args>
-    requires detail::with_ios_flag<Args...>
-    void open(Args&&...) = delete;
+    requires detail::mistaken<Args...>
+    void open(Args&&...) = delete;  // write address_of(pointer), open_process("comm:NAME").id()
 
     /// Whether the stream has a device: from open() to close(), even if the process has ended meanwhile.
     bool is_open() const noexcept { return buffer_.is_attached(); }
@@ -175,6 +175,16 @@ public:
         static_assert(std::is_trivially_copyable_v<T>, "only the bytes of a value can be moved");
         this->write(reinterpret_cast<const char*>(&value), sizeof value);
     }
+    // A compiler shows the line with its comment.
+    // clang-format off
+    /// An input stream does not write, and an output stream does not read.
+    /// @{
+    template <class T> requires(!std::derived_from<Stream, std::ostream>)
+    void write_value(const T&) = delete;  // an input stream: open a process_vm_stream or a process_vm_ostream
+    template <class T> requires(!std::derived_from<Stream, std::istream>)
+    T read_value() = delete;  // an output stream: open a process_vm_stream or a process_vm_istream
+    /// @}
+    // clang-format on
 
 private:
     /// Takes bytes as read() would if they are in the buffer, and nothing else is to be done.
@@ -194,11 +204,11 @@ private:
 
 /// Streams over any memory: a cache, a frozen process, a test's fake.
 /// @{
-template <class M>
+template <memory_reader M>
 using memory_stream = basic_memory_stream<memory_device<M>, std::iostream>;
-template <class M>
+template <memory_reader M>
 using memory_istream = basic_memory_stream<memory_device<M>, std::istream>;
-template <class M>
+template <memory_reader M>
 using memory_ostream = basic_memory_stream<memory_device<M>, std::ostream>;
 /// @}
 

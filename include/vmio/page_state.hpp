@@ -57,7 +57,10 @@ constexpr bool has(page_state state, page_state any_of) noexcept {
 /// Returns: the names of the flags: "present|data", or "none".
 VMIO_EXPORT std::string to_string(page_state);
 /// Writes to_string().
-VMIO_EXPORT std::ostream& operator<<(std::ostream&, page_state);
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, page_state value) {
+    return out << to_string(value);
+}
 
 /// Neighbouring pages of one state.
 struct page_run {
@@ -70,6 +73,9 @@ struct page_run {
 /// Returns: the range and the state: "[0x1000, 0x2000): present|data".
 VMIO_EXPORT std::string to_string(const page_run&);
 /// Writes to_string().
-VMIO_EXPORT std::ostream& operator<<(std::ostream&, const page_run&);
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const page_run& value) {
+    return out << to_string(value);
+}
 
 }  // namespace vmio

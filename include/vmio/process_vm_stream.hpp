@@ -2,7 +2,9 @@
 /// A process's memory as a std::iostream. Includes nothing of Boost; vmio/process_vm_device.hpp does.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
+#include <initializer_list>
 #include <istream>
 #include <ostream>
 
@@ -37,6 +39,9 @@ public:
     explicit basic_process_vm_stream(pid_t id, address start = 0, std::size_t buffer_size = default_buffer_size);
     /// A window of it, which begins at position 0.
     basic_process_vm_stream(pid_t id, const address_range& window, std::size_t buffer_size = default_buffer_size);
+    /// Two numbers in braces may be meant as a start and a size.
+    template <std::same_as<int> T>
+    basic_process_vm_stream(pid_t, std::initializer_list<T>) = delete;  // write address_range(start, end)
 
     using base::open;
     /// Opens as the constructors do, and clears the state of the stream.
@@ -44,10 +49,10 @@ public:
     void open(pid_t id, address start = 0, std::size_t buffer_size = default_buffer_size);
     /// Opens a window in the same way.
     void open(pid_t id, const address_range& window, std::size_t buffer_size = default_buffer_size);
-    /// A std::ios::openmode is neither an address nor a buffer size.
+    /// A std::ios::openmode is neither an address nor a buffer size; a pointer is not, either.
     template <class... Args>
-    requires detail::with_ios_flag<Args...>
-    void open(Args&&...) = delete;
+    requires detail::mistaken<Args...>
+    void open(Args&&...) = delete;  // write address_of(pointer), open_process("comm:NAME").id()
 };
 
 /// @cond

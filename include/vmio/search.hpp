@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <vector>
+
+#include <sys/types.h>
 
 #include <vmio/address.hpp>
 #include <vmio/byte_pattern.hpp>
@@ -65,5 +68,19 @@ VMIO_EXPORT search_summary search(const process_memory& memory, const byte_patte
 /// Returns: the addresses of all matches, sorted.
 VMIO_EXPORT std::vector<address> search(const process_memory& memory, const byte_pattern& pattern,
                                         const search_options& options = {});
+
+/// The same by PID, and for text.
+/// @{
+inline std::vector<address> search(pid_t target, const byte_pattern& pattern, const search_options& options = {}) {
+    return search(process_memory(target), pattern, options);
+}
+inline std::vector<address> search(pid_t target, std::string_view text, const search_options& options = {}) {
+    return search(process_memory(target), byte_pattern::text(text), options);
+}
+inline std::vector<address> search(const process_memory& memory, std::string_view text,
+                                   const search_options& options = {}) {
+    return search(memory, byte_pattern::text(text), options);
+}
+/// @}
 
 }  // namespace vmio

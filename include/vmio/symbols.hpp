@@ -46,7 +46,10 @@ VMIO_EXPORT std::string demangled(const symbol&);
 /// Returns: the demangled name, its range and its file: "main [0x401136, 0x401150) /usr/bin/example".
 VMIO_EXPORT std::string to_string(const symbol&);
 /// Writes to_string().
-VMIO_EXPORT std::ostream& operator<<(std::ostream&, const symbol&);
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const symbol& value) {
+    return out << to_string(value);
+}
 
 /// Where symbols are looked for beside the mapped files, and limits.
 struct symbols_options {
@@ -87,8 +90,10 @@ public:
     static symbols load(pid_t target, const symbols_options& options = {}) { return load(process(target), options); }
     /// @}
 
-    /// Returns: the symbol of this name: a global one before others, in the order of the mapped files' addresses.
-    /// Cost: a binary search in each file.
+    /// Returns: the symbol of this name: a global one before others, in the order of the mapped files' addresses. The
+    /// name is that in the file; or, if no symbol has it, a demangled one, with or without the parameters of a
+    /// function: "space::function", "space::function(int)". Cost: a binary search in each file; for a demangled name, a
+    /// look at all symbols.
     std::optional<symbol> find(std::string_view name) const;
     /// Returns: all symbols of this name, in the order of files.
     std::vector<symbol> find_all(std::string_view name) const;

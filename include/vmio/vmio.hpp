@@ -62,7 +62,9 @@
 #include <vmio/snapshot.hpp>
 #include <vmio/snapshot_diff.hpp>
 #include <vmio/source_options.hpp>
+#include <vmio/symbols.hpp>
 #include <vmio/thread_registers.hpp>
+#include <vmio/version.hpp>
 #include <vmio/write_core.hpp>
 #include <vmio/write_object.hpp>
 #include <vmio/write_tracker.hpp>

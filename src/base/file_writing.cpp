@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <ctime>
 #include <limits>
+#include <ostream>
 
 #include <unistd.h>
 
@@ -70,6 +71,13 @@ std::error_code set_file_size(int fd, std::uint64_t size) noexcept {
     while (ec.value() == EINTR);
     guard.failed(ec);
     return ec;
+}
+
+std::error_code write_to_stream(std::ostream& out, std::span<const std::byte> bytes) {
+    errno = 0;
+    if (out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()))) return {};
+    const std::error_code ec = last_system_error();
+    return ec ? ec : system_error_of(EIO);
 }
 
 }  // namespace vmio::detail

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <span>
 #include <system_error>
 
@@ -42,6 +43,11 @@ public:
 /// pwrite(2) of all of `bytes`, resumed after signals and partial writes.
 /// Errors: that of pwrite(2); EIO if it writes nothing; EFBIG past RLIMIT_FSIZE and past what `fd` can hold.
 std::error_code write_whole(int fd, std::uint64_t offset, std::span<const std::byte> bytes) noexcept;
+
+/// Writes to a stream.
+/// Returns: the error of the call that failed, which errno still has; EIO if there is none; what the stream throws, it
+/// throws.
+std::error_code write_to_stream(std::ostream& out, std::span<const std::byte> bytes);
 
 /// ftruncate(2). Errors: EFBIG past RLIMIT_FSIZE and past what `fd` can hold.
 std::error_code set_file_size(int fd, std::uint64_t size) noexcept;

@@ -2,7 +2,6 @@
 #include <vmio/memory_gap.hpp>
 
 #include <algorithm>
-#include <ostream>
 #include <utility>
 
 #include "base/gap_set.hpp"
@@ -24,16 +23,8 @@ const char* description(gap_reason reason) noexcept {
     return "unknown";
 }
 
-std::ostream& operator<<(std::ostream& out, gap_reason reason) {
-    return out << description(reason);
-}
-
 std::string to_string(const memory_gap& gap) {
     return to_string(gap.range) + ": " + description(gap.reason);
-}
-
-std::ostream& operator<<(std::ostream& out, const memory_gap& gap) {
-    return out << to_string(gap);
 }
 
 }  // namespace vmio

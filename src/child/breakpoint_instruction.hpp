@@ -15,27 +15,36 @@
 namespace vmio::detail {
 
 #if defined __x86_64__
-constexpr std::array<unsigned char, 1> breakpoint{0xcc};  // int3; the thread stops behind it
-constexpr address advance = 1;
+inline constexpr std::array<unsigned char, 1> breakpoint{0xcc};  // int3; the thread stops behind it
+inline constexpr address advance = 1;
+inline constexpr bool knows_breakpoints = true;
 using registers = user_regs_struct;
-inline auto& program_counter(registers& r) noexcept {
+inline address program_counter(const registers& r) noexcept {
     return r.rip;
 }
+inline void set_program_counter(registers& r, address to) noexcept {
+    r.rip = to;
+}
 #elif defined __aarch64__
-constexpr std::array<unsigned char, 4> breakpoint{0x00, 0x00, 0x20, 0xd4};  // brk #0; the thread stops at it
-constexpr address advance = 0;
+inline constexpr std::array<unsigned char, 4> breakpoint{0x00, 0x00, 0x20, 0xd4};  // brk #0; the thread stops at it
+inline constexpr address advance = 0;
+inline constexpr bool knows_breakpoints = true;
 using registers = user_regs_struct;
-inline auto& program_counter(registers& r) noexcept {
+inline address program_counter(const registers& r) noexcept {
     return r.pc;
 }
-#else
-constexpr std::array<unsigned char, 1> breakpoint{};
-constexpr address advance = 0;
-struct registers {};
-inline address& program_counter(registers&) noexcept {
-    static address none;
-    return none;
+inline void set_program_counter(registers& r, address to) noexcept {
+    r.pc = to;
 }
+#else
+inline constexpr std::array<unsigned char, 1> breakpoint{};
+inline constexpr address advance = 0;
+inline constexpr bool knows_breakpoints = false;
+struct registers {};
+inline address program_counter(const registers&) noexcept {
+    return 0;
+}
+inline void set_program_counter(registers&, address) noexcept {}
 #endif
 
 /// Of a stopped thread.

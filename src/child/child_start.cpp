@@ -36,6 +36,7 @@ struct pipe_ends {
 /// Pointers to strings, and null.
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
     std::vector<char*> all;
+    all.reserve(strings.size() + 1);
     for (const std::string& s : strings) all.push_back(const_cast<char*>(s.c_str()));
     all.push_back(nullptr);
     return all;
@@ -94,7 +95,7 @@ void prepare(preparation& p, int report) noexcept {
     if (::getppid() != p.parent) ::_exit(127);  // it ended before
     sigset_t none;
     ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
     if (!redirect(p)) fail(report);
     if (!p.options.directory.empty() && ::chdir(p.options.directory.c_str()) != 0) fail(report);
 }
@@ -120,7 +121,8 @@ void prepare(preparation& p, int report) noexcept {
     sys::close(report);
     int status = 99;
     try {
-        for (const std::string& variable : p.options.environment) ::putenv(const_cast<char*>(variable.c_str()));
+        for (const std::string& variable : p.options.environment)
+            ::putenv(const_cast<char*>(variable.c_str()));  // NOLINT(concurrency-mt-unsafe): of one thread
         status = body();
     } catch (const std::exception& e) {
         std::fprintf(stderr, "%s\n", e.what());

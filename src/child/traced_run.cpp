@@ -115,12 +115,12 @@ bool traced_run::has_met(pid_t id, const thread& t) const noexcept {
 bool traced_run::set_back(pid_t id) const noexcept {
     registers r{};
     if (!registers_of(id, r)) return false;
-    program_counter(r) = where_;
+    set_program_counter(r, where_);
     return set_registers(id, r);
 }
 
 std::error_code traced_run::plant() {
-    if (breakpoint[0] == 0 && breakpoint.size() == 1) return system_error_of(EOPNOTSUPP);
+    if constexpr (!knows_breakpoints) return system_error_of(EOPNOTSUPP);
     try {
         const process_memory code(target_, {.force_write = true});
         code.read(where_, std::as_writable_bytes(std::span(before_).first(breakpoint.size())));

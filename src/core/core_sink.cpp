@@ -6,7 +6,7 @@
 
 #include <vmio/error.hpp>
 
-#include "base/system_error.hpp"
+#include "base/file_writing.hpp"
 #include "walk/simd_find.hpp"
 
 namespace vmio::detail {
@@ -22,8 +22,8 @@ std::span<const std::byte> first_block(std::span<const std::byte> bytes, std::ui
 }  // namespace
 
 void stream_core_sink::write(std::span<const std::byte> bytes) {
-    if (!out_.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())))
-        throw memory_error("write of a core file", 0, 0, system_error_of(EIO));
+    const std::error_code ec = write_to_stream(out_, bytes);
+    if (ec) throw memory_error("write of a core file", 0, 0, ec);
 }
 
 void stream_core_sink::skip(std::uint64_t size) {

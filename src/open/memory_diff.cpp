@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <ostream>
 
 #include <vmio/memory_walk.hpp>
 
@@ -131,10 +130,6 @@ std::string to_string(const memory_difference& d) {
                              : d.kind == difference::only_before ? "only before"
                                                                  : "only after";
     return to_string(d.range) + ": " + kind;
-}
-
-std::ostream& operator<<(std::ostream& out, const memory_difference& d) {
-    return out << to_string(d);
 }
 
 }  // namespace vmio

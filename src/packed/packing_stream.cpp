@@ -6,6 +6,7 @@
 
 #include <vmio/error.hpp>
 
+#include "base/file_writing.hpp"
 #include "base/system_error.hpp"
 #include "packed/frame_packer.hpp"
 #include "packed/seekable_zstd.hpp"
@@ -21,9 +22,8 @@ struct VMIO_HIDDEN packing_ostream::buffer final : std::streambuf {
     buffer(std::ostream& to, const packing_options& how)
         : packer(
               [&to](std::span<const std::byte> bytes) {
-                  if (!to.write(reinterpret_cast<const char*>(bytes.data()),
-                                static_cast<std::streamsize>(bytes.size())))
-                      throw memory_error(packing, 0, 0, detail::system_error_of(EIO));
+                  const std::error_code ec = detail::write_to_stream(to, bytes);
+                  if (ec) throw memory_error(packing, 0, 0, ec);
               },
               how.level, how.threads) {}
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <vmio/page_state.hpp>
 
-#include <ostream>
 #include <utility>
 
 namespace vmio {
@@ -20,16 +19,8 @@ std::string to_string(page_state state) {
     return text.empty() ? "none" : text;
 }
 
-std::ostream& operator<<(std::ostream& out, page_state state) {
-    return out << to_string(state);
-}
-
 std::string to_string(const page_run& run) {
     return to_string(run.range) + ": " + to_string(run.state);
-}
-
-std::ostream& operator<<(std::ostream& out, const page_run& run) {
-    return out << to_string(run);
 }
 
 }  // namespace vmio

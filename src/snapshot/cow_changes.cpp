@@ -2,7 +2,6 @@
 /// The changed pages of a view, and snapshots of a view.
 #include <algorithm>
 #include <cstring>
-#include <ostream>
 
 #include "base/range_set.hpp"
 #include "snapshot/anon_pages.hpp"
@@ -103,10 +102,6 @@ cow_view::mapping::content_pointer cow_view::mapping::copied(const std::vector<d
 
 std::string to_string(const changed_run& run) {
     return std::to_string(run.size) + " bytes at offset " + std::to_string(run.offset);
-}
-
-std::ostream& operator<<(std::ostream& out, const changed_run& run) {
-    return out << to_string(run);
 }
 
 }  // namespace vmio

@@ -67,7 +67,11 @@ file_descriptor find_debug_file(const elf_file& file, const std::string& path,
     if (link.empty() || slash == std::string::npos) return {};
     const std::string beside = path.substr(0, slash + 1);
     std::vector<std::string> paths{beside + link, beside + ".debug/" + link};
-    for (const std::string& directory : directories) paths.push_back(directory + beside + link);
+    for (const std::string& directory : directories) {
+        paths.push_back(directory);
+        paths.back() += beside;
+        paths.back() += link;
+    }
     for (const std::string& candidate : paths) {
         if (candidate == path) continue;
         file_descriptor found = open_regular(candidate);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,8 @@ public:
     symbol_table(std::vector<elf_symbol> symbols, std::string names);
 
     std::size_t size() const noexcept { return symbols_.size(); }
+    /// Returns: all, sorted by value.
+    std::span<const elf_symbol> all() const noexcept { return symbols_; }
     std::string_view name_of(const elf_symbol& s) const noexcept { return names_.data() + s.name; }
 
     /// Calls f(symbol) for each of that name, global ones first.

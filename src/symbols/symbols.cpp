@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <ostream>
 #include <utility>
 
 #include <cxxabi.h>
@@ -39,24 +38,33 @@ detail::symbol_loader loaded_by_name(const M& memory, const memory_map& map, con
     return loader;
 }
 
+std::string demangled_name(const std::string& name) {
+    constexpr std::size_t longest = 4096;  // of a damaged file, it may be any text
+    if (!name.starts_with("_Z") || name.size() > longest) return name;
+    int status = 0;
+    const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status),
+                                                           &std::free);
+    return status == 0 && text ? std::string(text.get()) : name;
+}
+
+/// Whether a mangled name is that of `wanted` in C++, with or without its parameters, whatever its ABI tags.
+bool means(std::string_view mangled, std::string_view wanted, std::string_view last_part) {
+    if (!mangled.starts_with("_Z") || mangled.find(last_part) == std::string_view::npos) return false;
+    std::string name = demangled_name(std::string(mangled));
+    for (std::size_t tag = 0; (tag = name.find("[abi:")) != std::string::npos;)
+        name.erase(tag, std::min(name.find(']', tag), name.size() - 1) + 1 - tag);
+    return name == wanted || (name.starts_with(wanted) && name[wanted.size()] == '(');
+}
+
 }  // namespace
 
 std::string demangled(const symbol& s) {
-    constexpr std::size_t longest = 4096;  // of a damaged file, it may be any text
-    if (!s.name.starts_with("_Z") || s.name.size() > longest) return s.name;
-    int status = 0;
-    const std::unique_ptr<char, decltype(&std::free)> text(
-        abi::__cxa_demangle(s.name.c_str(), nullptr, nullptr, &status), &std::free);
-    return status == 0 && text ? std::string(text.get()) : s.name;
+    return demangled_name(s.name);
 }
 
 std::string to_string(const symbol& s) {
     const address end = s.start + std::min(s.size, ~s.start);
     return demangled(s) + ' ' + to_string(address_range(s.start, end)) + ' ' + s.file;
-}
-
-std::ostream& operator<<(std::ostream& out, const symbol& s) {
-    return out << to_string(s);
 }
 
 symbols symbols::load(const process& target, const symbols_options& options) {
@@ -99,13 +107,24 @@ std::optional<symbol> symbols::find(std::string_view name) const {
         if (first->global) return state::in_target(file, *first);
         if (!local) local = state::in_target(file, *first);
     }
-    return local;
+    if (local) return local;
+    std::vector<symbol> all = find_all(name);
+    if (all.empty()) return std::nullopt;
+    const auto global = std::find_if(all.begin(), all.end(), [](const symbol& s) { return s.global; });
+    return std::move(global != all.end() ? *global : all.front());
 }
 
 std::vector<symbol> symbols::find_all(std::string_view name) const {
     std::vector<symbol> all;
     for (const detail::loaded_symbols& file : state_->loaded)
         file.table->for_each(name, [&](const detail::elf_symbol& s) { all.push_back(state::in_target(file, s)); });
+    if (!all.empty() || name.empty() || name.starts_with("_Z")) return all;
+    std::string_view last_part = name.substr(0, name.find('('));
+    if (const std::size_t colons = last_part.rfind("::"); colons != std::string_view::npos)
+        last_part.remove_prefix(colons + 2);
+    for (const detail::loaded_symbols& file : state_->loaded)
+        for (const detail::elf_symbol& s : file.table->all())
+            if (means(file.table->name_of(s), name, last_part)) all.push_back(state::in_target(file, s));
     return all;
 }
 

@@ -150,7 +150,8 @@ BOOST_AUTO_TEST_CASE(a_target_runs_again_once_the_last_copy_is_gone) {
         BOOST_TEST(ec.value() == EBADF);
         copy.close();
     }
-    BOOST_TEST(state_of(child.id()) == 'S');
+    const char now = state_of(child.id());  // on its way to its read(2), or there
+    BOOST_TEST((now == 'R' || now == 'S'));
 }
 
 BOOST_AUTO_TEST_CASE(ranges_and_facts_of_a_remote_process_are_those_of_the_process) {

@@ -34,14 +34,6 @@ using vmio::protection;
 using vmio::snapshot;
 using runs = std::vector<changed_run>;
 
-namespace vmio {
-
-std::ostream& operator<<(std::ostream& to, const changed_run& run) {
-    return to << run.offset << " + " << run.size;
-}
-
-}  // namespace vmio
-
 namespace {
 
 template <class View>

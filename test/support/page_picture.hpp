@@ -11,12 +11,6 @@
 
 #include "support/mapped.hpp"
 
-namespace std {
-inline ostream& operator<<(ostream& out, const vmio::page_run& r) {
-    return out << hex << r.range.start() << '-' << r.range.end() << " state " << static_cast<unsigned>(r.state) << dec;
-}
-}  // namespace std
-
 namespace test {
 
 /// A letter a page; '?' for a state that cannot be.

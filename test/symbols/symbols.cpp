@@ -130,6 +130,10 @@ BOOST_AUTO_TEST_CASE(overloads_have_one_name_each_in_cxx) {
     BOOST_TEST(demangled(one) == "symbols_space::overloaded(int)");
     BOOST_TEST(to_string(one).find("symbols_space::overloaded(int) [0x") == 0u);
     BOOST_TEST(demangled(names.find("main").value()) == "main");
+    BOOST_TEST((names.find("symbols_space::overloaded(int)") == one));
+    BOOST_TEST(names.find_all("symbols_space::overloaded").size() == 2u);
+    BOOST_TEST(names.find("symbols_local").value().start == t.local);
+    BOOST_TEST(!names.find("overloaded"));
     BOOST_TEST(names.find_all("main").size() == 1u);
     BOOST_TEST(names.find_all("no_such_symbol").empty());
 }

@@ -42,14 +42,14 @@ std::string words_of(const std::string& range) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_size_may_have_a_unit) {
-    BOOST_TEST(tool::size_in_bytes("0") == 0u);
-    BOOST_TEST(tool::size_in_bytes("4K") == 4096u);
-    BOOST_TEST(tool::size_in_bytes("1M") == 1u << 20);
-    BOOST_TEST(tool::size_in_bytes("0x2G") == std::uint64_t{1} << 31);
-    BOOST_TEST(tool::size_in_bytes("3T") == std::uint64_t{3} << 40);
-    BOOST_TEST(tool::size_in_bytes("18446744073709551615") == ~std::uint64_t{0});
+    BOOST_TEST(tool::number("0") == 0u);
+    BOOST_TEST(tool::number("4K") == 4096u);
+    BOOST_TEST(tool::number("1M") == 1u << 20);
+    BOOST_TEST(tool::number("2G") == std::uint64_t{1} << 31);
+    BOOST_TEST(tool::number("3T") == std::uint64_t{3} << 40);
+    BOOST_TEST(tool::number("18446744073709551615") == ~std::uint64_t{0});
     for (const char* bad : {"", "K", "4KK", "4k", "-1", "0x", " 1K", "18446744073709551615K", "16777216T"})
-        BOOST_CHECK_THROW(tool::size_in_bytes(bad), tool::usage_error);
+        BOOST_CHECK_THROW(tool::number(bad), tool::usage_error);
 }
 
 BOOST_AUTO_TEST_CASE(an_address_is_hexadecimal_or_lies_in_what_has_a_name) {
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(an_error_says_what_was_understood) {
                "the range goes past the top of the address space: 0xffffffffffffffff and 2 bytes");
     BOOST_TEST(words_of("[stack]+32") == "no region is called '[stack]': 'vmmap it' lists them");
     BOOST_TEST(words_of("no c++") == "no region is called 'no c++': 'vmmap it' lists them");
-    BOOST_TEST(words_of("1000+x") == "'x' is not a size: a number, which may end in K, M, G or T");
+    BOOST_TEST(words_of("1000+x") == "'x' is not a number: 4096, 4K, or 0x1000");
 }
 
 BOOST_AUTO_TEST_CASE(a_name_or_a_swapped_argument_in_place_of_a_process_has_its_own_words) {

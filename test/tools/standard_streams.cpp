@@ -34,9 +34,6 @@ void limit_file_size() {
     must(::setrlimit(RLIMIT_FSIZE, &limit) == 0, "setrlimit");
 }
 
-const std::vector<std::string> tools{VMIO_VMMAP,  VMIO_VMGREP,        VMIO_VMCAT,
-                                     VMIO_VMDUMP, VMIO_SNAPSHOT_DIFF, VMIO_HEAP_BLOCKS};
-
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_tool_without_standard_descriptors_ends_with_an_error) {
@@ -78,13 +75,4 @@ BOOST_AUTO_TEST_CASE(a_file_beyond_the_limit_of_its_size_is_an_error_and_not_a_s
     const program_result output = run_program({VMIO_VMDUMP, "-q", id, "-"}, limit_file_size);  // a memfd
     BOOST_TEST(output.status == 1);
     BOOST_TEST(output.err == "vmdump: cannot write to the standard output: File too large\n");
-}
-
-BOOST_AUTO_TEST_CASE(every_tool_tells_its_version) {
-    for (const std::string& tool : tools)
-        for (const char* option : {"--version", "-V"}) {
-            const program_result told = run_program({tool, option});
-            BOOST_TEST(told.status == 0);
-            BOOST_TEST(told.out == tool.substr(tool.rfind('/') + 1) + " (vmio) " VMIO_VERSION "\n");
-        }
 }

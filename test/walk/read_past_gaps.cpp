@@ -29,12 +29,6 @@ using vmio::memory_gap;
 using vmio::process;
 using vmio::process_memory;
 
-namespace std {
-ostream& operator<<(ostream& out, const memory_gap& g) {
-    return out << hex << g.range.start() << '-' << g.range.end() << dec << " reason " << static_cast<int>(g.reason);
-}
-}  // namespace std
-
 namespace {
 
 const std::size_t page = vmio::page_size();

@@ -20,4 +20,9 @@ concept ios_flag = std::is_enum_v<T> &&
 template <class... Args>
 concept with_ios_flag = (ios_flag<std::remove_cvref_t<Args>> || ...);
 
+/// Whether one of the arguments is a flag of std::ios_base, or a pointer or a string where an address or a process id
+/// is expected: overloads that are deleted for them say so in one line.
+template <class... Args>
+concept mistaken = with_ios_flag<Args...> ||(std::is_pointer_v<std::decay_t<Args>> || ...);
+
 }  // namespace vmio::detail

@@ -55,10 +55,10 @@ public:
     /// A window: position 0 is window.start(), the end is its size.
     memory_device(M memory, const address_range& window) : memory_(std::move(memory)), cursor_(window) {}
 
-    /// A std::ios::openmode is neither an address nor a range.
+    /// A std::ios::openmode is neither an address nor a range; a pointer is not, either.
     template <class... Args>
-    requires detail::with_ios_flag<Args...>
-    explicit memory_device(Args&&...) = delete;
+    requires detail::mistaken<Args...>
+    explicit memory_device(Args&&...) = delete;  // write address_of(pointer), open_process("comm:NAME").id()
 
     memory_device(const memory_device&) = default;             ///< see the class
     memory_device& operator=(const memory_device&) = default;  ///< see the class

@@ -3,6 +3,9 @@
 /// vmio/process_vm_device.hpp.
 #pragma once
 
+#include <concepts>
+#include <initializer_list>
+
 #include <sys/types.h>
 
 #include <vmio/detail/ios_flags.hpp>
@@ -28,6 +31,9 @@ public:
     explicit process_vm_device(pid_t id, address start = 0) : base(process_memory(process(id)), start) {}
     /// A window of it: position 0 is window.start(), the end is its size.
     process_vm_device(pid_t id, const address_range& window) : base(process_memory(process(id)), window) {}
+    /// Two numbers in braces may be meant as a start and a size.
+    template <std::same_as<int> T>
+    process_vm_device(pid_t, std::initializer_list<T>) = delete;  // write address_range(start, end)
 
     using base::open;
     /// Opens as the constructors do.
@@ -35,10 +41,10 @@ public:
     void open(pid_t id, address start = 0) { open_as(process_vm_device(id, start)); }
     /// Opens a window as the constructor does.
     void open(pid_t id, const address_range& window) { open_as(process_vm_device(id, window)); }
-    /// A std::ios::openmode is neither an address nor a range.
+    /// A std::ios::openmode is neither an address nor a range; a pointer is not, either.
     template <class... Args>
-    requires detail::with_ios_flag<Args...>
-    void open(Args&&...) = delete;
+    requires detail::mistaken<Args...>
+    void open(Args&&...) = delete;  // write address_of(pointer), open_process("comm:NAME").id()
 };
 
 /// The same for reading only, without the members that write: composes with input filters.
