@@ -107,6 +107,12 @@ vmio::core_summary write(const vmio::process& target, const std::string& path, b
                                         : vmio::write_core(target, std::cout, how);
 }
 
+/// Whether it is a file that mktemp(1) has made, say: to replace it loses nothing.
+bool is_empty_file(const std::filesystem::path& path) {
+    std::error_code ec;
+    return std::filesystem::is_regular_file(path, ec) && std::filesystem::file_size(path, ec) == 0 && !ec;
+}
+
 std::string description_of_pause(const vmio::core_summary& summary) {
     using milliseconds = std::chrono::duration<double, std::milli>;
     std::ostringstream text;
@@ -138,7 +144,7 @@ int main(int argc, char** argv) {
         ("running,r", "let the process run: no registers, and memory of many moments")                               //
         ("anonymous,a", "leave out what is mapped from files: the debugger finds it there")                          //
         ("dontdump,d", "write also what the program asked to be left out (MADV_DONTDUMP)")                           //
-        ("force", "replace a file that exists")                                                                      //
+        ("force", "replace a file that exists and is not empty")                                                     //
         ("quiet,q", "no progress bar, and no summary");
     return tool::run(std::move(vmdump), argc, argv, [](const tool::options::variables_map& given) {
         if (given.count("frozen") != 0 && given.count("running") != 0)
@@ -154,9 +160,9 @@ int main(int argc, char** argv) {
         constexpr const char* endings[]{"", ".gz", ".zst"};
         const bool quiet = given.count("quiet") != 0;
         const bool own_name = given.count("FILE") == 0;
-        const bool force = given.count("force") != 0;
         const std::string path = own_name ? "core." + std::to_string(id) + endings[static_cast<int>(format)]
                                           : given["FILE"].as<std::string>();
+        const bool force = given.count("force") != 0 || (!own_name && is_empty_file(path));
         vmio::core_summary summary;
         try {
             tool::progress_bar bar(!quiet);

@@ -96,6 +96,8 @@ BOOST_AUTO_TEST_CASE(a_file_is_replaced_with_force_only) {
             BOOST_TEST(refused.status == 1);
             BOOST_TEST(content(directory / "file") == "old");
         }
+        std::ofstream(directory / "empty");
+        BOOST_TEST(vmdump(with(way, {id, "empty"}), directory.path()).status == 0);
         const program_result replaced = vmdump(with(way, {"--force", id, "link"}), directory.path());
         BOOST_TEST(replaced.status == 0, replaced.err);
         BOOST_TEST(content(directory / "file").size() > 1000u);
