@@ -21,6 +21,9 @@ enum class gap_fill;
 struct memory_gap;
 
 class process;
+struct auxiliary_entry;
+struct thread_facts;
+struct resource_limit;
 enum class access_obstacle;
 struct access_diagnosis;
 struct pause_options;

@@ -4,8 +4,10 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -49,6 +51,11 @@ public:
 
     /// The calling process. After fork(2) a copy in the child still refers to the parent.
     static process self();
+
+    /// Returns: the processes whose program has this name, by PID: the first 15 bytes of it are compared with
+    /// /proc/PID/comm. Those that end meanwhile, and those that may not be opened, are left out.
+    /// Errors: memory_error if /proc cannot be listed.
+    static std::vector<process> find(std::string_view name);
 
     /// As it was given, or 0; once alive() is false it may be a recycled PID.
     pid_t id() const noexcept { return id_; }

@@ -46,6 +46,7 @@
 #include <vmio/page_state.hpp>
 #include <vmio/pause_guard.hpp>
 #include <vmio/process.hpp>
+#include <vmio/process_facts.hpp>
 #include <vmio/process_memory.hpp>
 #include <vmio/process_snapshot.hpp>
 #include <vmio/process_vm_device.hpp>

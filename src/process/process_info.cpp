@@ -26,23 +26,6 @@ namespace {
 
 constexpr const char* read_operation = "read of a file of /proc/PID";
 
-/// Returns: the content of a file of /proc/PID.
-std::vector<std::byte> read_proc_file(const process& target, const char* name) {
-    std::error_code ec;
-    const file_descriptor file = open_proc_file(target, name, ec);
-    std::vector<std::byte> bytes;
-    while (!ec) {
-        const std::size_t have = bytes.size();
-        bytes.resize(have + 4096);
-        const ssize_t got = sys::read(file.get(), bytes.data() + have, 4096);
-        if (got < 0) ec = last_system_error();
-        bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-        if (got <= 0) break;
-    }
-    if (ec) throw opening_error(read_operation, target.id(), 0, ec);
-    return bytes;
-}
-
 std::string text_of(const std::vector<std::byte>& bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -101,6 +84,22 @@ bool has_page_size(std::span<const std::byte> vector) {
 }
 
 }  // namespace
+
+std::vector<std::byte> read_proc_file(const process& target, const char* name) {
+    std::error_code ec;
+    const file_descriptor file = open_proc_file(target, name, ec);
+    std::vector<std::byte> bytes;
+    while (!ec) {
+        const std::size_t have = bytes.size();
+        bytes.resize(have + 4096);
+        const ssize_t got = sys::read(file.get(), bytes.data() + have, 4096);
+        if (got < 0) ec = last_system_error();
+        bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        if (got <= 0) break;
+    }
+    if (ec) throw opening_error(read_operation, target.id(), 0, ec);
+    return bytes;
+}
 
 std::vector<std::byte> read_auxiliary_vector(const process& target) {
     return read_proc_file(target, "auxv");

@@ -39,6 +39,10 @@ struct process_info {
     std::vector<thread_registers> threads;  // the first is a debugger's current thread
 };
 
+/// Returns: the content of a file of /proc/PID.
+/// Errors: memory_error.
+std::vector<std::byte> read_proc_file(const process& target, const char* name);
+
 /// Returns: the auxiliary vector: proc_pid_auxv(5).
 /// Errors: memory_error.
 std::vector<std::byte> read_auxiliary_vector(const process& target);
