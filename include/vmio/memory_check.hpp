@@ -57,7 +57,7 @@ memory_check memory_equals(M&& memory, address where, std::span<const std::byte>
 }
 template <memory_reader M>
 memory_check memory_equals(M&& memory, address where, std::string_view expected) {
-    return memory_equals(memory, where, std::as_bytes(std::span(expected)));
+    return memory_equals(memory, where, std::as_bytes(std::span(expected.data(), expected.size())));
 }
 template <memory_reader M, class T>
 requires(std::is_trivially_copyable_v<T> && !std::is_convertible_v<const T&, std::string_view> &&
