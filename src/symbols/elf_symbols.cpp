@@ -133,6 +133,7 @@ bool elf_file::append(std::uint32_t section_type, std::uint64_t most_bytes, std:
         const std::size_t base = names.size();
         names.append(static_cast<const char*>(text->d_buf), text->d_size);
         names += '\0';
+        std::uint64_t left = text->d_size;  // of the bytes of names: they may share some of them
         const std::size_t entry = ::gelf_fsize(elf_, ELF_T_SYM, 1, EV_CURRENT);
         for (std::size_t i = 0; entry > 0 && i < table->d_size / entry; ++i) {
             GElf_Sym s;
@@ -141,10 +142,16 @@ bool elf_file::append(std::uint32_t section_type, std::uint64_t most_bytes, std:
             if (!is_used(type) || s.st_shndx == SHN_UNDEF || s.st_shndx == SHN_ABS || s.st_name >= text->d_size)
                 continue;
             const char* const name = names.data() + base + s.st_name;
-            if (*name == '\0' || is_mapping_symbol(name)) continue;
-            symbols.push_back({s.st_value, s.st_size, static_cast<std::uint32_t>(base + s.st_name), kind_of(type),
+            const std::size_t length = ::strnlen(name, text->d_size - s.st_name);
+            if (length == 0 || is_mapping_symbol({name, length})) continue;
+            constexpr std::uint64_t shared = 256;  // bytes of each
+            if (length > left + shared) return false;
+            left = left + shared - length;
+            symbols.push_back({s.st_value, s.st_size, static_cast<std::uint32_t>(base + s.st_name),
+                               static_cast<std::uint32_t>(length), kind_of(type),
                                GELF_ST_BIND(s.st_info) != STB_LOCAL});
         }
+        return true;
     }
     return true;
 }

@@ -20,6 +20,7 @@ struct elf_symbol {
     std::uint64_t value = 0;  // an address of the file
     std::uint64_t size = 0;
     std::uint32_t name = 0;  // offset in elf_symbols::names()
+    std::uint32_t name_size = 0;
     symbol_kind kind = symbol_kind::other;
     bool global = false;
 };
@@ -53,7 +54,8 @@ public:
     std::string debug_link(std::uint32_t& checksum) const;
 
     /// Appends the symbols of a section type, SHT_SYMTAB or SHT_DYNSYM, and their names.
-    /// Returns: false if a table is larger than `most_bytes`.
+    /// Only the first section of that type is read, as by other readers.
+    /// Returns: false if a table is larger than `most_bytes`, or its names overlap so much that they are no names.
     bool append(std::uint32_t section_type, std::uint64_t most_bytes, std::vector<elf_symbol>& symbols,
                 std::string& names) const;
 

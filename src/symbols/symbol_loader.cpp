@@ -48,7 +48,9 @@ std::shared_ptr<const symbol_table> symbol_loader::read_table(const elf_file& fi
         if (debug && more) whole = more.append(SHT_SYMTAB, options_.most_table_bytes, symbols, names) && whole;
     }
     whole = file.append(SHT_DYNSYM, options_.most_table_bytes, symbols, names) && whole;
-    if (!whole) skipped.push_back({name, "a table of it is larger than symbols_options::most_table_bytes"});
+    if (!whole)
+        skipped.push_back(
+            {name, "a table of it is larger than symbols_options::most_table_bytes, or its names overlap"});
     return std::make_shared<const symbol_table>(std::move(symbols), std::move(names));
 }
 

@@ -22,7 +22,7 @@ public:
     std::size_t size() const noexcept { return symbols_.size(); }
     /// Returns: all, sorted by value.
     std::span<const elf_symbol> all() const noexcept { return symbols_; }
-    std::string_view name_of(const elf_symbol& s) const noexcept { return names_.data() + s.name; }
+    std::string_view name_of(const elf_symbol& s) const noexcept { return {names_.data() + s.name, s.name_size}; }
 
     /// Calls f(symbol) for each of that name, global ones first.
     template <class F>

@@ -2,8 +2,10 @@
 #include <vmio/symbols.hpp>
 
 #include <algorithm>
-#include <cerrno>
+#include <cctype>
+#include <cmath>
 #include <cstdlib>
+#include <map>
 #include <utility>
 
 #include <cxxabi.h>
@@ -38,9 +40,28 @@ detail::symbol_loader loaded_by_name(const M& memory, const memory_map& map, con
     return loader;
 }
 
+/// Bounds how much longer the name gets: each reference to a former part ("S1_", "T_") may repeat all that it refers
+/// to, so that in a name that is made to hurt the length doubles every few bytes.
+bool is_harmless(std::string_view mangled) {
+    constexpr double most_doublings = 17;  // one in some thousands of names of real libraries has more
+    std::map<std::string_view, unsigned> references;
+    for (std::size_t i = 0; i < mangled.size(); ++i) {
+        if (mangled[i] != 'S' && mangled[i] != 'T' && mangled.substr(i, 2) != "Dp") continue;
+        std::size_t end = i + 1;
+        while (end < mangled.size() && std::isalnum(static_cast<unsigned char>(mangled[end])) != 0 && end - i < 8 &&
+               std::islower(static_cast<unsigned char>(mangled[end])) == 0)
+            ++end;
+        if (mangled[i] == 'D' || (end < mangled.size() && mangled[end] == '_'))
+            ++references[mangled.substr(i, end - i)];
+    }
+    double doublings = 0;
+    for (const auto& [text, count] : references) doublings += std::log2(1 + count);
+    return doublings <= most_doublings;
+}
+
 std::string demangled_name(const std::string& name) {
     constexpr std::size_t longest = 4096;  // of a damaged file, it may be any text
-    if (!name.starts_with("_Z") || name.size() > longest) return name;
+    if (!name.starts_with("_Z") || name.size() > longest || !is_harmless(name)) return name;
     int status = 0;
     const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status),
                                                            &std::free);
@@ -48,9 +69,11 @@ std::string demangled_name(const std::string& name) {
 }
 
 /// Whether a mangled name is that of `wanted` in C++, with or without its parameters, whatever its ABI tags.
-bool means(std::string_view mangled, std::string_view wanted, std::string_view last_part) {
-    if (!mangled.starts_with("_Z") || mangled.find(last_part) == std::string_view::npos) return false;
+/// `budget`: bytes that may still be made of mangled names.
+bool means(std::string_view mangled, std::string_view wanted, std::string_view last_part, std::size_t& budget) {
+    if (budget == 0 || !mangled.starts_with("_Z") || mangled.find(last_part) == std::string_view::npos) return false;
     std::string name = demangled_name(std::string(mangled));
+    budget -= std::min(budget, name.size());
     for (std::size_t tag = 0; (tag = name.find("[abi:")) != std::string::npos;)
         name.erase(tag, std::min(name.find(']', tag), name.size() - 1) + 1 - tag);
     return name == wanted || (name.starts_with(wanted) && name[wanted.size()] == '(');
@@ -122,9 +145,10 @@ std::vector<symbol> symbols::find_all(std::string_view name) const {
     std::string_view last_part = name.substr(0, name.find('('));
     if (const std::size_t colons = last_part.rfind("::"); colons != std::string_view::npos)
         last_part.remove_prefix(colons + 2);
+    std::size_t budget = std::size_t{1} << 26;
     for (const detail::loaded_symbols& file : state_->loaded)
         for (const detail::elf_symbol& s : file.table->all())
-            if (means(file.table->name_of(s), name, last_part)) all.push_back(state::in_target(file, s));
+            if (means(file.table->name_of(s), name, last_part, budget)) all.push_back(state::in_target(file, s));
     return all;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -96,6 +98,57 @@ std::uint64_t bias_of(const vmio::memory_map& map, const std::string& file) {
                 return m.range.start() - vmio::align_down(address, vmio::page_size());
     }
     return 0;
+}
+
+/// An ELF file of one segment, of names, and of a table of symbols that so many sections show.
+void write_elf(const std::string& path, const std::string& names, const std::vector<Elf64_Sym>& table,
+               std::size_t sections) {
+    const std::size_t headers = sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr);
+    const std::size_t table_at = (headers + names.size() + 7) / 8 * 8;
+    const std::size_t table_size = table.size() * sizeof(Elf64_Sym);
+    Elf64_Ehdr header{};
+    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+    header.e_ident[EI_CLASS] = ELFCLASS64;
+    header.e_ident[EI_DATA] = ELFDATA2LSB;
+    header.e_ident[EI_VERSION] = EV_CURRENT;
+    header.e_type = ET_DYN;
+    header.e_machine = EM_X86_64;
+    header.e_version = EV_CURRENT;
+    header.e_phoff = sizeof header;
+    header.e_shoff = table_at + table_size;
+    header.e_ehsize = sizeof header;
+    header.e_phentsize = sizeof(Elf64_Phdr);
+    header.e_phnum = 1;
+    header.e_shentsize = sizeof(Elf64_Shdr);
+    header.e_shnum = static_cast<Elf64_Half>(sections + 2);
+    const Elf64_Phdr segment{PT_LOAD, PF_R | PF_X, 0, 0, 0, 0x100000, 0x100000, 0x1000};
+    std::vector<Elf64_Shdr> all(sections + 2);
+    all[1] = {0, SHT_STRTAB, 0, 0, headers, names.size(), 0, 0, 1, 0};
+    for (std::size_t i = 2; i < all.size(); ++i)
+        all[i] = {0, SHT_SYMTAB, 0, 0, table_at, table_size, 1, 0, 8, sizeof(Elf64_Sym)};
+    std::ofstream out(path, std::ios::binary);
+    const auto write = [&out](const void* from, std::size_t size) {
+        out.write(static_cast<const char*>(from), static_cast<std::streamsize>(size));
+    };
+    write(&header, sizeof header);
+    write(&segment, sizeof segment);
+    write(names.data(), names.size());
+    write("\0\0\0\0\0\0\0", table_at - headers - names.size());
+    write(table.data(), table_size);
+    write(all.data(), all.size() * sizeof(Elf64_Shdr));
+}
+
+/// The symbols of a file that is mapped here for execution, and whose name has "damaged" in it.
+symbols symbols_of_file(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    void* const mapped = ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+    BOOST_TEST_REQUIRE((fd >= 0 && mapped != MAP_FAILED));
+    ::close(fd);
+    const symbols names =
+        symbols::load(vmio::process::self(),
+                      {.wanted = [](std::string_view name) { return name.find("damaged") != std::string_view::npos; }});
+    ::munmap(mapped, 4096);
+    return names;
 }
 
 }  // namespace
@@ -265,6 +318,36 @@ BOOST_AUTO_TEST_CASE(damaged_files_give_less_and_nothing_worse) {
         ::munmap(mapped, std::max<std::size_t>(damaged.size(), 1));
         std::filesystem::remove(directory / "damaged");
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_table_is_read_once_however_many_sections_show_it) {
+    const std::vector<Elf64_Sym> table(10000, Elf64_Sym{1, ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), 0, 1, 0, 16});
+    std::vector<Elf64_Sym> different = table;
+    for (std::size_t i = 0; i < different.size(); ++i) different[i].st_value = i;
+    const test::directory directory;
+    write_elf(directory / "damaged", std::string("\0abc\0", 5), different, 20000);
+    BOOST_TEST(symbols_of_file(directory / "damaged").size() == different.size());
+}
+
+BOOST_AUTO_TEST_CASE(names_that_overlap_without_measure_are_left_out) {
+    std::vector<Elf64_Sym> table(100000, Elf64_Sym{0, ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), 0, 1, 0, 16});
+    for (std::size_t i = 0; i < table.size(); ++i) table[i].st_name = static_cast<Elf64_Word>(i + 1);
+    const test::directory directory;
+    write_elf(directory / "damaged", '\0' + std::string(1 << 20, 'a') + '\0', table, 1);
+    const symbols names = symbols_of_file(directory / "damaged");
+    BOOST_TEST(names.size() < 100u);
+    BOOST_TEST(names.skipped().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_would_grow_without_measure_stays_mangled) {
+    std::string name = "_Z1x1A1BIS_S_E";
+    for (char last = '1'; last <= '9'; ++last) name += std::string("S0_IS") + last + "_S" + last + "_E";
+    for (char last = 'A'; last <= 'Z'; ++last) name += std::string("S0_IS") + last + "_S" + last + "_E";
+    vmio::symbol s;
+    s.name = name;
+    BOOST_TEST(demangled(s) == name);
+    s.name = "_ZNSt6vectorINSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEESaIS5_EE9push_backERKS5_";
+    BOOST_TEST(demangled(s).find("push_back") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(tables_over_the_limit_are_left_out_and_named) {
